@@ -1,0 +1,51 @@
+"""The typer application: every verb registered, options that verbs share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from accelsim.cli import compare, listing, plot, score, simulate, sweep, train
+from accelsim.version import __version__
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="accelsim",
+    help="Simulate CNN accelerators with exact and approximate multipliers: logits, cycles, "
+    "energy and robustness from the same bits.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"accelsim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+for _verb in (
+    simulate.simulate,
+    score.score,
+    sweep.sweep,
+    compare.compare,
+    plot.plot,
+    listing.list_,
+    listing.show,
+    train.train,
+):
+    app.command(name=_verb.__name__.rstrip("_"))(_verb)

@@ -1,0 +1,229 @@
+"""accelsim list and accelsim show: what there is, and what one thing is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+import typer
+
+from accelsim.cli.output import print_table
+from accelsim.errors import ConfigError, UnknownNameError, nearest
+
+__all__ = ["list_", "show"]
+
+
+def list_(
+    kind: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[KIND]",
+            help="multipliers, accumulators, dataflows, workloads, attacks, presets or tables.",
+        ),
+    ] = None,
+) -> None:
+    """List what can be named on the command line.
+
+    Example: accelsim list multipliers
+    """
+    if kind is not None and kind not in KINDS:
+        raise ConfigError(f"no kind {kind!r}; known: {', '.join(KINDS)}.{nearest(kind, KINDS)}")
+    for name in KINDS if kind is None else [kind]:
+        print_table(name, ["name", "what it is"], list(KINDS[name]().items()), left=2)
+
+
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Any name that 'list' prints.")],
+) -> None:
+    """Show one multiplier, accumulator, dataflow, workload, attack, preset or energy table.
+
+    Example: accelsim show ax_fpm
+    """
+    known: list[str] = []
+    for kind, entries in KINDS.items():
+        if name in (names := entries()):
+            _SHOW[kind](name)
+            return
+        known += names
+    raise UnknownNameError(
+        f"nothing is named {name!r}; 'accelsim list' prints what is.{nearest(name, known)}"
+    )
+
+
+def _titles(registry: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(getattr(entry, "title", "")) for name, entry in registry.items()}
+
+
+def _multipliers() -> dict[str, str]:
+    from accelsim.multipliers import MULTIPLIERS
+
+    return _titles(MULTIPLIERS)
+
+
+def _accumulators() -> dict[str, str]:
+    from accelsim.accumulators import ACCUMULATORS
+
+    return _titles(ACCUMULATORS)
+
+
+def _dataflows() -> dict[str, str]:
+    from accelsim.dataflows import DATAFLOWS
+
+    return _titles(DATAFLOWS)
+
+
+def _workloads() -> dict[str, str]:
+    from accelsim.workload import WORKLOADS
+
+    return _titles(WORKLOADS)
+
+
+def _attacks() -> dict[str, str]:
+    from accelsim.robustness.attacks import ATTACKS
+
+    return _titles(ATTACKS)
+
+
+def _presets() -> dict[str, str]:
+    from accelsim.config import Accelerator, presets
+
+    described = {}
+    for name in presets():
+        machine = Accelerator.preset(name)
+        described[name] = (
+            f"{machine.array.rows}x{machine.array.cols} {machine.array.dataflow}, "
+            f"{machine.clock_mhz:g} MHz, GLB {machine.glb.ifmap_kib:g}+{machine.glb.weight_kib:g}+"
+            f"{machine.glb.ofmap_kib:g} KiB, DRAM {machine.dram.bytes_per_cycle} B/cycle"
+        )
+    return described
+
+
+def _tables() -> dict[str, str]:
+    from accelsim.energy import load_table, tables
+
+    described = {}
+    for name in tables():
+        rows = load_table(name).rows
+        nodes = sorted({f"{row.technology_nm:g}" for row in rows})
+        described[name] = f"{len(rows)} rows, {' and '.join(nodes)} nm"
+    return described
+
+
+KINDS: dict[str, Callable[[], dict[str, str]]] = {
+    "multipliers": _multipliers,
+    "accumulators": _accumulators,
+    "dataflows": _dataflows,
+    "workloads": _workloads,
+    "attacks": _attacks,
+    "presets": _presets,
+    "tables": _tables,
+}
+"""Kind -> function that returns name -> one line."""
+
+
+def _facts(title: str, facts: Mapping[str, object]) -> None:
+    rows = [[name, str(value)] for name, value in facts.items()]
+    print_table(title, ["fact", "value"], rows, left=2)
+
+
+def _show_multiplier(name: str) -> None:
+    from accelsim.multipliers import MULTIPLIERS
+
+    unit = MULTIPLIERS[name]
+    examples = ((0.856, 0.471), (1.5, 1.5), (1.9999999, 1.9999999))
+    _facts(
+        unit.title,
+        {
+            "description": unit.description,
+            **{f"product({a}, {w})": float(unit.product(a, w)) for a, w in examples},
+            "delay": f"{unit.delay_ps:g} ps: {unit.delay_source}",
+            "sources": "; ".join(unit.sources),
+        },
+    )
+
+
+def _show_accumulator(name: str) -> None:
+    from accelsim.accumulators import ACCUMULATORS
+
+    entry = ACCUMULATORS[name]
+    _facts(entry.title, {"delay": f"{entry.delay_ps:g} ps: {entry.delay_source}"})
+
+
+def _show_dataflow(name: str) -> None:
+    import sys
+    import textwrap
+
+    from accelsim.dataflows import DATAFLOWS
+
+    module = sys.modules[type(DATAFLOWS[name]).__module__]
+    print(textwrap.dedent(module.__doc__ or "").strip())
+
+
+def _show_workload(name: str) -> None:
+    from accelsim.workload import WORKLOADS
+
+    entry = WORKLOADS[name]
+    _facts(
+        entry.title,
+        {
+            "input": "x".join(map(str, entry.input_shape)),
+            "classes": entry.classes,
+            "data": entry.dataset,
+            "weights": entry.weights,
+            "recipe": entry.recipe,
+            "source": entry.source,
+        },
+    )
+
+
+def _show_attack(name: str) -> None:
+    from accelsim.robustness.attacks import ATTACKS
+
+    entry = ATTACKS[name]
+    _facts(
+        entry.title,
+        {
+            "norm": entry.norm,
+            "default epsilon": entry.default_epsilon,
+            "about": " ".join((entry.__doc__ or "").split()),
+        },
+    )
+
+
+def _show_preset(name: str) -> None:
+    from accelsim.config import PRESET_DIR
+
+    print((PRESET_DIR / f"{name}.yaml").read_text(encoding="utf-8").strip())
+
+
+def _show_table(name: str) -> None:
+    from accelsim.energy import load_table
+
+    table = load_table(name)
+    rows = [
+        [
+            f"{row.component} {row.action}"
+            + (f" at {row.capacity_bytes} B" if row.capacity_bytes else ""),
+            f"{row.energy_pj:.4g}",
+            f"{row.technology_nm:g} nm" + (f" {row.voltage_v:g} V" if row.voltage_v else ""),
+            f"{row.source}" + (f" [{row.note}]" if row.note else ""),
+        ]
+        for row in table.rows
+    ]
+    print_table(
+        f"{name}: pJ per action (leak: pJ per ns and instance)",
+        ["component, action", "pJ", "node", "source [note]"],
+        rows,
+        left=1,
+    )
+
+
+_SHOW: dict[str, Callable[[str], None]] = {
+    "multipliers": _show_multiplier,
+    "accumulators": _show_accumulator,
+    "dataflows": _show_dataflow,
+    "workloads": _show_workload,
+    "attacks": _show_attack,
+    "presets": _show_preset,
+    "tables": _show_table,
+}

@@ -1,0 +1,94 @@
+"""Options that several verbs take, and how their values are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from accelsim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from accelsim.config import Accelerator
+
+__all__ = [
+    "AcceleratorOption",
+    "BatchOption",
+    "JsonOption",
+    "OutOption",
+    "SetOption",
+    "UnitsOption",
+    "WeightsOption",
+    "WorkloadArgument",
+    "assignments",
+    "build_accelerator",
+    "unique",
+]
+
+WorkloadArgument = Annotated[
+    str, typer.Argument(metavar="WORKLOAD", help="Name from 'accelsim list workloads'.")
+]
+UnitsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-m", "--multiplier", metavar="NAME", help="Functional unit; give it again for more."
+    ),
+]
+AcceleratorOption = Annotated[
+    str,
+    typer.Option("--accelerator", metavar="FILE|PRESET", help="YAML file or preset."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="FIELD=VALUE", help="Change a field, e.g. array.rows=32; repeatable."
+    ),
+]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option("--weights", metavar="FILE", help="Weights instead of the shipped ones."),
+]
+BatchOption = Annotated[int, typer.Option("--images", min=1, help="Test images, run as one batch.")]
+OutOption = Annotated[
+    str | None, typer.Option("--out", metavar="DIR", help="Folder for the results.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, no tables.")]
+
+
+def assignments(texts: Sequence[str] | None, option: str) -> dict[str, str]:
+    """Return ``FIELD=TEXT`` strings as a dict; a field may be given once."""
+    found: dict[str, str] = {}
+    for text in texts or ():
+        field, equals, value = text.partition("=")
+        if not (field and equals and value):
+            raise ConfigError(f"{option} takes FIELD=VALUE, got {text!r}")
+        if field in found:
+            raise ConfigError(f"{option} gives {field!r} twice")
+        found[field] = value
+    return found
+
+
+def scalar(text: str) -> Any:
+    """Return *text* as YAML reads it: a number, a truth value or the text itself."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        value = YAML(typ="safe").load(text)
+    except YAMLError:
+        return text
+    return value if isinstance(value, bool | int | float) else text
+
+
+def build_accelerator(name: str, settings: Sequence[str] | None, **changes: object) -> Accelerator:
+    """Return preset or file *name* with ``--set`` *settings* and other changes applied."""
+    from accelsim.config import Accelerator
+
+    fields = {field: scalar(text) for field, text in assignments(settings, "--set").items()}
+    return Accelerator.load(name).replace(**{**changes, **fields})
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """Return *names* without repetitions, in order."""
+    return list(dict.fromkeys(names))

@@ -1,0 +1,143 @@
+"""accelsim simulate: a network on an accelerator, once per unit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelsim.cli.options import (
+    AcceleratorOption,
+    BatchOption,
+    JsonOption,
+    OutOption,
+    SetOption,
+    UnitsOption,
+    WeightsOption,
+    WorkloadArgument,
+    build_accelerator,
+    unique,
+)
+from accelsim.cli.output import note, print_json, print_table, progress
+
+if TYPE_CHECKING:
+    from accelsim.results import Run
+
+__all__ = ["simulate"]
+
+
+def simulate(
+    workload: WorkloadArgument,
+    multiplier: UnitsOption = None,
+    accelerator: AcceleratorOption = "edge_16x16",
+    images: BatchOption = 16,
+    settings: SetOption = None,
+    weights: WeightsOption = None,
+    timing_only: Annotated[
+        bool, typer.Option("--timing-only", help="Cycles and energy without operands.")
+    ] = False,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Run WORKLOAD on the simulated machine: logits, cycles, energy.
+
+    Without -m the accelerator's own unit is used.
+
+    Example: accelsim simulate lenet5_digits -m exact_fp32 -m ax_fpm --set array.rows=32
+    """
+    from pathlib import Path
+
+    from accelsim.folders import prepare_folder
+    from accelsim.simulation import check_machine
+    from accelsim.workload import WORKLOADS
+
+    base = build_accelerator(accelerator, settings)
+    machines = [base.replace(multiplier=name) for name in unique(multiplier or [base.multiplier])]
+    for machine in machines:
+        check_machine(machine)
+    known = WORKLOADS[workload]
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        # Found out now, not after the work.
+        for machine in machines:
+            prepare_folder(folder / machine.multiplier, "run")
+
+    from accelsim.simulation import simulate as run_simulation
+    from accelsim.tracing import trace
+    from accelsim.workload import load_workload
+
+    model, batch, labels = load_workload(known.name, limit=images, weights=weights)
+    traced = trace(model, batch, name=known.name)
+    runs: list[Run] = []
+    for machine in machines:
+        with progress(f"simulate {machine.multiplier}") as update:
+            run = run_simulation(
+                traced,
+                machine,
+                labels=labels,
+                values=not timing_only,
+                progress=lambda layer, done, total, update=update: update(done, total, layer),  # type: ignore[misc]
+            )
+        runs.append(run)
+        if folder is not None:
+            note(f"wrote {run.save(folder / machine.multiplier)}")
+    if json:
+        print_json([_as_json(run) for run in runs])
+        return
+    for run in runs:
+        _print_layers(run)
+    _print_summary(runs)
+
+
+def _as_json(run: Run) -> dict[str, object]:
+    return {
+        "summary": run.summary.to_dict("records")[0],
+        "layers": run.layers.to_dict("records"),
+    }
+
+
+def _print_layers(run: Run) -> None:
+    row = run.summary.iloc[0]
+    print_table(
+        f"{row['workload']} on {row['accelerator']} with {row['multiplier']}, "
+        f"{row['images']} images; compute and stall in cycles",
+        ["layer", "op", "M MACs", "compute", "stall", "util %", "DRAM KiB", "uJ"],
+        [
+            [
+                layer.layer,
+                layer.op,
+                f"{layer.macs / 1e6:.3f}",
+                f"{layer.compute_cycles:,}",
+                f"{layer.stall_cycles:,}",
+                f"{100 * layer.utilization:.1f}",
+                f"{(layer.dram_read_bytes + layer.dram_write_bytes) / 1024:,.0f}",
+                f"{layer.energy_pj / 1e6:,.2f}",
+            ]
+            for layer in run.layers.itertuples(index=False)
+        ],
+        left=2,
+    )
+
+
+def _print_summary(runs: list[Run]) -> None:
+    first = runs[0].summary.iloc[0]
+    rows = []
+    for run in runs:
+        row = run.summary.iloc[0]
+        accuracy = "-" if row["accuracy"] != row["accuracy"] else f"{100 * row['accuracy']:.1f}"
+        rows.append(
+            [
+                str(row["multiplier"]),
+                f"{row['latency_cycles']:,}",
+                f"{row['latency_us_per_image']:.1f}",
+                f"{row['latency_cycles'] / first['latency_cycles']:.2f}x",
+                f"{row['energy_uj_per_image']:.2f}",
+                f"{row['energy_uj'] / first['energy_uj']:.2f}x",
+                accuracy,
+            ]
+        )
+    print_table(
+        f"All layers; ratios to {first['multiplier']}",
+        ["multiplier", "cycles", "us/image", "ratio", "uJ/image", "ratio", "accuracy %"],
+        rows,
+    )

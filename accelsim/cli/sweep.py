@@ -1,0 +1,116 @@
+"""accelsim sweep: a grid of accelerator configurations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelsim.cli.options import (
+    AcceleratorOption,
+    BatchOption,
+    JsonOption,
+    SetOption,
+    WorkloadArgument,
+    assignments,
+    build_accelerator,
+    scalar,
+)
+from accelsim.cli.output import note, print_json, print_table, progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["sweep"]
+
+
+def sweep(
+    workload: WorkloadArgument,
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            "--vary", metavar="FIELD=V1,V2", help="Field and its values; repeatable (full grid)."
+        ),
+    ],
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    accelerator: AcceleratorOption = "edge_16x16",
+    settings: SetOption = None,
+    images: BatchOption = 4,
+    timing_only: Annotated[
+        bool, typer.Option("--timing-only", help="Cycles and energy without operands.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes; one per CPU by default.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Run WORKLOAD on every configuration of a grid, in local processes.
+
+    Points are kept as they are made: after an interruption the same command goes on where it
+    stopped, and points that exist already cost nothing.
+
+    Example: accelsim sweep lenet5_digits --vary array.rows=8,16 --vary multiplier=exact_fp32,ax_fpm
+    --out sweeps/rows
+    """
+    base = build_accelerator(accelerator, settings)
+    grid = {
+        field: [scalar(value) for value in values.split(",")]
+        for field, values in assignments(vary, "--vary").items()
+    }
+    from accelsim.sweeps import sweep as run_sweep
+
+    counted = {"done": 0, "total": 0}
+    try:
+        with progress("sweep") as update:
+
+            def moved(done: int, total: int, failed: int) -> None:
+                counted.update(done=done, total=total)
+                update(done, total, f"{failed} failed" if failed else "")
+
+            table = run_sweep(
+                workload,
+                grid,
+                out=out,
+                accelerator=base,
+                images=images,
+                values=not timing_only,
+                workers=workers,
+                progress=moved,
+            )
+    except KeyboardInterrupt:
+        note(
+            f"{counted['done']} of {counted['total']} points are kept in {out}; "
+            "the same command goes on from there"
+        )
+        raise typer.Exit(130) from None
+    if json:
+        print_json(table.to_dict("records"))
+    else:
+        _print_points(table, list(grid))
+        note(f"wrote {out}")
+    failed = int((table["error"] != "").sum())
+    if failed:
+        note(f"{failed} of {len(table)} points failed; their errors are in {out}/results.csv")
+        raise typer.Exit(1)
+
+
+def _print_points(table: pd.DataFrame, varied: list[str]) -> None:
+    rows = []
+    for _, point in table.iterrows():
+        if point["error"]:
+            numbers = ["failed", "-", "-", "-"]
+        else:
+            accuracy = point["accuracy"]
+            numbers = [
+                f"{int(point['latency_cycles']):,}",
+                f"{100 * point['utilization']:.1f}",
+                f"{point['energy_uj_per_image']:.2f}",
+                "-" if accuracy is None or accuracy != accuracy else f"{100 * accuracy:.1f}",
+            ]
+        rows.append([*(str(point[field]) for field in varied), *numbers])
+    print_table(
+        "Points of the sweep",
+        [*varied, "cycles", "util %", "uJ/image", "accuracy %"],
+        rows,
+        left=len(varied),
+    )

@@ -1,0 +1,41 @@
+"""accelsim train: a workload's weights from scratch."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from accelsim.cli.options import WorkloadArgument
+from accelsim.cli.output import note, progress
+
+__all__ = ["train"]
+
+
+def train(
+    workload: WorkloadArgument,
+    out: Annotated[
+        str, typer.Option("--out", metavar="FILE", help="The weights, a .safetensors file.")
+    ],
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", help="Instead of the recipe's number.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Initial weights and order of images.")] = 0,
+) -> None:
+    """Train WORKLOAD by the recipe in its file; write weights and a JSON card beside them.
+
+    Example: accelsim train lenet5_digits --out lenet5.safetensors
+    """
+    from accelsim.training import train as run_training
+
+    with progress(f"train {workload}") as update:
+        card = run_training(
+            workload,
+            epochs=epochs,
+            seed=seed,
+            out=out,
+            progress=lambda epoch, epochs, loss: update(epoch, epochs, f"loss {loss:.4f}"),
+        )
+    for split in ("train", "test"):
+        print(f"{split} accuracy {100 * card[f'{split}_accuracy']:.2f} %")
+    note(f"wrote {out}")

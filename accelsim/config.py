@@ -1,0 +1,246 @@
+"""The accelerator: array, memories, clock, units; validated, read from YAML, written to YAML.
+
+A configuration is one immutable value. Everything that a simulation depends on besides the trace is
+in it, and `Accelerator.config_hash` names it. Faults are collected and raised once, each with the
+field, the rule and the value got, and with file and line when the value came from a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from accelsim.errors import ConfigError, UnknownNameError, nearest
+
+__all__ = ["Accelerator", "ArrayConfig", "DramConfig", "GlbConfig", "VectorUnitConfig", "presets"]
+
+PRESET_DIR = Path(__file__).parent / "presets"
+
+Count = Annotated[int, Field(ge=1, le=2**31, strict=True)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+Name = Annotated[str, StringConstraints(min_length=1, strict=True)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True
+    )
+
+
+class ArrayConfig(_Section):
+    """The PE array: rows x cols processing elements, each one multiplier and one accumulator."""
+
+    rows: Count
+    """PEs in a column; output pixels are spread over rows in the os dataflow."""
+    cols: Count
+    """PEs in a row; filters are spread over columns in the os dataflow."""
+    dataflow: Name = "os"
+    """Registered name of the dataflow."""
+    pipelined: Annotated[bool, Field(strict=True)] = True
+    """True: a multiplier takes a new operand pair every cycle. False: only when it has finished."""
+
+
+class GlbConfig(_Section):
+    """Global buffer: three separate partitions; ifmap, weight and ofmap are double-buffered."""
+
+    ifmap_kib: Positive
+    """Capacity of the ifmap partition, KiB; half of it holds the tile in use."""
+    weight_kib: Positive
+    """Capacity of the weight partition, KiB; half of it holds the tile in use."""
+    ofmap_kib: Positive
+    """Capacity of the partition for psums and ofmaps, KiB; half of it holds the tile in use."""
+    read_words_per_cycle: Count = 32
+    """32-bit words that the read port towards the array delivers in a cycle."""
+    word_bits: Annotated[int, Field(ge=32, le=32, strict=True)] = 32
+    """Width of a GLB word in bits; operands are float32, so only 32 is modelled."""
+
+
+class DramConfig(_Section):
+    """DRAM channel: one transfer at a time, fixed latency, fixed bandwidth."""
+
+    bytes_per_cycle: Count
+    """Bandwidth in bytes per accelerator cycle."""
+    latency_cycles: Annotated[int, Field(ge=0, le=10**6, strict=True)]
+    """Cycles from a request to its first byte."""
+
+
+class VectorUnitConfig(_Section):
+    """Vector unit for bias, ReLU and pooling."""
+
+    lanes: Count
+    """Elementary operations (an addition, a comparison) done in a cycle."""
+
+
+class Accelerator(_Section):
+    """One accelerator: everything but the network that a simulation depends on.
+
+    Build it with `from_yaml`, `preset` or `replace`; the constructor takes the fields themselves.
+
+    >>> Accelerator.preset("edge_16x16").replace(**{"array.rows": 32}).array.rows
+    32
+    """
+
+    name: Name
+    """Label used in tables and figures."""
+    clock_mhz: Positive
+    """Clock of the array, the buffers and the vector unit."""
+    multiplier: Name = "exact_fp32"
+    """Registered name of the functional unit in every PE."""
+    accumulator: Name = "float32"
+    """Registered name of the accumulator in every PE."""
+    energy_table: Name = "cmos45"
+    """Name of a table in `energy_tables/`, or the path of a CSV file."""
+    array: ArrayConfig
+    glb: GlbConfig
+    dram: DramConfig
+    vector_unit: VectorUnitConfig
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Accelerator:
+        """Return the accelerator that the YAML file *path* describes.
+
+        Raises
+        ------
+        ConfigError
+            The file cannot be read or parsed, or holds unknown, missing or unusable values; the
+            message lists every fault as ``file:line:column: field: rule, got value``.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise ConfigError(f"cannot read accelerator file {str(path)!r}: {reason}") from None
+        try:
+            data = YAML().load(text)
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+            raise ConfigError(f"{where}: not valid YAML: {error.problem}") from None
+        except YAMLError as error:
+            raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        if not isinstance(data, Mapping):
+            raise ConfigError(f"{path}:1: expected a mapping of fields, got {type(data).__name__}")
+        return _validated(cls, data, str(path))
+
+    @classmethod
+    def preset(cls, name: str) -> Accelerator:
+        """Return the shipped accelerator *name*; `presets()` lists them."""
+        known = presets()
+        if name not in known:
+            raise UnknownNameError(
+                f"no preset named {name!r}; known: {', '.join(known)}.{nearest(name, known)}"
+            )
+        return cls.from_yaml(PRESET_DIR / f"{name}.yaml")
+
+    @classmethod
+    def load(cls, preset_or_path: str | Path) -> Accelerator:
+        """Return a preset by its name, or the accelerator of a YAML file by its path."""
+        text = str(preset_or_path)
+        if text in presets():
+            return cls.preset(text)
+        if text.endswith((".yaml", ".yml")) or Path(text).is_file():
+            return cls.from_yaml(text)
+        return cls.preset(text)
+
+    def replace(self, **changes: object) -> Accelerator:
+        """Return a copy with fields changed; a nested field is named with a dot.
+
+        Raises
+        ------
+        ConfigError
+            A field does not exist or a value breaks its rule.
+        """
+        data = self.model_dump(mode="json")
+        for key, value in changes.items():
+            *parents, last = key.split(".")
+            section: Any = data
+            for parent in parents:
+                section = section.get(parent) if isinstance(section, dict) else None
+            if not isinstance(section, dict) or last not in section:
+                fields = _field_names(self)
+                raise ConfigError(
+                    f"no field {key!r} in an accelerator; known: {', '.join(fields)}."
+                    f"{nearest(key, fields)}"
+                )
+            section[last] = value
+        return _validated(type(self), data)
+
+    def to_yaml(self) -> str:
+        """Return the configuration as YAML text that `from_yaml` reads back to an equal value."""
+        stream = StringIO()
+        YAML().dump(self.model_dump(mode="json"), stream)
+        return stream.getvalue()
+
+    @property
+    def config_hash(self) -> str:
+        """First 16 hex digits of the SHA-256 of the configuration's canonical JSON."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    @property
+    def period_ns(self) -> float:
+        """Clock period in nanoseconds."""
+        return 1e3 / self.clock_mhz
+
+
+def presets() -> list[str]:
+    """Return the names of the shipped accelerators."""
+    return sorted(path.stem for path in PRESET_DIR.glob("*.yaml"))
+
+
+def _field_names(section: BaseModel) -> list[str]:
+    names = []
+    for field in type(section).model_fields:
+        value = getattr(section, field)
+        if isinstance(value, BaseModel):
+            names += [f"{field}.{inner}" for inner in _field_names(value)]
+        else:
+            names.append(field)
+    return names
+
+
+def _validated(cls: type[Accelerator], data: Mapping[str, Any], path: str = "") -> Accelerator:
+    try:
+        return cls.model_validate(_plain(data))
+    except ValidationError as error:
+        faults = sorted(_fault(cls, data, dict(fault), path) for fault in error.errors())
+    raise ConfigError("\n".join(text for _, text in faults))
+
+
+def _plain(data: Any) -> Any:
+    """Return ruamel's mappings as plain dicts; its scalars already compare as plain ones."""
+    return {k: _plain(v) for k, v in data.items()} if isinstance(data, Mapping) else data
+
+
+def _fault(
+    cls: type[BaseModel], data: Any, fault: dict[str, Any], path: str
+) -> tuple[tuple[int, int], str]:
+    """Return ((line, column), message) of one pydantic fault."""
+    location = [str(part) for part in fault["loc"]]
+    line, column, model, section = 1, 1, cls, data
+    for part in location:
+        marks = getattr(section, "lc", None)
+        if marks is not None and isinstance(section, Mapping) and part in section:
+            line, column = (mark + 1 for mark in marks.key(part))
+        section = section.get(part) if isinstance(section, Mapping) else None
+        inner = model.model_fields[part].annotation if part in model.model_fields else None
+        if isinstance(inner, type) and issubclass(inner, BaseModel) and part != location[-1]:
+            model = inner
+    field = ".".join(location)
+    if fault["type"] == "extra_forbidden":
+        rule = f"unknown field.{nearest(location[-1], model.model_fields)}"
+    elif fault["type"] == "missing":
+        rule = "required field is missing"
+    else:
+        rule = f"{fault['msg'][0].lower()}{fault['msg'][1:]}, got {fault['input']!r}"
+    where = f"{path}:{line}:{column}: " if path else "accelerator: "
+    return (line, column), f"{where}{field}: {rule}"

@@ -1,0 +1,82 @@
+"""The account: energy = sum over (component, action) of count x table, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from accelsim.config import Accelerator
+from accelsim.energy.table import EnergyTable
+
+__all__ = ["COMPONENTS", "energy_by_component"]
+
+COMPONENTS = ("multiplier", "accumulator", "rf", "glb", "dram", "vector_unit", "leakage")
+"""Columns of a breakdown: `energy_<component>_pj`."""
+
+
+def energy_by_component(
+    counts: Mapping[tuple[str, str], int],
+    cycles: int,
+    accelerator: Accelerator,
+    table: EnergyTable,
+) -> dict[str, float]:
+    """Return the energy in pJ by component for action counts over *cycles* cycles.
+
+    Parameters
+    ----------
+    counts : mapping
+        (component, action) -> count, with the components ``multiplier.<unit>``,
+        ``accumulator.<name>``, ``rf``, ``glb.<partition>``, ``dram`` and ``vector_unit``;
+        actions of memories are per 32-bit word.
+    cycles : int
+        Cycles during which the on-chip components leak.
+    accelerator : Accelerator
+        Gives capacities, instance counts and the clock.
+    table : EnergyTable
+        Energy per action.
+
+    Returns
+    -------
+    dict
+        One entry for each of `COMPONENTS`; they sum to the total.
+
+    Raises
+    ------
+    EnergyTableError
+        The table lacks an action that was counted.
+    """
+    capacities = glb_capacities(accelerator)
+    energy = dict.fromkeys(COMPONENTS, 0.0)
+    for (component, action), count in sorted(counts.items()):
+        family, _, part = component.partition(".")
+        if family == "glb":
+            energy["glb"] += count * table.energy_pj("glb", action, capacities[part])
+        else:
+            energy[family] += count * table.energy_pj(component, action)
+    energy["leakage"] = leakage_mw(accelerator, table) * cycles * accelerator.period_ns
+    return energy
+
+
+def glb_capacities(accelerator: Accelerator) -> dict[str, float]:
+    """Return the capacity of each GLB partition in bytes."""
+    glb = accelerator.glb
+    return {
+        "ifmap": glb.ifmap_kib * 1024,
+        "weight": glb.weight_kib * 1024,
+        "ofmap": glb.ofmap_kib * 1024,
+    }
+
+
+def leakage_mw(accelerator: Accelerator, table: EnergyTable) -> float:
+    """Return the leakage power of all on-chip components in mW (pJ per ns)."""
+    pes = accelerator.array.rows * accelerator.array.cols
+    per_pe = (
+        table.energy_pj(f"multiplier.{accelerator.multiplier}", "leak")
+        + table.energy_pj(f"accumulator.{accelerator.accumulator}", "leak")
+        + table.energy_pj("rf", "leak")
+    )
+    glb = sum(
+        table.energy_pj("glb", "leak", capacity)
+        for capacity in glb_capacities(accelerator).values()
+    )
+    lanes = accelerator.vector_unit.lanes * table.energy_pj("vector_unit", "leak")
+    return pes * per_pe + glb + lanes

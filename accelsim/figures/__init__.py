@@ -1,0 +1,9 @@
+"""Figures: each function takes a result table and returns a matplotlib Figure."""
+
+from accelsim.figures.energy import energy_by_component
+from accelsim.figures.latency import latency_by_layer
+
+__all__ = ["FIGURES", "energy_by_component", "latency_by_layer"]
+
+FIGURES = {"energy": energy_by_component, "latency": latency_by_layer}
+"""Kind, as `accelsim plot --kind` names it -> function of runs."""

@@ -1,0 +1,51 @@
+"""Latency by layer, compute and stall, units side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from accelsim.figures.style import PALETTE, new_figure, quiet, run_labels
+from accelsim.results import Run
+
+__all__ = ["latency_by_layer"]
+
+
+def latency_by_layer(runs: Sequence[Run]) -> Figure:
+    """Return grouped bars, one group per layer and one bar per run: compute, and stall on top."""
+    layers = list(runs[0].layers["layer"])
+    figure, (axes,) = new_figure(max(6.5, 1.3 * len(layers) + 2), 4.2)
+    places, width = np.arange(len(layers)), 0.8 / len(runs)
+    for number, (run, name) in enumerate(zip(runs, run_labels(runs), strict=True)):
+        row, table = run.summary.iloc[0], run.layers.set_index("layer").loc[layers]
+        scale = run.accelerator.period_ns / 1e3 / row["images"]
+        compute, stall = table["compute_cycles"] * scale, table["stall_cycles"] * scale
+        at = places + (number - (len(runs) - 1) / 2) * width
+        color = PALETTE[number % len(PALETTE)]
+        total = row["latency_us_per_image"]
+        label = f"{' '.join(name.split())}: {total:.4g} us per image"
+        if number:
+            ratio = total / runs[0].summary["latency_us_per_image"].iloc[0]
+            label += f" ({ratio:.2f}x)"
+        axes.bar(at, compute, width * 0.92, color=color, label=label)
+        axes.bar(
+            at, stall, width * 0.92, bottom=compute, color="white", edgecolor=color, hatch="////"
+        )
+    operators = runs[0].layers["op"]
+    axes.set_xticks(
+        places, [f"{layer}\n{op}" for layer, op in zip(layers, operators, strict=True)], fontsize=8
+    )
+    axes.set_ylabel("latency per image (us)")
+    handles, _ = axes.get_legend_handles_labels()
+    handles.append(Patch(facecolor="white", edgecolor="#555555", hatch="////", label="stall"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
+    quiet(axes)
+    first = runs[0].summary.iloc[0]
+    figure.suptitle(
+        f"{first['workload']} on {first['accelerator']} "
+        f"({first['rows']}x{first['cols']}, {first['clock_mhz']:g} MHz): latency by layer"
+    )
+    return figure

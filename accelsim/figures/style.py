@@ -1,0 +1,55 @@
+"""Looks shared by all figures: colors that survive color blindness and print, quiet axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from accelsim.errors import DataError
+from accelsim.results import Run
+
+__all__ = ["PALETTE", "new_figure", "quiet", "run_labels"]
+
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#999999", "#F0E442")
+"""Okabe and Ito's colors, the most distinct first."""
+
+
+def new_figure(width: float, height: float, *, axes: int = 1) -> tuple[Figure, Sequence[Axes]]:
+    """Return a figure of *width* x *height* inches with *axes* plots side by side."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, list(figure.subplots(1, axes, squeeze=False)[0])
+
+
+def run_labels(runs: Sequence[Run]) -> list[str]:
+    """Return a label per run: its multiplier, and its accelerator where those differ.
+
+    Raises
+    ------
+    DataError
+        The runs are of different networks, or two cannot be told apart.
+    """
+    first = runs[0]
+    for run in runs[1:]:
+        if list(run.layers["layer"]) != list(first.layers["layer"]):
+            raise DataError(
+                "the runs are of different networks: "
+                f"{first.summary['workload'].iloc[0]} and {run.summary['workload'].iloc[0]}"
+            )
+    labels = [run.accelerator.multiplier for run in runs]
+    if len({run.accelerator.replace(multiplier="any").config_hash for run in runs}) > 1:
+        labels = [f"{run.accelerator.name}\n{run.accelerator.multiplier}" for run in runs]
+    if len(set(labels)) < len(labels):
+        raise DataError(
+            f"runs cannot be told apart by name: {', '.join(sorted(labels))}; give the "
+            "accelerators names of their own (--set name=...)"
+        )
+    return labels
+
+
+def quiet(axes: Axes) -> None:
+    """Take away what carries no information."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)

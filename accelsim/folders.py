@@ -1,0 +1,159 @@
+"""Result folders: how runs, sweeps and scores lie on disk.
+
+A result folder holds ``manifest.json`` (what it is, what determined it, versions) beside tables as
+CSV. Every file is written whole or not at all, the manifest last.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import tempfile
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from accelsim.errors import DataError
+from accelsim.files import write_atomically
+from accelsim.version import __version__
+
+__all__ = [
+    "SCHEMA",
+    "find_results",
+    "prepare_folder",
+    "read_manifest",
+    "read_table",
+    "versions",
+    "write_manifest",
+    "write_table",
+]
+
+SCHEMA = 1
+"""Version of the folder's layout; a newer one is refused."""
+
+MANIFEST = "manifest.json"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of accelsim, Python and the libraries that results depend on."""
+    libraries = ("numpy", "numba", "simpy", "torch")
+    return {
+        "accelsim": __version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in libraries},
+    }
+
+
+def prepare_folder(folder: str | Path, kind: str) -> Path:
+    """Return *folder* made ready for results of *kind*: created if missing, writable, not foreign.
+
+    Raises
+    ------
+    DataError
+        It is a file, cannot be written, or holds files that are not accelsim's results.
+    """
+    path = Path(folder)
+    for part in (path, *path.parents):
+        if part.exists() and not part.is_dir():
+            raise DataError(f"--out {str(path)!r}: {str(part)!r} is a file; give a folder")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+        foreign = any(path.iterdir()) and not (path / MANIFEST).exists()
+    except OSError as error:
+        raise DataError(f"--out {str(path)!r} cannot be written: {error.strerror}") from None
+    if foreign and not any(path.glob(f"*/{MANIFEST}")):
+        raise DataError(
+            f"--out {str(path)!r} holds files that are not results of accelsim; "
+            "give an empty or a new folder"
+        )
+    if (path / MANIFEST).exists():
+        found = read_manifest(path)["kind"]
+        if found != kind:
+            raise DataError(
+                f"--out {str(path)!r} holds a {found}, not a {kind}; give another folder"
+            )
+    return path
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest of a result folder."""
+    text = json.dumps({"schema": SCHEMA, **manifest}, indent=2) + "\n"
+    _write_text(folder / MANIFEST, text)
+
+
+def read_manifest(folder: Path, kind: str | None = None) -> dict[str, Any]:
+    """Return the manifest of *folder*, checked to be of *kind* if one is given.
+
+    Raises
+    ------
+    DataError
+        There is none, it is damaged, newer than this accelsim, or of another kind.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise DataError(f"{str(folder)!r} holds no result of accelsim (no {MANIFEST})") from None
+    except ValueError as error:
+        raise DataError(f"{path} is damaged: {error}") from None
+    if not isinstance(manifest, dict) or not {"schema", "kind"} <= manifest.keys():
+        raise DataError(f"{path} is not a manifest of accelsim")
+    if not isinstance(manifest["schema"], int) or manifest["schema"] > SCHEMA:
+        raise DataError(
+            f"{path} was written by a newer accelsim (layout {manifest['schema']}, this one "
+            f"reads up to {SCHEMA}); update accelsim"
+        )
+    if kind is not None and manifest["kind"] != kind:
+        raise DataError(f"{str(folder)!r} holds a {manifest['kind']}, expected a {kind}")
+    return manifest
+
+
+def find_results(folders: Iterable[str | Path]) -> list[Path]:
+    """Return the result folders in *folders*: each itself, or those one level below.
+
+    Raises
+    ------
+    DataError
+        A folder holds no results.
+    """
+    found: list[Path] = []
+    for folder in map(Path, folders):
+        here = [folder] if (folder / MANIFEST).exists() else []
+        below = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+        if not (here or below):
+            raise DataError(f"{str(folder)!r} holds no result of accelsim (no {MANIFEST})")
+        found += here or below
+    return found
+
+
+def write_table(path: Path, frame: pd.DataFrame) -> None:
+    """Write *frame* as CSV, whole or not at all."""
+    _write_text(path, frame.to_csv(index=False))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return the table in *path*.
+
+    Raises
+    ------
+    DataError
+        The file is missing or is not CSV.
+    """
+    try:
+        return pd.read_csv(path)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, pd.errors.ParserError) as error:
+        raise DataError(f"{path} is damaged: {error}") from None
+
+
+def _write_text(path: Path, text: str) -> None:
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror}") from None

@@ -1,0 +1,12 @@
+"""Kernels: matrix products and convolutions whose products go through a unit.
+
+Every output is the sum of the unit's scalar products in ascending k, each addition rounded to the
+accumulator's dtype: the same bits as the three plain loops, many times faster. One thread.
+"""
+
+from __future__ import annotations
+
+from accelsim.kernels.convolution import conv2d, im2col, linear
+from accelsim.kernels.gemm import accumulate, finish
+
+__all__ = ["accumulate", "conv2d", "finish", "im2col", "linear"]

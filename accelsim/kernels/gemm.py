@@ -1,0 +1,162 @@
+"""The matrix product of a unit: `accumulate` adds products to psums, `finish` makes outputs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.accumulators import ACCUMULATORS, Accumulator
+from accelsim.errors import DataError
+from accelsim.kernels.few import FEW_COLUMNS, row_kernel
+from accelsim.kernels.panels import panel_kernel
+from accelsim.kernels.parts import plain_kernel
+from accelsim.multipliers import MULTIPLIERS, Multiplier
+
+__all__ = ["accumulate", "entries", "finish", "require_bias", "require_float32"]
+
+
+def accumulate(
+    multiplier: Multiplier | str,
+    accumulator: Accumulator | str,
+    activations: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    psums: NDArray[Any],
+) -> None:
+    """Add the products of *activations* and *weights* to *psums*, in place.
+
+    ::
+
+        for j in range(n):
+            for i in range(m):
+                for kk in range(k):                                # ascending, one after the other
+                    psums[j, i] = add(psums[j, i], product(activations[kk, i], weights[j, kk]))
+
+    Parameters
+    ----------
+    multiplier, accumulator : entry or its registered name
+    activations : ndarray of float32, (k, m)
+    weights : ndarray of float32, (n, k)
+    psums : ndarray of the accumulator's dtype, (n, m)
+
+    Raises
+    ------
+    DataError
+        For a wrong dtype or shape, or psums that cannot be written.
+
+    Examples
+    --------
+    >>> psums = np.zeros((1, 1), np.float32)
+    >>> accumulate("exact_fp32", "float32", np.full((3, 1), 2.0, np.float32),
+    ...            np.full((1, 3), 0.5, np.float32), psums)
+    >>> float(psums[0, 0])
+    3.0
+    """
+    unit, adder = entries(multiplier, accumulator)
+    activations = require_float32(activations, "activations", "(k, m)")
+    weights = require_float32(weights, "weights", "(n, k)")
+    if not isinstance(psums, np.ndarray) or psums.dtype != adder.dtype:
+        kind = getattr(psums, "dtype", type(psums).__name__)
+        raise DataError(
+            f"psums must be an ndarray of {adder.dtype}, as accumulator {adder.name!r} keeps them, "
+            f"got {kind}; make them with numpy.zeros((n, m), {adder.dtype})"
+        )
+    expected = (weights.shape[0], activations.shape[1])
+    if weights.shape[1] != activations.shape[0] or psums.shape != expected:
+        raise DataError(
+            f"activations (k, m), weights (n, k), psums (n, m) do not fit: got "
+            f"{activations.shape}, {weights.shape}, {psums.shape}; transpose or reshape one"
+        )
+    if not psums.flags.writeable:
+        raise DataError("psums are read-only, expected to be written in place; pass a copy")
+    if psums.size == 0 or weights.shape[1] == 0:
+        return
+    # One layout only, since Numba compiles again for every other.
+    work = np.ascontiguousarray(psums)
+    _kernel(unit, adder, work.shape[1] < FEW_COLUMNS)(activations, weights, work)
+    if work is not psums:
+        psums[...] = work
+
+
+@functools.cache
+def _kernel(multiplier: Multiplier, accumulator: Accumulator, few: bool) -> Callable[..., None]:
+    """Return the jitted ``(activations, weights, psums) -> None`` for few or for many columns."""
+    if multiplier.fast is None:
+        return plain_kernel(multiplier.scalar, accumulator.add)
+    kernel = row_kernel if few else panel_kernel
+    return kernel(multiplier.scalar, multiplier.fast, accumulator.add)
+
+
+def finish(psums: NDArray[Any], bias: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Return float32 outputs: psums plus bias, rounded once to float32.
+
+    Parameters
+    ----------
+    psums : ndarray of float32 or float64, (n, m)
+        float64 psums take the bias in float64 and are rounded at the end, as in the model released
+        with Defensive Approximation; float32 psums take one more float32 addition.
+    bias : ndarray of float32, (n,), or None
+
+    Raises
+    ------
+    DataError
+        For a bias or psums of a wrong dtype or shape.
+    """
+    if psums.ndim != 2 or psums.dtype not in (np.float32, np.float64):
+        raise DataError(
+            f"psums must be (n, m) of float32 or float64, got {psums.shape} of {psums.dtype}; "
+            "pass those that accumulate() has filled"
+        )
+    # Too large for float32 is infinity, inf - inf is NaN: results, not events to warn of.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if bias is None:
+            return psums.astype(np.float32)
+        bias = require_bias(bias, psums.shape[0])
+        return (psums + bias[:, None]).astype(np.float32, copy=False)
+
+
+def entries(
+    multiplier: Multiplier | str, accumulator: Accumulator | str
+) -> tuple[Multiplier, Accumulator]:
+    """Return the entries that the arguments are or name."""
+    if not isinstance(multiplier, Multiplier):
+        multiplier = MULTIPLIERS[multiplier]
+    if not isinstance(accumulator, Accumulator):
+        accumulator = ACCUMULATORS[accumulator]
+    return multiplier, accumulator
+
+
+def require_float32(array: NDArray[Any], name: str, layout: str) -> NDArray[np.float32]:
+    """Return *array* C-contiguous; raise unless it is a float32 ndarray laid out like *layout*.
+
+    Parameters
+    ----------
+    layout : str
+        For counting the dimensions and for the message: ``"(k, m)"``.
+    """
+    dimensions = layout.count(",") + (not layout.endswith(",)"))
+    if not isinstance(array, np.ndarray) or array.dtype != np.float32 or array.ndim != dimensions:
+        got = (
+            f"{array.shape} of {array.dtype}"
+            if isinstance(array, np.ndarray)
+            else type(array).__name__
+        )
+        raise DataError(
+            f"{name} must be a float32 ndarray {layout}, got {got}; "
+            "convert with numpy.asarray(x, numpy.float32) and reshape"
+        )
+    return np.ascontiguousarray(array)
+
+
+def require_bias(bias: NDArray[Any], filters: int) -> NDArray[np.float32]:
+    """Return *bias*; raise unless it is float32 with one value per filter."""
+    bias = require_float32(bias, "bias", "(n,)")
+    if bias.size != filters:
+        raise DataError(
+            f"bias must have one value per filter, expected shape {(filters,)}, got {bias.shape}; "
+            "pass the bias of this layer, or None"
+        )
+    return bias

@@ -1,0 +1,140 @@
+"""What the fast kernels of `panels` and `few` share: parts, exponents, the plain loop.
+
+A `FastForm` splits an operand into a tuple of numbers, so an array of operands becomes a tuple of
+1-D arrays. The kernels handle such tuples by functions for one length each: Numba and LLVM take
+them apart without a trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from accelsim.compilation import jit
+from accelsim.formats import FRACTION_BITS, MAGNITUDE_FIELD, float32_bits
+from accelsim.multipliers.base import FastForm
+
+__all__ = ["AT", "ROWS", "exponent_range_of", "in_range_of", "plain_kernel", "splitter"]
+
+NO_EXPONENT = 1 << 16
+"""Outside of all ranges of exponents, and so are its sums with one."""
+
+
+@jit
+def _rows_1(block, index):  # type: ignore[no-untyped-def]
+    return (block[index, 0],)
+
+
+@jit
+def _rows_2(block, index):  # type: ignore[no-untyped-def]
+    return block[index, 0], block[index, 1]
+
+
+@jit
+def _rows_3(block, index):  # type: ignore[no-untyped-def]
+    return block[index, 0], block[index, 1], block[index, 2]
+
+
+@jit
+def _at_1(rows, i):  # type: ignore[no-untyped-def]
+    return (rows[0][i],)
+
+
+@jit
+def _at_2(rows, i):  # type: ignore[no-untyped-def]
+    return rows[0][i], rows[1][i]
+
+
+@jit
+def _at_3(rows, i):  # type: ignore[no-untyped-def]
+    return rows[0][i], rows[1][i], rows[2][i]
+
+
+@jit
+def _put_1(rows, i, parts):  # type: ignore[no-untyped-def]
+    rows[0][i] = parts[0]
+
+
+@jit
+def _put_2(rows, i, parts):  # type: ignore[no-untyped-def]
+    rows[0][i], rows[1][i] = parts
+
+
+@jit
+def _put_3(rows, i, parts):  # type: ignore[no-untyped-def]
+    rows[0][i], rows[1][i], rows[2][i] = parts
+
+
+ROWS: dict[int, Callable[..., Any]] = {1: _rows_1, 2: _rows_2, 3: _rows_3}
+AT: dict[int, Callable[..., Any]] = {1: _at_1, 2: _at_2, 3: _at_3}
+"""By number of parts: ``(block (n, parts, m), index) -> tuple of 1-D arrays``, and their i-th."""
+_PUT: dict[int, Callable[..., Any]] = {1: _put_1, 2: _put_2, 3: _put_3}
+
+
+def splitter(fast: FastForm, split: Callable[..., Any]) -> Callable[..., None]:
+    """Return the loop that splits 1-D values into the rows of their parts."""
+    put = _PUT[fast.parts]
+
+    # A function of its own for one row: inside a loop over rows LLVM does not vectorize it.
+    @jit
+    def split_row(values, rows):  # type: ignore[no-untyped-def]
+        for i in range(values.size):
+            put(rows, i, split(values[i]))
+
+    return split_row
+
+
+def exponent_range_of(fast: FastForm) -> Callable[..., Any]:
+    """Return the jitted ``(values) -> (least, greatest)`` exponent field of the 1-D *values*.
+
+    Operands below ``fast.zero_below`` do not count (none left: least is above greatest, both
+    harmless). A value that is not finite puts the greatest outside of all ranges.
+    """
+    zero_below = int(np.float32(fast.zero_below).view(np.uint32))
+
+    @jit
+    def exponent_range(values):  # type: ignore[no-untyped-def]
+        least, greatest = MAGNITUDE_FIELD, 0
+        for i in range(values.size):
+            size = float32_bits(values[i]) & MAGNITUDE_FIELD
+            greatest = max(greatest, size)
+            least = min(least, size if size >= zero_below else MAGNITUDE_FIELD)
+        least, greatest = least >> FRACTION_BITS, greatest >> FRACTION_BITS
+        return least, (greatest if greatest < 255 else NO_EXPONENT)
+
+    return exponent_range
+
+
+def in_range_of(fast: FastForm) -> Callable[..., bool]:
+    """Return the jitted ``(least_a, greatest_a, least_w, greatest_w) -> bool``: fast is exact."""
+    if fast.exponent_sums is None:
+
+        @jit
+        def always(least_a, greatest_a, least_w, greatest_w):  # type: ignore[no-untyped-def]
+            return True
+
+        return always
+    least_sum, greatest_sum = fast.exponent_sums
+
+    @jit
+    def in_range(least_a, greatest_a, least_w, greatest_w):  # type: ignore[no-untyped-def]
+        return least_a + least_w >= least_sum and greatest_a + greatest_w <= greatest_sum
+
+    return in_range
+
+
+def plain_kernel(scalar: Callable[..., Any], add: Callable[..., Any]) -> Callable[..., None]:
+    """Return the kernel that calls the scalar product and nothing else."""
+
+    @jit
+    def plain(activations, weights, psums):  # type: ignore[no-untyped-def]
+        for j in range(psums.shape[0]):
+            out = psums[j]
+            for kk in range(activations.shape[0]):
+                row, w = activations[kk], weights[j, kk]
+                for i in range(out.size):
+                    out[i] = add(out[i], scalar(row[i], w))
+
+    return plain

@@ -1,0 +1,5 @@
+"""The machine: SimPy processes for DRAM, DMA, GLB, PE array and vector unit, values included."""
+
+from accelsim.machine.machine import LayerRecord, MachineResult, run_machine
+
+__all__ = ["LayerRecord", "MachineResult", "run_machine"]

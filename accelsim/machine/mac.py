@@ -1,0 +1,279 @@
+"""A convolution or linear layer on the machine: DMA in, PE array, vector unit, DMA out.
+
+Four blocks work on different tiles at the same time and hand them on:
+
+.. code-block:: none
+
+    dma_read --(ifmap, weight slots)--> array --(ofmap slots)--> vector_unit --> dma_write
+
+Each partition of the GLB has two slots. A block that finds no free slot, or no full one, waits:
+that is all that stalls are. Blocks are created in the order above, so of two that act in the same
+cycle the earlier one acts first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import simpy
+
+from accelsim.accumulators import ACCUMULATORS
+from accelsim.dataflows.tiling import ArrayModel, Tile, tile_gemm
+from accelsim.kernels import accumulate, finish, im2col
+from accelsim.layer import LayerShape
+from accelsim.machine.dram import Block, Dram
+from accelsim.machine.program import MacStep
+from accelsim.machine.state import Process, State
+from accelsim.multipliers import MULTIPLIERS
+
+__all__ = ["MacRun"]
+
+SLOTS = 2
+
+
+@dataclass
+class _Operands:
+    """What a tile finds in the GLB; an operand that was not fetched anew is the one before."""
+
+    ifmap: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    bias: np.ndarray | None = None
+
+
+@dataclass
+class _Outputs:
+    """Psums of one ofmap tile, from its first channels to its write-back."""
+
+    tile: Tile
+    bias: np.ndarray | None = None
+    psums: np.ndarray | None = field(default=None)
+    """(filters, pixels) in the accumulator's dtype; the finished ofmap afterwards."""
+
+
+class MacRun:
+    """One MAC layer in execution.
+
+    Parameters
+    ----------
+    state : State
+        Clock and books.
+    dram : Dram
+        Where operands come from and outputs go to.
+    step : MacStep
+        What to execute.
+    array : ArrayModel
+        The PE array.
+    """
+
+    def __init__(self, state: State, dram: Dram, step: MacStep, array: ArrayModel) -> None:
+        env = state.env
+        self.state, self.dram, self.step, self.array = state, dram, step, array
+        self.values = dram.memory is not None
+        self.free = {
+            name: simpy.Container(env, capacity=SLOTS, init=SLOTS)
+            for name in ("ifmap", "weight", "ofmap")
+        }
+        self.fetched, self.summed, self.finished = (simpy.Store(env) for _ in range(3))
+        self.tiles = list(step.tiling.tiles())
+        self.compute_cycles = 0
+
+    def start(self) -> simpy.Event:
+        """Start the four blocks; the event returned happens when all have finished."""
+        env = self.state.env
+        blocks = (self._dma_read(), self._array(), self._vector_unit(), self._dma_write())
+        return simpy.AllOf(env, [env.process(block) for block in blocks])
+
+    def _dma_read(self) -> Process:
+        operands = _Operands()
+        for tile in self.tiles:
+            operands = _Operands(operands.ifmap, operands.weights, operands.bias)
+            if tile.fetch_weights:
+                yield from self._take("dma_read", "weight")
+                block = weight_block(self.step, tile)
+                operands.weights = yield from self._fetch("weight", block, tile)
+                if self.step.bias is not None and tile.ends_psums:
+                    bias = bias_block(self.step.bias, self.step, tile)
+                    operands.bias = yield from self._fetch("weight", bias, tile)
+            if tile.fetch_ifmap:
+                yield from self._take("dma_read", "ifmap")
+                block = ifmap_block(self.step, tile)
+                operands.ifmap = yield from self._fetch("ifmap", block, tile)
+            yield self.fetched.put(operands)
+
+    def _array(self) -> Process:
+        outputs = _Outputs(self.tiles[0])
+        for tile, following in zip(self.tiles, [*self.tiles[1:], None], strict=True):
+            operands = yield from self.state.wait("array", "operands", self.fetched.get())
+            if tile.starts_psums:
+                yield from self._take("array", "ofmap")
+                outputs = _Outputs(tile)
+            yield from self._passes(tile)
+            if self.values:
+                self._sum(tile, operands, outputs)
+            if following is None or following.fetch_ifmap:
+                yield self.free["ifmap"].put(1)
+            if following is None or following.fetch_weights:
+                yield self.free["weight"].put(1)
+            if tile.ends_psums:
+                outputs.bias = operands.bias
+                yield self.summed.put(outputs)
+
+    def _passes(self, tile: Tile) -> Process:
+        """Run the tile's passes; each lasts until both array and feed have finished it."""
+        shape, counts = self.step.layer.shape, self.state.counts
+        config = self.state.accelerator
+        m, n, k = tile_gemm(shape, tile)
+        taps = tap_prefix(shape, tile)
+        resume = not tile.starts_psums
+        psum_words = ACCUMULATORS[config.accumulator].bytes // 4
+        for one in self.array.passes(m, n, k, resume=resume):
+            pixels = slice(one.first_pixel, one.first_pixel + one.pixels)
+            ifmap_words = tile.channels.size * int(taps[pixels.stop] - taps[pixels.start])
+            weight_words = one.filters * k
+            # The array is the only client of the feed ports: waiting for both is waiting for the
+            # later of the two.
+            feed = -(-(ifmap_words + weight_words) // config.glb.read_words_per_cycle)
+            yield from self.state.busy("array", "pass", max(one.cycles, feed), tile.index)
+            self.compute_cycles += one.cycles
+            products, outputs = one.pixels * one.filters * k, one.pixels * one.filters
+            reads, writes = self.array.dataflow.rf_accesses(one)
+            counts[f"multiplier.{config.multiplier}", "compute"] += products
+            counts[f"accumulator.{config.accumulator}", "add"] += products
+            counts["rf", "read"] += reads
+            counts["rf", "write"] += writes
+            counts["glb.ifmap", "read"] += ifmap_words
+            counts["glb.weight", "read"] += weight_words
+            counts["glb.ofmap", "read"] += outputs * psum_words * int(resume)
+            counts["glb.ofmap", "write"] += outputs * psum_words
+
+    def _sum(self, tile: Tile, operands: _Operands, outputs: _Outputs) -> None:
+        """Add the tile's products to its psums: all its passes at once, each sum in k order."""
+        config = self.state.accelerator
+        accumulator = ACCUMULATORS[config.accumulator]
+        m, n, _ = tile_gemm(self.step.layer.shape, tile)
+        if outputs.psums is None:
+            outputs.psums = np.zeros((n, m), accumulator.dtype)
+        if operands.ifmap is None or operands.weights is None:
+            raise ValueError(f"layer {self.step.name!r}: tile {tile.index} has no operands")
+        activations = gather(self.step.layer.shape, tile, operands.ifmap)
+        weights = operands.weights.reshape(n, -1)
+        accumulate(MULTIPLIERS[config.multiplier], accumulator, activations, weights, outputs.psums)
+
+    def _vector_unit(self) -> Process:
+        lanes, counts = self.state.accelerator.vector_unit.lanes, self.state.counts
+        psum_words = ACCUMULATORS[self.state.accelerator.accumulator].bytes // 4
+        for _ in range(sum(tile.ends_psums for tile in self.tiles)):
+            outputs = yield from self.state.wait("vector_unit", "psums", self.summed.get())
+            m, n, _ = tile_gemm(self.step.layer.shape, outputs.tile)
+            additions = m * n if self.step.bias is not None else 0
+            compares = m * n if self.step.relu else 0
+            cycles = -(-(additions + compares) // lanes)
+            yield from self.state.busy("vector_unit", "bias, relu", cycles, outputs.tile.index)
+            counts["vector_unit", "add"] += additions
+            counts["vector_unit", "compare"] += compares
+            counts["glb.ofmap", "read"] += m * n * psum_words
+            counts["glb.ofmap", "write"] += m * n
+            if outputs.psums is not None:
+                ofmap = finish(outputs.psums, outputs.bias)
+                outputs.psums = np.maximum(ofmap, np.float32(0)) if self.step.relu else ofmap
+            yield self.finished.put(outputs)
+
+    def _dma_write(self) -> Process:
+        for _ in range(sum(tile.ends_psums for tile in self.tiles)):
+            outputs = yield from self.state.wait("dma_write", "ofmaps", self.finished.get())
+            target = ofmap_block(self.step, outputs.tile)
+            data = None
+            if outputs.psums is not None:
+                images, filters, rows, columns = target.counts
+                data = outputs.psums.reshape(filters, images, rows, columns).swapaxes(0, 1)
+            self.state.counts["glb.ofmap", "read"] += target.words
+            yield from self.dram.write("dma_write", "ofmap", target, data, outputs.tile.index)
+            yield self.free["ofmap"].put(1)
+
+    def _take(self, block: str, partition: str) -> Process:
+        yield from self.state.wait(
+            block, f"a free {partition} slot of the GLB", self.free[partition].get(1)
+        )
+
+    def _fetch(self, partition: str, source: Block, tile: Tile) -> Process:
+        data = yield from self.dram.read("dma_read", partition, source, tile.index)
+        self.state.counts[f"glb.{partition}", "write"] += source.words
+        return data
+
+
+def ifmap_block(step: MacStep, tile: Tile) -> Block:
+    """Return the ifmap words of *tile*: (images, channels, rows, W)."""
+    shape, whole = step.layer.shape, step.ifmap
+    # The producer's tensor may have another shape (a flattened one); the words are the same.
+    strides = (shape.c * shape.h * shape.w, shape.h * shape.w, shape.w, 1)
+    start, stop = shape.ifmap_rows(tile.rows.start, tile.rows.size)
+    channel = tile.group * (shape.c // shape.groups) + tile.channels.start
+    address = whole.address + tile.images.start * strides[0] + channel * strides[1]
+    counts = (tile.images.size, tile.channels.size, max(stop - start, 0), shape.w)
+    return Block(address + start * strides[2], counts, strides)
+
+
+def weight_block(step: MacStep, tile: Tile) -> Block:
+    """Return the weights of *tile*: (filters, channels, R, S)."""
+    shape, whole = step.layer.shape, step.weights
+    first = tile.group * (shape.m // shape.groups) + tile.filters.start
+    address = whole.address + first * whole.strides[0] + tile.channels.start * whole.strides[1]
+    return Block(address, (tile.filters.size, tile.channels.size, shape.r, shape.s), whole.strides)
+
+
+def bias_block(whole: Block, step: MacStep, tile: Tile) -> Block:
+    """Return the biases of *tile*'s filters."""
+    shape = step.layer.shape
+    first = tile.group * (shape.m // shape.groups) + tile.filters.start
+    return Block(whole.address + first, (tile.filters.size,), (1,))
+
+
+def ofmap_block(step: MacStep, tile: Tile) -> Block:
+    """Return the ofmap words of *tile*: (images, filters, rows, Q)."""
+    shape, whole = step.layer.shape, step.ofmap
+    first = tile.group * (shape.m // shape.groups) + tile.filters.start
+    start = (tile.images.start, first, tile.rows.start, 0)
+    offset = sum(at * stride for at, stride in zip(start, whole.strides, strict=True))
+    counts = (tile.images.size, tile.filters.size, tile.rows.size, shape.q)
+    return Block(whole.address + offset, counts, whole.strides)
+
+
+def row_padding(shape: LayerShape, tile: Tile) -> tuple[int, int]:
+    """Return the rows of zeros that the feed puts above and below the tile's ifmap."""
+    first = tile.rows.start * shape.stride[0] - shape.padding[0]
+    total = (tile.rows.size - 1) * shape.stride[0] + shape.dilation[0] * (shape.r - 1) + 1
+    start, stop = shape.ifmap_rows(tile.rows.start, tile.rows.size)
+    top = min(max(-first, 0), total)
+    return top, total - top - max(stop - start, 0)
+
+
+def gather(shape: LayerShape, tile: Tile, ifmap: np.ndarray) -> np.ndarray:
+    """Return the tile's activations, (k, pixels), from its ifmap (images, channels, rows, W)."""
+    top, bottom = row_padding(shape, tile)
+    padding = (top, bottom, shape.padding[1], shape.padding[1])
+    out_hw = (tile.rows.size, shape.q)
+    columns = [
+        im2col(slab, (shape.r, shape.s), shape.stride, padding, shape.dilation, out_hw)
+        for slab in ifmap
+    ]
+    return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
+
+
+def tap_prefix(shape: LayerShape, tile: Tile) -> np.ndarray:
+    """Return the running sum of kernel taps inside the ifmap, per output pixel of the tile.
+
+    Padding zeros are made by the feed and not read from the GLB, so a pass over pixels a to b
+    reads ``channels * (prefix[b] - prefix[a])`` words.
+    """
+    rows = np.arange(tile.rows.start, tile.rows.stop) * shape.stride[0] - shape.padding[0]
+    columns = np.arange(shape.q) * shape.stride[1] - shape.padding[1]
+    taps_down = _taps_inside(rows, shape.r, shape.dilation[0], shape.h)
+    taps_across = _taps_inside(columns, shape.s, shape.dilation[1], shape.w)
+    one_image = np.outer(taps_down, taps_across).ravel()
+    return np.concatenate(([0], np.cumsum(np.tile(one_image, tile.images.size))))
+
+
+def _taps_inside(first: np.ndarray, kernel: int, dilation: int, extent: int) -> np.ndarray:
+    positions = first[:, None] + dilation * np.arange(kernel)
+    return ((positions >= 0) & (positions < extent)).sum(axis=1)

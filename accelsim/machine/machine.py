@@ -1,0 +1,127 @@
+"""The controller: runs a program step by step and keeps a record of every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from accelsim.config import Accelerator
+from accelsim.layer import Trace
+from accelsim.machine.dram import Dram
+from accelsim.machine.mac import MacRun
+from accelsim.machine.program import MacStep, array_model, compile_program
+from accelsim.machine.state import Entry, State
+from accelsim.machine.vector import VectorRun
+
+__all__ = ["LayerRecord", "MachineResult", "run_machine"]
+
+
+@dataclass(frozen=True)
+class LayerRecord:
+    """What one layer did on the machine."""
+
+    layer: str
+    op: str
+    macs: int
+    outputs: int
+    """Words of the layer's ofmap."""
+    cycle_start: int
+    cycle_end: int
+    compute_cycles: int
+    """Cycles of the array (of the vector unit, for its layers) with fill and drain."""
+    counts: dict[tuple[str, str], int]
+    """(component, action) -> count."""
+    tiling: str
+
+    @property
+    def total_cycles(self) -> int:
+        """From the layer's first transfer to the end of its write-back."""
+        return self.cycle_end - self.cycle_start
+
+    @property
+    def stall_cycles(self) -> int:
+        """Cycles of the layer in which its computing block waited or had nothing to do."""
+        return self.total_cycles - self.compute_cycles
+
+
+@dataclass(frozen=True)
+class MachineResult:
+    """What a simulation gave: records by layer, the timeline, and the DRAM's output words."""
+
+    layers: tuple[LayerRecord, ...]
+    timeline: tuple[Entry, ...]
+    outputs: np.ndarray | None
+    """float32, as the output layer's shape; None without values."""
+
+    @property
+    def total_cycles(self) -> int:
+        """Cycles from the first layer's start to the last one's end."""
+        return self.layers[-1].cycle_end if self.layers else 0
+
+
+def run_machine(
+    trace: Trace,
+    accelerator: Accelerator,
+    *,
+    values: bool = True,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> MachineResult:
+    """Run *trace* on *accelerator*, event by event, and return what happened.
+
+    Parameters
+    ----------
+    trace : Trace
+        Layers, weights and images; all images of the trace run as one batch.
+    accelerator : Accelerator
+        The machine.
+    values : bool
+        False: the same machine without operands, for cycles and counts only.
+    progress : callable, optional
+        Called with (layer, layers done, layers in all) before each layer.
+
+    Raises
+    ------
+    MappingError
+        A layer fits no tiling.
+    StallError
+        The machine cannot go on.
+    """
+    program = compile_program(trace, accelerator)
+    state = State(accelerator)
+    dram = Dram(state, program.dram_words, values=values)
+    dram.load(program.images, trace.images)
+    for step in program.steps:
+        if isinstance(step, MacStep):
+            dram.load(step.weights, step.layer.weight)
+            if step.bias is not None:
+                dram.load(step.bias, step.layer.bias)
+    array, records = array_model(accelerator), []
+    for done, step in enumerate(program.steps):
+        if progress is not None:
+            progress(step.name, done, len(program.steps))
+        state.layer, start = step.name, state.now
+        state.counts.clear()
+        run: MacRun | VectorRun
+        if isinstance(step, MacStep):
+            run = MacRun(state, dram, step, array)
+            macs, tiling = step.layer.shape.macs, step.tiling.why
+        else:
+            run = VectorRun(state, dram, step)
+            macs, tiling = 0, f"n1 p{step.rows} c{step.channels}"
+        state.run(run.start())
+        records.append(
+            LayerRecord(
+                step.name,
+                step.op,
+                macs,
+                step.ofmap.words,
+                start,
+                state.now,
+                run.compute_cycles,
+                dict(state.counts),
+                tiling,
+            )
+        )
+    return MachineResult(tuple(records), tuple(state.timeline), dram.peek(program.output))

@@ -1,0 +1,204 @@
+"""What the machine executes: a trace's layers with fused ReLUs, tilings and DRAM addresses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from math import prod
+
+from accelsim.accumulators import ACCUMULATORS
+from accelsim.config import Accelerator
+from accelsim.dataflows import DATAFLOWS, PeTiming
+from accelsim.dataflows.tiling import ArrayModel, Budget, Tiling, choose_tiling
+from accelsim.errors import MappingError
+from accelsim.layer import INPUT, MacLayer, Trace, VectorLayer
+from accelsim.machine.dram import WORD_BYTES, Block
+from accelsim.multipliers import MULTIPLIERS
+
+__all__ = [
+    "MacStep",
+    "Program",
+    "VectorStep",
+    "array_model",
+    "compile_program",
+    "possible_actions",
+]
+
+MEMORIES = ("rf", "glb.ifmap", "glb.weight", "glb.ofmap", "dram")
+
+
+@dataclass(frozen=True, eq=False)
+class MacStep:
+    """A convolution or linear layer, with a ReLU behind it where that is fused."""
+
+    layer: MacLayer
+    relu: str | None
+    """Name of the fused ReLU layer."""
+    tiling: Tiling
+    ifmap: Block
+    weights: Block
+    bias: Block | None
+    ofmap: Block
+
+    @property
+    def name(self) -> str:
+        """Name in tables and in the timeline."""
+        return self.layer.name
+
+    @property
+    def op(self) -> str:
+        """Operator in tables."""
+        return self.layer.op + ("+relu" if self.relu else "")
+
+
+@dataclass(frozen=True, eq=False)
+class VectorStep:
+    """A layer of the vector unit; a tile is so many channels and ofmap rows of one image."""
+
+    layer: VectorLayer
+    channels: int
+    rows: int
+    ifmap: Block
+    ofmap: Block
+
+    @property
+    def name(self) -> str:
+        """Name in tables and in the timeline."""
+        return self.layer.name
+
+    @property
+    def op(self) -> str:
+        """Operator in tables."""
+        return self.layer.op
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Steps in order, and where input and output lie in the DRAM."""
+
+    steps: tuple[MacStep | VectorStep, ...]
+    images: Block
+    output: Block
+    dram_words: int
+
+
+def array_model(accelerator: Accelerator) -> ArrayModel:
+    """Return the PE array of *accelerator*: dataflow, size, timing of a PE, DRAM bandwidth.
+
+    The multiplier's latency is its delay in whole clock cycles. A pipelined one starts a product
+    every cycle, another only when the last has finished; no PE starts one faster than its
+    accumulator can add, since in an output-stationary PE every addition waits for the one before.
+    """
+    latency = MULTIPLIERS[accelerator.multiplier].latency_cycles(accelerator.clock_mhz)
+    addition = ACCUMULATORS[accelerator.accumulator].latency_cycles(accelerator.clock_mhz)
+    interval = max(1 if accelerator.array.pipelined else latency, addition)
+    return ArrayModel(
+        DATAFLOWS[accelerator.array.dataflow],
+        accelerator.array.rows,
+        accelerator.array.cols,
+        PeTiming(interval_cycles=interval, latency_cycles=latency + addition),
+        accelerator.dram.bytes_per_cycle,
+        accelerator.dram.latency_cycles,
+    )
+
+
+def possible_actions(accelerator: Accelerator) -> list[tuple[str, str]]:
+    """Return every (component, action) that a machine may count: what an energy table must have."""
+    return [
+        (f"multiplier.{accelerator.multiplier}", "compute"),
+        (f"accumulator.{accelerator.accumulator}", "add"),
+        *((memory, action) for memory in MEMORIES for action in ("read", "write")),
+        *(("vector_unit", action) for action in ("add", "compare", "divide")),
+    ]
+
+
+def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
+    """Return the steps that run *trace* on *accelerator*.
+
+    Raises
+    ------
+    MappingError
+        A layer fits no tiling.
+    UnknownNameError
+        The configuration names a multiplier, accumulator or dataflow that does not exist.
+    """
+    array, allocator = array_model(accelerator), _Allocator()
+    psum_words = ACCUMULATORS[accelerator.accumulator].bytes // WORD_BYTES
+    half = {
+        name: int(getattr(accelerator.glb, f"{name}_kib") * 1024 // 2 // WORD_BYTES)
+        for name in ("ifmap", "weight", "ofmap")
+    }
+    budget = Budget(half["ifmap"], half["weight"], half["ofmap"], psum_words)
+    tensors = {INPUT: allocator.tensor(trace.images.shape)}
+    fused = _fused_relus(trace)
+    steps: list[MacStep | VectorStep] = []
+    for layer in trace.layers:
+        if isinstance(layer, VectorLayer) and layer.name in fused.values():
+            tensors[layer.name] = tensors[layer.source]
+            continue
+        source = tensors[layer.source]
+        target = tensors[layer.name] = allocator.tensor(layer.output_shape)
+        if isinstance(layer, MacLayer):
+            tiling = choose_tiling(layer.shape, budget, array, layer=layer.name)
+            weights = allocator.tensor(layer.weight.shape)
+            bias = None if layer.bias is None else allocator.tensor(layer.bias.shape)
+            steps.append(
+                MacStep(layer, fused.get(layer.name), tiling, source, weights, bias, target)
+            )
+        else:
+            channels, rows = _vector_tile(layer, budget)
+            steps.append(VectorStep(layer, channels, rows, source, target))
+    return Program(tuple(steps), tensors[INPUT], tensors[trace.output], allocator.words)
+
+
+class _Allocator:
+    """Hands out DRAM addresses one after the other."""
+
+    def __init__(self) -> None:
+        self.words = 0
+
+    def tensor(self, shape: tuple[int, ...]) -> Block:
+        """Return a fresh dense row-major block."""
+        strides = tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
+        block = Block(self.words, tuple(shape), strides)
+        self.words += block.words
+        return block
+
+
+def _fused_relus(trace: Trace) -> dict[str, str]:
+    """Return MAC layer -> the ReLU that is its only reader: the drain path applies it."""
+    readers = Counter(layer.source for layer in trace.layers)
+    readers[trace.output] += 1
+    mac_layers = {layer.name for layer in trace.layers if isinstance(layer, MacLayer)}
+    return {
+        layer.source: layer.name
+        for layer in trace.layers
+        if layer.op == "relu" and layer.source in mac_layers and readers[layer.source] == 1
+    }
+
+
+def _vector_tile(layer: VectorLayer, budget: Budget) -> tuple[int, int]:
+    """Return (channels, ofmap rows) of a tile: whole channels if one fits, else rows of one."""
+    _, channels, height, width = layer.input_shape
+    _, _, out_height, out_width = layer.output_shape
+    fit = min(
+        budget.ifmap_words // (height * width), budget.ofmap_words // (out_height * out_width)
+    )
+    if fit:
+        return min(fit, channels), out_height
+    for rows in range(out_height, 0, -1):
+        needed = _vector_ifmap_rows(layer, rows) * width
+        if needed <= budget.ifmap_words and rows * out_width <= budget.ofmap_words:
+            return 1, rows
+    raise MappingError(
+        f"layer {layer.name!r} fits no tiling: one ofmap row needs "
+        f"{_vector_ifmap_rows(layer, 1) * width} ifmap words and {out_width} ofmap words, half of "
+        f"the partitions hold {budget.ifmap_words} and {budget.ofmap_words}. Enlarge glb."
+    )
+
+
+def _vector_ifmap_rows(layer: VectorLayer, rows: int) -> int:
+    if layer.pooling is None:
+        return rows
+    reach = (layer.pooling.kernel[0] - 1) * layer.pooling.dilation[0] + 1
+    return min((rows - 1) * layer.pooling.stride[0] + reach, layer.input_shape[2])

@@ -1,0 +1,87 @@
+"""What the machine's blocks share: clock, timeline, action counts, and who waits for what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator
+from typing import Any, NamedTuple
+
+import simpy
+
+from accelsim.config import Accelerator
+from accelsim.errors import StallError
+
+__all__ = ["Entry", "Process", "State"]
+
+Process = Generator[simpy.Event, Any, Any]
+
+
+class Entry(NamedTuple):
+    """One stretch of time in which a block was busy."""
+
+    cycle_start: int
+    cycle_end: int
+    block: str
+    what: str
+    layer: str
+    tile: int
+
+
+class State:
+    """The clock and the books of one simulation.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+        The machine that is simulated.
+    """
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        self.env = simpy.Environment()
+        self.accelerator = accelerator
+        self.timeline: list[Entry] = []
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """(component, action) -> count of the layer that runs now."""
+        self.layer = ""
+        self.waiting: dict[str, tuple[str, int]] = {}
+        """Block -> (what it waits for, since which cycle)."""
+
+    @property
+    def now(self) -> int:
+        """Current cycle."""
+        return int(self.env.now)
+
+    def busy(self, block: str, what: str, cycles: int, tile: int) -> Process:
+        """Let *block* work for *cycles* and enter it into the timeline."""
+        start = self.now
+        yield self.env.timeout(cycles)
+        if cycles:
+            self.timeline.append(Entry(start, self.now, block, what, self.layer, tile))
+
+    def wait(self, block: str, what: str, event: simpy.Event) -> Process:
+        """Let *block* wait for *event*, known by *what* if it never comes."""
+        self.waiting[block] = (what, self.now)
+        value = yield event
+        del self.waiting[block]
+        return value
+
+    def run(self, done: simpy.Event) -> None:
+        """Run until *done*.
+
+        Raises
+        ------
+        StallError
+            No event is left and *done* has not happened.
+        """
+        try:
+            self.env.run(until=done)
+        except RuntimeError as error:
+            if done.triggered or self.env.peek() != float("inf"):
+                raise
+            waits = "; ".join(
+                f"{block} waits for {what} since cycle {since}"
+                for block, (what, since) in self.waiting.items()
+            )
+            raise StallError(
+                f"layer {self.layer!r} cannot go on at cycle {self.now}: {waits or 'nobody waits'}"
+            ) from error

@@ -1,0 +1,164 @@
+"""A pooling or ReLU layer on the machine: DMA in, vector unit, DMA out, tile by tile.
+
+.. code-block:: none
+
+    dma_read --(ifmap slots)--> vector_unit --(ofmap slots)--> dma_write
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import simpy
+
+from accelsim.kernels.pooling import avg_pool2d, max_pool2d
+from accelsim.layer import VectorLayer
+from accelsim.machine.dram import Block, Dram
+from accelsim.machine.program import VectorStep
+from accelsim.machine.state import Process, State
+
+__all__ = ["VectorRun"]
+
+SLOTS = 2
+
+
+class _Tile(NamedTuple):
+    number: int
+    image: int
+    channels: tuple[int, int]
+    rows: tuple[int, int]
+    """Rows of the ofmap."""
+    ifmap_rows: tuple[int, int]
+    first_row: int
+    """Ifmap row of the window's first row, before clipping to the ifmap."""
+
+
+class VectorRun:
+    """One layer of the vector unit in execution.
+
+    Parameters
+    ----------
+    state : State
+        Clock and books.
+    dram : Dram
+        Where operands come from and outputs go to.
+    step : VectorStep
+        What to execute.
+    """
+
+    def __init__(self, state: State, dram: Dram, step: VectorStep) -> None:
+        env = state.env
+        self.state, self.dram, self.step = state, dram, step
+        self.free_ifmap = simpy.Container(env, capacity=SLOTS, init=SLOTS)
+        self.free_ofmap = simpy.Container(env, capacity=SLOTS, init=SLOTS)
+        self.fetched, self.finished = simpy.Store(env), simpy.Store(env)
+        self.tiles = list(_tiles(step))
+        self.compute_cycles = 0
+
+    def start(self) -> simpy.Event:
+        """Start the three blocks; the event returned happens when all have finished."""
+        env = self.state.env
+        blocks = (self._dma_read(), self._vector_unit(), self._dma_write())
+        return simpy.AllOf(env, [env.process(block) for block in blocks])
+
+    def _dma_read(self) -> Process:
+        for tile in self.tiles:
+            yield from self.state.wait(
+                "dma_read", "a free ifmap slot of the GLB", self.free_ifmap.get(1)
+            )
+            source = _block(self.step.ifmap, tile, tile.ifmap_rows)
+            data = yield from self.dram.read("dma_read", "ifmap", source, tile.number)
+            self.state.counts["glb.ifmap", "write"] += source.words
+            yield self.fetched.put((tile, source.words, data))
+
+    def _vector_unit(self) -> Process:
+        layer, counts = self.step.layer, self.state.counts
+        lanes = self.state.accelerator.vector_unit.lanes
+        for _ in self.tiles:
+            tile, words, data = yield from self.state.wait(
+                "vector_unit", "operands", self.fetched.get()
+            )
+            yield from self.state.wait(
+                "vector_unit", "a free ofmap slot of the GLB", self.free_ofmap.get(1)
+            )
+            target = _block(self.step.ofmap, tile, tile.rows)
+            operations = _operations(layer, target.words)
+            cycles = -(-sum(operations.values()) // lanes)
+            yield from self.state.busy("vector_unit", layer.op, cycles, tile.number)
+            self.compute_cycles += cycles
+            for action, count in operations.items():
+                counts["vector_unit", action] += count
+            counts["glb.ifmap", "read"] += words
+            counts["glb.ofmap", "write"] += target.words
+            result = None if data is None else _apply(layer, tile, data)
+            yield self.free_ifmap.put(1)
+            yield self.finished.put((tile, target, result))
+
+    def _dma_write(self) -> Process:
+        for _ in self.tiles:
+            tile, target, result = yield from self.state.wait(
+                "dma_write", "ofmaps", self.finished.get()
+            )
+            self.state.counts["glb.ofmap", "read"] += target.words
+            yield from self.dram.write("dma_write", "ofmap", target, result, tile.number)
+            yield self.free_ofmap.put(1)
+
+
+def _tiles(step: VectorStep) -> Iterator[_Tile]:
+    layer, index = step.layer, 0
+    images, channels, height, _ = layer.input_shape
+    out_rows = layer.output_shape[2]
+    for image in range(images):
+        for channel in range(0, channels, step.channels):
+            for row in range(0, out_rows, step.rows):
+                rows = (row, min(row + step.rows, out_rows))
+                first, stop = _window_rows(layer, rows)
+                inside = (min(max(first, 0), height), min(max(stop, 0), height))
+                span = (channel, min(channel + step.channels, channels))
+                yield _Tile(index, image, span, rows, inside, first)
+                index += 1
+
+
+def _window_rows(layer: VectorLayer, rows: tuple[int, int]) -> tuple[int, int]:
+    """Return the ifmap rows that ofmap *rows* look at, padding rows included."""
+    if layer.pooling is None:
+        return rows
+    pooling = layer.pooling
+    first = rows[0] * pooling.stride[0] - pooling.padding[0]
+    last = (rows[1] - 1) * pooling.stride[0] - pooling.padding[0]
+    return first, last + (pooling.kernel[0] - 1) * pooling.dilation[0] + 1
+
+
+def _block(whole: Block, tile: _Tile, rows: tuple[int, int]) -> Block:
+    first = (tile.image, tile.channels[0], rows[0], 0)
+    offset = sum(at * stride for at, stride in zip(first, whole.strides, strict=True))
+    counts = (1, tile.channels[1] - tile.channels[0], rows[1] - rows[0], whole.counts[3])
+    return Block(whole.address + offset, counts, whole.strides)
+
+
+def _operations(layer: VectorLayer, outputs: int) -> dict[str, int]:
+    """Return the vector unit's elementary operations for *outputs* results."""
+    if layer.pooling is None:
+        return {"compare": outputs}
+    window = layer.pooling.kernel[0] * layer.pooling.kernel[1]
+    if layer.op == "max_pool2d":
+        return {"compare": outputs * window}
+    return {"add": outputs * window, "divide": outputs}
+
+
+def _apply(layer: VectorLayer, tile: _Tile, data: np.ndarray) -> np.ndarray:
+    """Return the tile's results, (1, channels, rows, Q), from its ifmap rows."""
+    if layer.pooling is None:
+        return np.maximum(data, np.float32(0))
+    pool = max_pool2d if layer.op == "max_pool2d" else avg_pool2d
+    out_hw = (tile.rows[1] - tile.rows[0], layer.output_shape[3])
+    return pool(
+        data[0],
+        layer.pooling,
+        out_hw,
+        first_row=tile.first_row,
+        slab_row=tile.ifmap_rows[0],
+        height=layer.input_shape[2],
+    )[None]

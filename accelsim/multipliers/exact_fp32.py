@@ -1,0 +1,62 @@
+"""exact_fp32: the IEEE 754 binary32 product, rounded once to nearest even.
+
+The unit that the others are compared with. Its kernels add the rounded product: no multiply and
+add is ever fused, as a PE with a separate adder does it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from accelsim.compilation import jit
+from accelsim.multipliers import MULTIPLIERS
+from accelsim.multipliers.base import FastForm, Multiplier
+
+__all__ = ["product"]
+
+
+@jit
+def product(a, w):  # type: ignore[no-untyped-def]
+    """Return ``fl32(a * w)``.
+
+    >>> float(product(np.float32(1.5), np.float32(-3.0)))
+    -4.5
+    """
+    return np.float32(np.float32(a) * np.float32(w))
+
+
+@jit
+def _split(value):  # type: ignore[no-untyped-def]
+    return (value,)
+
+
+@jit
+def _combine(a, w):  # type: ignore[no-untyped-def]
+    return a[0] * w[0]
+
+
+MULTIPLIERS.register(
+    "exact_fp32",
+    Multiplier(
+        name="exact_fp32",
+        title="IEEE 754 fp32 multiplier, round to nearest even",
+        description=(
+            "Exact 24x24 significand product, normalized and rounded once to nearest even; "
+            "subnormals, infinities and NaN as IEEE 754 has them."
+        ),
+        scalar=product,
+        delay_ps=5045,
+        delay_source=(
+            "24x24 carry-save mantissa array 4075 ps + normalise and round-to-nearest-even 970 ps; "
+            "NanGate45 typical 1.1 V gate model, sum of nominal cell delays"
+        ),
+        sources=("IEEE 754-2019, binary32 multiplication, roundTiesToEven",),
+        fast=FastForm(
+            split_activation=_split,
+            split_weight=_split,
+            combine=_combine,
+            parts=1,
+            dtype=np.float32,
+        ),
+    ),
+)

@@ -1,0 +1,187 @@
+"""Results of a simulation: the row schema of a run, saving it and loading it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from accelsim.config import Accelerator
+from accelsim.energy import EnergyTable, energy_by_component
+from accelsim.folders import (
+    prepare_folder,
+    read_manifest,
+    read_table,
+    write_manifest,
+    write_table,
+)
+from accelsim.layer import Trace
+from accelsim.machine import LayerRecord, MachineResult
+from accelsim.machine.dram import WORD_BYTES
+from accelsim.machine.program import array_model
+from accelsim.multipliers import MULTIPLIERS
+from accelsim.timeline import write_perfetto
+from accelsim.version import __version__
+
+__all__ = ["BASELINE", "Run", "load_run", "tabulate"]
+
+BASELINE = "exact_fp32"
+"""The multiplier that others are compared with."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network on one accelerator: logits, cycles, energy."""
+
+    outputs: np.ndarray | None
+    """float32, (images, classes): the simulated images' read from the DRAM; None without values."""
+    layers: pd.DataFrame
+    """A row per step of the machine; a ReLU behind a MAC layer is part of that layer's row."""
+    summary: pd.DataFrame
+    """One row."""
+    timeline: pd.DataFrame
+    """cycle_start, cycle_end, block, what, layer, tile: when a block was busy."""
+    accelerator: Accelerator
+    manifest: dict[str, Any]
+    """What determined the run."""
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the run into *folder* (made if missing) and return it.
+
+        Raises
+        ------
+        DataError
+            The folder cannot be written, is a file, or holds something else.
+        """
+        target = prepare_folder(folder, "run")
+        write_table(target / "layers.csv", self.layers)
+        write_table(target / "summary.csv", self.summary)
+        write_table(target / "timeline.csv", self.timeline)
+        if self.outputs is not None:
+            columns = [f"class_{index}" for index in range(self.outputs.shape[1])]
+            frame = pd.DataFrame(self.outputs, columns=columns)
+            write_table(target / "outputs.csv", frame)
+        write_manifest(target, {**self.manifest, "has_outputs": self.outputs is not None})
+        return target
+
+    def to_perfetto(self, path: str | Path) -> Path:
+        """Write the timeline as a Chrome trace, which ui.perfetto.dev opens; return its path."""
+        return write_perfetto(self.timeline, Path(path))
+
+    def __repr__(self) -> str:
+        row = self.summary.iloc[0]
+        return (
+            f"<Run of {row['workload']} on {row['accelerator']} with {row['multiplier']}: "
+            f"{row['images']} images, {row['latency_cycles']} cycles, {row['energy_uj']:.1f} uJ>"
+        )
+
+
+def tabulate(
+    trace: Trace,
+    accelerator: Accelerator,
+    table: EnergyTable,
+    result: MachineResult,
+    accuracy: float | None,
+    seed: int | None,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return (layers, summary, timeline) of one machine run."""
+    layers = pd.DataFrame([_layer_row(record, accelerator, table) for record in result.layers])
+    timeline = pd.DataFrame(
+        result.timeline, columns=["cycle_start", "cycle_end", "block", "what", "layer", "tile"]
+    )
+    cycles, images = result.total_cycles, len(trace.images)
+    latency_us = cycles * accelerator.period_ns / 1e3
+    summary = {
+        "workload": trace.name,
+        "accelerator": accelerator.name,
+        "multiplier": accelerator.multiplier,
+        "accumulator": accelerator.accumulator,
+        "dataflow": accelerator.array.dataflow,
+        "rows": accelerator.array.rows,
+        "cols": accelerator.array.cols,
+        "clock_mhz": accelerator.clock_mhz,
+        "multiplier_delay_ps": MULTIPLIERS[accelerator.multiplier].delay_ps,
+        "multiplier_latency_cycles": MULTIPLIERS[accelerator.multiplier].latency_cycles(
+            accelerator.clock_mhz
+        ),
+        "pe_interval_cycles": array_model(accelerator).timing.interval_cycles,
+        "images": images,
+        "macs": int(layers["macs"].sum()),
+        "latency_cycles": cycles,
+        "compute_cycles": int(layers["compute_cycles"].sum()),
+        "stall_cycles": int(layers["stall_cycles"].sum()),
+        "latency_us": latency_us,
+        "latency_us_per_image": latency_us / images,
+        "utilization": layers["macs"].sum() / (_pes(accelerator) * cycles),
+        "accuracy": np.nan if accuracy is None else accuracy,
+        "energy_uj": layers["energy_pj"].sum() / 1e6,
+        "energy_uj_per_image": layers["energy_pj"].sum() / 1e6 / images,
+        **{
+            column.replace("_pj", "_uj"): layers[column].sum() / 1e6
+            for column in layers
+            if column.startswith("energy_") and column != "energy_pj"
+        },
+        "energy_table": table.name,
+        "config_hash": accelerator.config_hash,
+        "trace_hash": trace.fingerprint,
+        "table_hash": table.fingerprint,
+        "version": __version__,
+        "seed": seed,
+    }
+    return layers, pd.DataFrame([summary]), timeline
+
+
+def _pes(accelerator: Accelerator) -> int:
+    return accelerator.array.rows * accelerator.array.cols
+
+
+def _layer_row(
+    record: LayerRecord, accelerator: Accelerator, table: EnergyTable
+) -> dict[str, object]:
+    energy = energy_by_component(record.counts, record.total_cycles, accelerator, table)
+    accesses = {
+        f"{memory}_{action}_bytes": WORD_BYTES
+        * sum(
+            count
+            for (component, counted), count in record.counts.items()
+            if component.partition(".")[0] == memory and counted == action
+        )
+        for memory in ("dram", "glb", "rf")
+        for action in ("read", "write")
+    }
+    return {
+        "layer": record.layer,
+        "op": record.op,
+        "macs": record.macs,
+        "compute_cycles": record.compute_cycles,
+        "stall_cycles": record.stall_cycles,
+        "total_cycles": record.total_cycles,
+        "utilization": record.macs / (_pes(accelerator) * record.total_cycles),
+        **accesses,
+        "energy_pj": sum(energy.values()),
+        **{f"energy_{component}_pj": value for component, value in energy.items()},
+        "tiling": record.tiling,
+    }
+
+
+def load_run(folder: str | Path) -> Run:
+    """Return the run that `Run.save` wrote into *folder*.
+
+    Raises
+    ------
+    DataError
+        No run lies there, or it was written by a newer accelsim, or a file is damaged.
+    """
+    path = Path(folder)
+    manifest = read_manifest(path, "run")
+    layers, summary, timeline = (
+        read_table(path / f"{name}.csv") for name in ("layers", "summary", "timeline")
+    )
+    outputs = None
+    if manifest.pop("has_outputs"):
+        outputs = read_table(path / "outputs.csv").to_numpy(np.float32)
+    accelerator = Accelerator.model_validate(manifest["accelerator"])
+    return Run(outputs, layers, summary, timeline, accelerator, manifest)

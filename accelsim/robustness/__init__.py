@@ -1,0 +1,9 @@
+"""Robustness: attacks, the scenarios in which they are scored, and how sure the scores are."""
+
+from __future__ import annotations
+
+from accelsim.robustness.attacks import ATTACKS
+from accelsim.robustness.evaluation import SCENARIOS, evaluate, evaluate_rows
+from accelsim.robustness.statistics import wilson
+
+__all__ = ["ATTACKS", "SCENARIOS", "evaluate", "evaluate_rows", "wilson"]

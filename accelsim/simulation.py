@@ -1,0 +1,127 @@
+"""Simulate: a trace on an accelerator, from images to logits, cycles and energy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from accelsim.config import Accelerator
+from accelsim.energy import EnergyTable, energy_by_component, load_table
+from accelsim.errors import DataError
+from accelsim.folders import versions
+from accelsim.kernels.network import run_trace
+from accelsim.layer import Trace
+from accelsim.machine import run_machine
+from accelsim.machine.program import array_model, possible_actions
+from accelsim.results import Run, tabulate
+
+__all__ = ["check_machine", "simulate"]
+
+
+def simulate(
+    trace: Trace,
+    accelerator: Accelerator,
+    *,
+    images: int | None = None,
+    labels: ArrayLike | None = None,
+    values: bool = True,
+    seed: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Run:
+    """Return what *trace* does on *accelerator*.
+
+    Parameters
+    ----------
+    trace : Trace
+        The network with its images, from `accelsim.trace`.
+    accelerator : Accelerator
+        The machine.
+    images : int, optional
+        How many of the trace's images the machine runs, as one batch; all by default. The others
+        are classified by the same units without a machine, to the same bits.
+    labels : int array, (N,), optional
+        True classes; with them the summary has the accuracy over all images.
+    values : bool
+        False: cycles, counts and energy only; no operand is moved or multiplied.
+    seed : int, optional
+        Seed of whatever made the inputs; recorded. The simulation itself has no chance in it.
+    progress : callable, optional
+        Called with (layer, layers done, layers in all).
+
+    Raises
+    ------
+    AccelsimError
+        One of its kinds: a layer that fits no tiling, an unknown name, an energy table without a
+        row that is needed, labels that do not fit the images.
+    """
+    truth = None if labels is None else _labels(labels, len(trace.images))
+    table = check_machine(accelerator)
+    simulated = trace if images is None else trace.batch(images)
+    result = run_machine(simulated, accelerator, values=values, progress=progress)
+    outputs = None
+    if result.outputs is not None:
+        outputs = result.outputs.reshape(len(simulated.images), -1)
+        outputs = np.concatenate([outputs, _rest(trace, accelerator, len(simulated.images))])
+    accuracy = None
+    if outputs is not None and truth is not None:
+        accuracy = float((outputs.argmax(axis=1) == truth).mean())
+    layers, summary, timeline = tabulate(simulated, accelerator, table, result, accuracy, seed)
+    manifest = {
+        "kind": "run",
+        "workload": trace.name,
+        "accelerator": accelerator.model_dump(mode="json"),
+        "config_hash": accelerator.config_hash,
+        "trace_hash": trace.fingerprint,
+        "table_hash": table.fingerprint,
+        "images": len(trace.images),
+        "simulated_images": len(simulated.images),
+        "seed": seed,
+        "versions": versions(),
+    }
+    return Run(outputs, layers, summary, timeline, accelerator, manifest)
+
+
+def check_machine(accelerator: Accelerator) -> EnergyTable:
+    """Return the accelerator's energy table, after checking that all names and energies exist.
+
+    What can be found out before a simulation must not fail after it.
+
+    Raises
+    ------
+    UnknownNameError
+        The configuration names a multiplier, accumulator, dataflow or table that does not exist.
+    EnergyTableError
+        The table lacks an energy that the machine needs.
+    """
+    array_model(accelerator)
+    table = load_table(accelerator.energy_table)
+    energy_by_component(dict.fromkeys(possible_actions(accelerator), 0), 0, accelerator, table)
+    return table
+
+
+def _rest(trace: Trace, accelerator: Accelerator, done: int) -> np.ndarray:
+    """Return the outputs of the images from *done* on, by the units alone."""
+    left = len(trace.images) - done
+    if left == 0:
+        return np.empty((0, int(np.prod(_output_shape(trace)))), np.float32)
+    rest = replace(trace.batch(left), images=trace.images[done:])
+    outputs = run_trace(rest, accelerator.multiplier, accelerator.accumulator)
+    return outputs.reshape(left, -1)
+
+
+def _output_shape(trace: Trace) -> tuple[int, ...]:
+    layer = next(layer for layer in trace.layers if layer.name == trace.output)
+    return tuple(layer.output_shape[1:])
+
+
+def _labels(labels: ArrayLike, images: int) -> np.ndarray:
+    truth = np.asarray(labels)
+    if truth.shape != (images,) or not np.issubdtype(truth.dtype, np.integer):
+        raise DataError(
+            f"labels must be {images} integers, one per image of the trace, got shape "
+            f"{truth.shape} of {truth.dtype}"
+        )
+    return truth

@@ -1,0 +1,218 @@
+"""Sweep: one workload over a grid of accelerator configurations, in local processes.
+
+Points are kept as they are made. A sweep that was interrupted goes on where it stopped when the
+same call is made again; points that are stored already cost nothing. A point that fails is kept
+with its error, and run again the next time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from accelsim.config import Accelerator
+from accelsim.energy import load_table
+from accelsim.errors import AccelsimError, ConfigError
+from accelsim.folders import prepare_folder, versions, write_manifest, write_table
+from accelsim.layer import Trace
+from accelsim.machine.program import array_model
+from accelsim.simulation import simulate
+from accelsim.store import Store, point_key
+from accelsim.tracing import trace
+from accelsim.version import __version__
+from accelsim.workload import load_workload
+
+__all__ = ["STORE", "Point", "grid_points", "sweep"]
+
+STORE = "points.sqlite"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One configuration of a sweep."""
+
+    varied: dict[str, object]
+    """Dotted field -> value, what tells this point from the others."""
+    accelerator: Accelerator
+
+
+def grid_points(base: Accelerator, grid: Mapping[str, Sequence[object]]) -> list[Point]:
+    """Return the points of the full grid, the last field varying fastest.
+
+    Raises
+    ------
+    ConfigError
+        The grid is empty, or a field or value is not possible.
+    """
+    if not grid or not all(grid.values()):
+        raise ConfigError("the grid is empty; give every field to vary at least one value")
+    names = list(grid)
+    points = []
+    for values in itertools.product(*grid.values()):
+        varied = dict(zip(names, values, strict=True))
+        points.append(Point(varied, base.replace(**varied)))
+    return points
+
+
+def sweep(
+    workload: str,
+    grid: Mapping[str, Sequence[object]],
+    *,
+    out: str | Path,
+    accelerator: Accelerator | str = "edge_16x16",
+    images: int = 4,
+    values: bool = True,
+    workers: int | None = None,
+    progress: Callable[[int, int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Return a row per point of the grid: what varied, and the run's summary.
+
+    Parameters
+    ----------
+    workload : str
+        Registered name.
+    grid : mapping
+        Dotted accelerator field -> values, e.g. ``{"array.rows": [8, 16], "multiplier": [...]}``.
+    out : path
+        Folder for ``points.sqlite`` (as the points are made) and ``results.csv`` (at the end).
+    accelerator : Accelerator or str
+        What the grid changes, or the name of a preset.
+    images : int
+        Images of the test split that the machine runs, as one batch.
+    values : bool
+        False: cycles, counts and energy only.
+    workers : int, optional
+        Processes; one per CPU by default.
+    progress : callable, optional
+        Called with (points done, points in all, points that failed).
+
+    Raises
+    ------
+    AccelsimError
+        Bad input, found before the first point runs. What goes wrong in a point is in its row's
+        column ``error``.
+    KeyboardInterrupt
+        Interrupted; what was finished is kept.
+    """
+    base = Accelerator.preset(accelerator) if isinstance(accelerator, str) else accelerator
+    points = grid_points(base, grid)
+    if workers is not None and (isinstance(workers, bool) or workers < 1):
+        raise ConfigError(f"workers must be an int >= 1, got {workers!r}")
+    for point in points:
+        array_model(point.accelerator)  # names that do not exist show here
+    tables = {point.accelerator.energy_table for point in points}
+    fingerprints = {name: load_table(name).fingerprint for name in tables}
+    traced, _ = _traced(workload, images)
+    keys = {
+        point_key(
+            {
+                "accelerator": point.accelerator.model_dump(mode="json"),
+                "table": fingerprints[point.accelerator.energy_table],
+                "trace": traced.fingerprint,
+                "values": values,
+                "version": __version__,
+            }
+        ): point
+        for point in points
+    }
+    folder = prepare_folder(out, "sweep")
+    write_manifest(folder, _manifest(workload, grid, base, images, values))
+    with Store(folder / STORE) as store:
+        stored = store.rows()
+        todo = {
+            key: point for key, point in keys.items() if key not in stored or stored[key]["error"]
+        }
+        failed = 0
+        try:
+            if progress is not None:
+                progress(len(keys) - len(todo), len(keys), failed)
+            finished = _evaluate(todo, workload, images, values, workers)
+            for done, (key, row) in enumerate(finished, start=len(keys) - len(todo) + 1):
+                store.put(key, row)
+                failed += bool(row["error"])
+                if progress is not None:
+                    progress(done, len(keys), failed)
+        finally:
+            # Also after an interruption: the table then holds what was finished.
+            rows = store.rows()
+            frame = pd.DataFrame([rows[key] for key in keys if key in rows])
+            write_table(folder / "results.csv", frame)
+    return frame
+
+
+def _manifest(
+    workload: str,
+    grid: Mapping[str, Sequence[object]],
+    base: Accelerator,
+    images: int,
+    values: bool,
+) -> dict[str, Any]:
+    return {
+        "kind": "sweep",
+        "workload": workload,
+        "accelerator": base.model_dump(mode="json"),
+        "config_hash": base.config_hash,
+        "grid": {name: list(choices) for name, choices in grid.items()},
+        "images": images,
+        "values": values,
+        "seed": None,
+        "versions": versions(),
+    }
+
+
+def _evaluate(
+    todo: Mapping[str, Point], workload: str, images: int, values: bool, workers: int | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (key, row) as points finish, from processes of their own."""
+    from loky import get_reusable_executor
+
+    if not todo:
+        return
+    # One thread a worker: the workers together use the cores, not each of them all.
+    environment = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+    executor = get_reusable_executor(
+        max_workers=min(workers or os.cpu_count() or 1, len(todo)), env=environment, timeout=60
+    )
+    try:
+        futures: dict[Future[dict[str, Any]], str] = {
+            executor.submit(run_point, workload, images, values, point): key
+            for key, point in todo.items()
+        }
+        pending = set(futures)
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield futures[future], future.result()
+    finally:
+        executor.shutdown(wait=True, kill_workers=True)
+
+
+def run_point(workload: str, images: int, values: bool, point: Point) -> dict[str, Any]:
+    """Return the row of one point; an error of its own making is in the row."""
+    varied = {name: str(value) if value is None else value for name, value in point.varied.items()}
+    try:
+        traced, labels = _traced(workload, images)
+        run = simulate(traced, point.accelerator, labels=labels, values=values)
+    except AccelsimError as error:
+        return {**varied, "error": str(error)}
+    summary = run.summary.astype(object).where(run.summary.notna(), None).iloc[0].to_dict()
+    return {**varied, **_plain(summary), "error": ""}
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *row* with NumPy scalars as Python's, which JSON knows."""
+    return {name: value.item() if hasattr(value, "item") else value for name, value in row.items()}
+
+
+@lru_cache(maxsize=2)
+def _traced(workload: str, images: int) -> tuple[Trace, Any]:
+    model, batch, labels = load_workload(workload, limit=images)
+    return trace(model, batch, name=workload), labels

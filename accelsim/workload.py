@@ -1,0 +1,240 @@
+"""Workload: a network with its data and trained weights, found by name.
+
+Every ``.py`` file in the folder ``workloads/`` that registers a `Workload` is a workload; nothing
+else has to be told. Importing this module does not import torch.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import operator
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.datasets import load_dataset
+from accelsim.errors import ConfigError, DataError
+from accelsim.registry import Registry
+from accelsim.resources import resource_dir
+from accelsim.weights import read_weights
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["WORKLOADS", "Recipe", "Workload", "check_images", "check_labels", "load_workload"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a workload's weights are trained; fixed in its file, so that a retraining is the same.
+
+    Stochastic gradient descent in the form of Adam on the cross entropy, with the learning rate
+    falling along a half cosine to zero.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float = 0.0
+    # One thread: the order of torch's sums, and so the bits of the weights, depends on the number.
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A network, the data it is for, and where its trained weights are.
+
+    Attributes
+    ----------
+    name, title : str
+        Name in the registry, and one line for a listing.
+    dataset : str
+        Key of `accelsim.datasets.DATASETS`.
+    build : callable
+        Returns the untrained `torch.nn.Module`; it imports torch itself.
+    weights : str
+        File name of the trained weights in the folder of the workloads.
+    input_shape : tuple of int
+        Channels, height, width of one image.
+    classes : int
+        Number of classes; the model returns (N, classes) logits.
+    recipe : Recipe
+        How the weights are trained.
+    source : str
+        Where the architecture and the training come from.
+    """
+
+    name: str
+    title: str
+    dataset: str
+    build: Callable[[], nn.Module]
+    weights: str
+    input_shape: tuple[int, int, int]
+    classes: int
+    recipe: Recipe
+    source: str
+
+    @property
+    def weights_path(self) -> Path:
+        """Path of the shipped weights."""
+        return resource_dir("workloads") / self.weights
+
+
+def _import_workload_files() -> None:
+    """Import every file of the folder by its path, so that no other folder is ever searched."""
+    for path in sorted(resource_dir("workloads").glob("*.py")):
+        name = f"accelsim.workloads.{path.stem}"
+        if path.stem.startswith("_") or name in sys.modules:
+            continue
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ConfigError(f"workload file {path} is not a Python module")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException as error:
+            del sys.modules[name]
+            if not isinstance(error, Exception):
+                raise
+            raise ConfigError(
+                f"workload file {path} cannot be imported: {type(error).__name__}: {error}"
+            ) from error
+
+
+WORKLOADS: Registry[Workload] = Registry("workload", _import_workload_files)
+
+
+def load_workload(
+    name: str,
+    split: str = "test",
+    limit: int | None = None,
+    weights: str | PathLike[str] | None = None,
+) -> tuple[nn.Module, NDArray[np.float32], NDArray[np.int64]]:
+    """Return a workload's trained model with images and labels of one split.
+
+    Parameters
+    ----------
+    name : str
+        Key of `WORKLOADS`.
+    split : str
+        ``"test"`` or ``"train"``.
+    limit : int, optional
+        Take the first *limit* images only.
+    weights : path, optional
+        Weights instead of the shipped ones: safetensors, or a state dict saved by torch, which is
+        read without running any code it may hold.
+
+    Returns
+    -------
+    model : torch.nn.Module
+        In eval mode, on the CPU.
+    images : (N, C, H, W) float32
+    labels : (N,) int64
+
+    Raises
+    ------
+    UnknownNameError
+        If no workload has that name.
+    ConfigError
+        If *split* or *limit* cannot be used.
+    DataError
+        If *limit* exceeds the split, or the weights are not those of this network.
+    """
+    workload = WORKLOADS[name]
+    images, labels = load_dataset(workload.dataset, split)
+    if limit is not None:
+        count = _checked_limit(limit)
+        if count > len(images):
+            raise DataError(
+                f"limit asks for {count} images, but the {split} split of {workload.dataset!r} "
+                f"has {len(images)}"
+            )
+        images, labels = images[:count], labels[:count]
+    model = workload.build()
+    path = workload.weights_path if weights is None else Path(weights)
+    if weights is None and not path.is_file():
+        raise DataError(
+            f"workload {name!r} has no weights at {path}; make them with: "
+            f"accelsim train {name} --out {path}"
+        )
+    read_weights(model, path)
+    return model.eval(), images, labels
+
+
+def _checked_limit(limit: object) -> int:
+    try:
+        count = -1 if isinstance(limit, bool) else operator.index(limit)  # type: ignore[arg-type]
+    except TypeError:
+        count = -1
+    if count < 1:
+        raise ConfigError(f"limit must be an int >= 1 (or None for all images), got {limit!r}")
+    return count
+
+
+def check_images(images: Any, shape: tuple[int, int, int] | None = None) -> NDArray[np.float32]:
+    """Return *images* unchanged if they are finite float32 images, else raise.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32 ndarray
+    shape : tuple of int, optional
+        (C, H, W) that every image must have.
+
+    Raises
+    ------
+    DataError
+        If the type, rank, shape or dtype is another one, there is no image, or a pixel is NaN or
+        infinite.
+
+    >>> check_images(np.zeros((2, 1, 8, 8), np.float32), (1, 8, 8)).shape
+    (2, 1, 8, 8)
+    """
+    expected = "(N, C, H, W)" if shape is None else "(N, " + ", ".join(map(str, shape)) + ")"
+    if not isinstance(images, np.ndarray):
+        raise DataError(
+            f"images must be a NumPy array {expected} float32, got {type(images).__name__}"
+        )
+    if images.ndim != 4 or (shape is not None and images.shape[1:] != tuple(shape)):
+        raise DataError(f"images must have shape {expected}, got {images.shape}")
+    if images.size == 0:
+        raise DataError(f"images must hold at least one image {expected}, got {images.shape}")
+    if images.dtype != np.float32:
+        raise DataError(
+            f"images must be float32, got {images.dtype}; convert with images.astype('float32')"
+        )
+    bad = np.flatnonzero(~np.isfinite(images).reshape(len(images), -1).all(axis=1))
+    if bad.size:
+        raise DataError(
+            f"images must be finite, got NaN or infinity in {bad.size} of {len(images)} images, "
+            f"first in image {bad[0]}"
+        )
+    return images
+
+
+def check_labels(labels: Any, count: int, classes: int | None = None) -> NDArray[np.int64]:
+    """Return *labels* as (count,) int64 if they label *count* images, else raise.
+
+    Raises
+    ------
+    DataError
+        If they are not a one-dimensional array of integers, one an image, in 0..classes-1.
+    """
+    array = np.asarray(labels)
+    if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
+        raise DataError(
+            f"labels must be a one-dimensional array of integers, got shape {array.shape} "
+            f"{array.dtype}"
+        )
+    if len(array) != count:
+        raise DataError(f"labels must be one an image: got {len(array)} for {count} images")
+    if array.min() < 0 or (classes is not None and array.max() >= classes):
+        top = "" if classes is None else str(classes - 1)
+        raise DataError(f"labels must lie in 0..{top}, got {array.min()}..{array.max()}")
+    return array.astype(np.int64)

@@ -1,0 +1,1 @@
+"""The shipped energy tables: one table a file, every number with its source."""

@@ -1,0 +1,258 @@
+"""The command line as a user meets it: outputs, exit codes, one clear line for each bad input."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from accelsim.cli import main
+from accelsim.config import Accelerator
+from accelsim.folders import read_manifest
+
+SIMULATE = ("simulate", "lenet5_digits", "--images", "1")
+
+
+@pytest.fixture
+def accelsim(capsys):
+    """Run a command line in this process; return (exit code, stdout, stderr)."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        return (caught.value.code or 0, *capsys.readouterr())
+
+    return run
+
+
+def test_simulate_both_units(accelsim, tmp_path):
+    units = ("-m", "exact_fp32", "-m", "ax_fpm", "-m", "ax_fpm")
+    code, out, err = accelsim(*SIMULATE, *units, "--out", tmp_path / "x")
+    assert code == 0
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert "lenet5_digits on edge_16x16 with exact_fp32, 1 images" in out
+    assert out.count("conv2d+relu") == 4
+    assert "Traceback" not in err
+    for unit in ("exact_fp32", "ax_fpm"):
+        manifest = read_manifest(tmp_path / "x" / unit, "run")
+        assert manifest["accelerator"]["multiplier"] == unit
+
+
+def test_simulate_json_is_json_alone(accelsim):
+    code, out, _ = accelsim(*SIMULATE, "--json", "--timing-only", "--set", "array.rows=32")
+    (run,) = json.loads(out)
+    assert code == 0
+    assert run["summary"]["rows"] == 32
+    assert run["summary"]["accuracy"] is None
+    assert sum(layer["total_cycles"] for layer in run["layers"]) == run["summary"]["latency_cycles"]
+
+
+def test_score_plot_and_compare(accelsim, tmp_path):
+    assert accelsim(*SIMULATE, "-m", "exact_fp32", "-m", "ax_fpm", "--out", tmp_path / "r")[0] == 0
+    attack = ("--attack", "fgsm", "--images", "20", "--seed", "3", "--out", tmp_path / "s")
+    code, out, _ = accelsim("score", "lenet5_digits", *attack)
+    assert code == 0
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert "fgsm 0.1" in out
+    assert read_manifest(tmp_path / "s", "score")["seed"] == 3
+    for kind in ("energy", "latency"):
+        picture = tmp_path / f"{kind}.png"
+        assert accelsim("plot", tmp_path / "r", "--kind", kind, "--out", picture)[0] == 0
+        assert picture.read_bytes().startswith(b"\x89PNG")
+    code, out, _ = accelsim("compare", tmp_path / "r", tmp_path / "s")
+    assert code == 0
+    assert all(len(line) <= 80 for line in out.splitlines())
+    for quantity in ("accuracy, clean", "latency", "energy", "accuracy, fgsm 0.1", "transfer"):
+        assert quantity in out
+    code, out, _ = accelsim("compare", tmp_path / "r", tmp_path / "s", "--json")
+    assert {"quantity", "unit", "exact_fp32", "ax_fpm"} == json.loads(out)[0].keys()
+
+
+def test_sweep(accelsim, tmp_path):
+    vary = ("--vary", "array.rows=4,8", "--vary", "array.pipelined=true,false")
+    limits = ("--images", "1", "--workers", "1", "--timing-only", "--out", tmp_path / "s")
+    code, out, _ = accelsim("sweep", "lenet5_digits", *vary, *limits)
+    assert code == 0
+    assert out.count("False") == 2
+    assert read_manifest(tmp_path / "s", "sweep")["grid"]["array.rows"] == [4, 8]
+
+
+def test_a_sweep_with_failed_points_exits_1_and_tells_where(accelsim, tmp_path):
+    arguments = ("--vary", "glb.ifmap_kib=0.5", "--images", "1", "--workers", "1")
+    code, out, err = accelsim("sweep", "lenet5_digits", *arguments, "--out", tmp_path / "s")
+    assert code == 1
+    assert "failed" in out
+    assert "1 of 1 points failed; their errors are in" in err
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["multipliers", "accumulators", "dataflows", "workloads", "attacks", "presets", "tables"],
+)
+def test_list_and_show_everything(accelsim, kind):
+    code, out, _ = accelsim("list", kind)
+    assert code == 0
+    assert all(len(line) <= 80 for line in out.splitlines())
+    from accelsim.cli.listing import KINDS
+
+    for name in KINDS[kind]():
+        assert name in out
+        code, shown, _ = accelsim("show", name)
+        assert code == 0
+        assert len(shown) > 80
+
+
+def test_list_all_and_version(accelsim):
+    assert "edge_16x16" in accelsim("list")[1]
+    assert accelsim("--version")[1].startswith("accelsim 0.")
+
+
+def test_train(accelsim, tmp_path):
+    weights = tmp_path / "w.safetensors"
+    code, out, _ = accelsim("train", "lenet5_digits", "--epochs", "1", "--out", weights)
+    assert code == 0
+    assert "test accuracy" in out
+    assert accelsim(*SIMULATE, "--weights", weights, "--timing-only")[0] == 0
+
+
+@pytest.mark.parametrize("verb", ["simulate", "score", "sweep", "compare", "plot", "list", "show"])
+def test_help_has_an_example(accelsim, verb):
+    code, out, _ = accelsim(verb, "--help")
+    assert code == 0
+    assert "Example:" in out
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Bad files by name."""
+    (tmp_path / "bad.yaml").write_text("name: x\narray: {rows: 1\n")
+    preset = Accelerator.preset("tiny_4x4").to_yaml()
+    (tmp_path / "rows.yaml").write_text(preset.replace("rows: 4", "rows: 0"))
+    header = "component,action,energy_pj,technology_nm,voltage_v,bits,capacity_bytes,source,note\n"
+    (tmp_path / "negative.csv").write_text(header + "rf,read,-1,45,1,32,,some source,\n")
+    (tmp_path / "sourceless.csv").write_text(header + "rf,read,1,45,1,32,,,\n")
+    (tmp_path / "text.pt").write_text("not weights")
+    (tmp_path / "cut.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{}")
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "thesis.tex").write_text("x")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("simulat lenet5_digits", "No such command 'simulat'. Did you mean 'simulate'?"),
+        ("simulate lenet5_digit", "no workload named 'lenet5_digit'; known: lenet5_digits."),
+        ("simulate lenet5_digits -m ax_fmp", "Did you mean 'ax_fpm'?"),
+        ("simulate lenet5_digits --accelerator edge_61x16", "Did you mean 'edge_16x16'?"),
+        ("simulate lenet5_digits --accelerator none.yaml", "cannot read accelerator file"),
+        ("simulate lenet5_digits --accelerator {0}/bad.yaml", "bad.yaml:3:1: not valid YAML"),
+        ("simulate lenet5_digits --accelerator {0}/rows.yaml", "rows.yaml:7:3: array.rows: "),
+        ("simulate lenet5_digits --set array.rwos=3", "Did you mean 'array.rows'?"),
+        ("simulate lenet5_digits --set array.rows=0", "array.rows: input should be greater"),
+        ("simulate lenet5_digits --set array.rows=-3", "got -3"),
+        ("simulate lenet5_digits --set clock_mhz=nan", "clock_mhz: input should be a"),
+        ("simulate lenet5_digits --set clock_mhz=.nan", "should be a finite number, got nan"),
+        ("simulate lenet5_digits --set array.rows", "--set takes FIELD=VALUE"),
+        ("simulate lenet5_digits --set name=a --set name=b", "--set gives 'name' twice"),
+        ("simulate lenet5_digits --set array.dataflow=oss", "no dataflow named 'oss'"),
+        ("simulate lenet5_digits --set accumulator=f32", "no accumulator named 'f32'"),
+        ("simulate lenet5_digits --set energy_table=cmos54", "Did you mean 'cmos45'?"),
+        ("simulate lenet5_digits --set energy_table={0}/negative.csv", "negative.csv:2: energy_pj"),
+        ("simulate lenet5_digits --set energy_table={0}/sourceless.csv", "source must not be"),
+        ("simulate lenet5_digits --set glb.ifmap_kib=0.5", "layer 'conv1' fits no tiling"),
+        ("simulate lenet5_digits --images 0", "--images"),
+        ("simulate lenet5_digits --images many", "--images"),
+        ("simulate lenet5_digits --images 361", "has 360"),
+        ("simulate lenet5_digits --weights {0}/text.pt", "text.pt"),
+        ("simulate lenet5_digits --weights {0}/cut.safetensors", "cut.safetensors"),
+        ("simulate lenet5_digits --weights {0}/none.pt", "does not exist"),
+        ("simulate lenet5_digits --out {0}/file", "is a file; give a folder"),
+        ("simulate lenet5_digits --out /proc/accelsim", "cannot be written"),
+        ("simulate lenet5_digits --imags 3", "--images"),
+        ("score lenet5_digits --attack fgms", "Did you mean 'fgsm'?"),
+        ("score lenet5_digits --epsilon 0", "epsilon must be a number in (0, 1]"),
+        ("score lenet5_digits --epsilon nan", "epsilon must be a number in (0, 1]"),
+        ("score lenet5_digits --scenario whitebox", "transfer"),
+        ("score lenet5_digits --out {0}/foreign", "not results of accelsim"),
+        ("sweep lenet5_digits --out {0}/s", "--vary"),
+        ("sweep lenet5_digits --out {0}/s --vary array.rows=0", "array.rows"),
+        ("sweep lenet5_digits --out {0}/s --vary multiplier=ax_fmp", "Did you mean 'ax_fpm'?"),
+        ("sweep lenet5_digits --out {0}/foreign --vary array.rows=4", "not results of accelsim"),
+        ("plot {0}/foreign --out {0}/x.png", "holds no result of accelsim"),
+        ("plot {0}/none --out {0}/x.png", "holds no result of accelsim"),
+        ("compare {0}/none", "holds no result of accelsim"),
+        ("list multiplers", "Did you mean 'multipliers'?"),
+        ("show ax_fpn", "Did you mean 'ax_fpm'?"),
+        ("train lenet5_digits --out {0}/w.pt", "must be a file name ending in .safetensors"),
+        ("train lenet5_digits --out {0}/w.safetensors --epochs 0", "epochs must be an int >= 1"),
+    ],
+)
+def test_bad_input_is_one_clear_message_and_exit_code_2(accelsim, files, line, message):
+    code, out, err = accelsim(*line.format(files).split())
+    assert code == 2, err
+    assert out == ""
+    assert message in err
+    assert err.startswith("accelsim: error: ")
+    assert "Traceback" not in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (files / "s").exists()
+
+
+def test_plot_rejects_what_it_cannot_draw(accelsim, tmp_path, runs):
+    runs[0].save(tmp_path / "r")
+    code, _, err = accelsim("plot", tmp_path / "r", "--kind", "enrgy", "--out", tmp_path / "x.png")
+    assert (code, "Did you mean 'energy'?" in err) == (2, True)
+    code, _, err = accelsim("plot", tmp_path / "r", "--out", tmp_path / "x.jpeg")
+    assert (code, "must end in .png, .svg or .pdf" in err) == (2, True)
+    code, _, err = accelsim("plot", tmp_path / "r", "--out", tmp_path / "none" / "x.png")
+    assert (code, "cannot write" in err) == (2, True)
+
+
+COMMAND = [sys.executable, "-c", "from accelsim.cli import main; main()"]
+
+
+def test_ctrl_c_in_a_sweep_keeps_what_was_done_and_goes_on(tmp_path):
+    rows = ",".join(str(size) for size in range(2, 26))
+    arguments = [
+        *("sweep", "lenet5_digits", "--vary", f"array.rows={rows}", "--images", "1"),
+        *("--timing-only", "--workers", "1", "--out", str(tmp_path / "s"), "--json"),
+    ]
+    with subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True) as process:
+        store, deadline = tmp_path / "s" / "points.sqlite", time.monotonic() + 120
+        while _stored(store) < 2 and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.kill(process.pid, signal.SIGINT)
+        err = process.communicate(timeout=60)[1]
+    kept = _stored(store)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert f"{kept} of 24 points are kept in {tmp_path / 's'}; the same command goes on" in err
+    assert 2 <= kept < 24
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)) == 24
+
+
+def _stored(path):
+    import sqlite3
+
+    if not path.exists():
+        return 0
+    with sqlite3.connect(path) as database:
+        try:
+            return database.execute("SELECT count(*) FROM points").fetchone()[0]
+        except sqlite3.OperationalError:
+            return 0
+
+
+def test_output_that_nobody_reads_is_no_traceback():
+    command = " ".join(["exec", repr(sys.executable), "-c", repr(COMMAND[2]), "show", "cmos45"])
+    done = subprocess.run(
+        ["bash", "-c", f"({command}) | head -1"], capture_output=True, text=True, timeout=120
+    )
+    assert "Traceback" not in done.stderr

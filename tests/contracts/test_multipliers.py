@@ -1,0 +1,136 @@
+"""What every multiplier promises, whatever its arithmetic: complete facts, one set of bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accelsim.accumulators import ACCUMULATORS
+from accelsim.errors import ConfigError, DataError, UnknownNameError
+from accelsim.kernels import accumulate
+from accelsim.multipliers import MULTIPLIERS
+
+UNITS = list(MULTIPLIERS)
+SPECIAL = np.array(
+    [0, 1, 0x7FFFFF, 0x800000, 0x3F800000, 0x3FFFFFFF, 0x7F7FFFFF, 0x7F800000, 0x7FC00000,
+     0x03AA2424, 0x03AA2425, 0x1F000000, 0x5F000000],
+    np.uint32,
+)  # fmt: skip
+SPECIAL = np.concatenate([SPECIAL, SPECIAL | np.uint32(0x80000000)]).view(np.float32)
+
+
+def assert_same_bits(got, expected):
+    __tracebackhide__ = True
+    nan = np.isnan(expected)
+    np.testing.assert_array_equal(np.isnan(got), nan)
+    kind = f"u{expected.dtype.itemsize}"
+    np.testing.assert_array_equal(got.view(kind)[~nan], expected.view(kind)[~nan])
+
+
+def one_by_one(unit, accumulator, activation, weights):
+    """The kernel with k = 1 and one column per activation: psum = 0 + product."""
+    psums = np.zeros((len(weights), len(activation)), ACCUMULATORS[accumulator].dtype)
+    accumulate(unit, accumulator, activation[None], weights[:, None], psums)
+    return psums
+
+
+def added_to_zero(products, accumulator):
+    with np.errstate(all="ignore"):
+        return (np.float32(0.0) + products).astype(ACCUMULATORS[accumulator].dtype)
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_entry_is_complete(name):
+    unit = MULTIPLIERS[name]
+    assert unit.name == name
+    assert unit.title
+    assert "\n" not in unit.title
+    assert unit.description
+    assert unit.delay_source
+    assert unit.sources
+    assert unit.delay_ps > 0
+    assert unit.latency_cycles(1e-3) == 1
+    assert unit.latency_cycles(2.5e6 / unit.delay_ps) == 3
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_product_is_the_scalar_one_broadcast(name):
+    unit = MULTIPLIERS[name]
+    got = unit.product(SPECIAL[:, None], SPECIAL)
+    assert got.dtype == np.float32
+    expected = [[np.float32(unit.scalar(a, w)) for w in SPECIAL] for a in SPECIAL]
+    assert_same_bits(got, np.array(expected, np.float32))
+    assert unit.product(1.0, 1.0).shape == ()
+    assert unit.product(np.zeros((0, 3), np.float32), 1.0).shape == (0, 3)
+
+
+@pytest.mark.parametrize("accumulator", list(ACCUMULATORS))
+@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize("columns", [1, 40])
+def test_kernels_do_special_values_like_the_scalar(name, accumulator, columns):
+    for start in range(0, len(SPECIAL), columns):
+        some = SPECIAL[start : start + columns]
+        expected = MULTIPLIERS[name].product(some, SPECIAL[:, None])
+        got = one_by_one(name, accumulator, some, SPECIAL)
+        assert_same_bits(got, added_to_zero(expected, accumulator))
+
+
+@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize(("rows", "columns"), [(1000, 1000), (100_000, 10)])
+def test_a_million_products_of_the_kernels_are_the_scalar_ones(name, rows, columns):
+    rng = np.random.default_rng(2021)
+    activations = rng.standard_normal(columns).astype(np.float32)
+    weights = rng.standard_normal(rows).astype(np.float32)
+    expected = MULTIPLIERS[name].product(activations, weights[:, None])
+    got = one_by_one(name, "float32", activations, weights)
+    assert_same_bits(got, added_to_zero(expected, "float32"))
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_million_products_of_any_bits_are_the_scalar_ones(name):
+    """Whole range of exponents, NaN and infinities: mostly what the fast form leaves alone."""
+    bits = np.random.default_rng(7).integers(0, 2**32, (2, 1000), np.uint32)
+    activations, weights = bits.view(np.float32)
+    expected = MULTIPLIERS[name].product(activations, weights[:, None])
+    got = one_by_one(name, "float32", activations, weights)
+    assert_same_bits(got, added_to_zero(expected, "float32"))
+
+
+words = st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=30)
+
+
+@pytest.mark.parametrize("name", UNITS)
+@settings(deadline=None)
+@given(activations=words, weights=words, accumulator=st.sampled_from(list(ACCUMULATORS)))
+def test_kernels_equal_the_scalar_on_any_bits(name, activations, weights, accumulator):
+    a, w = (np.array(side, np.uint32).view(np.float32) for side in (activations, weights))
+    expected = MULTIPLIERS[name].product(a, w[:, None])
+    assert_same_bits(one_by_one(name, accumulator, a, w), added_to_zero(expected, accumulator))
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_rejects_dtypes_that_float32_would_round(name):
+    ones = np.ones(2, np.float32)
+    with pytest.raises(DataError, match=f"{name}: activation must be float32, got float64"):
+        MULTIPLIERS[name].product(np.ones(2), ones)
+    with pytest.raises(DataError, match=f"{name}: weight must be float32, got int64"):
+        MULTIPLIERS[name].product(ones, np.ones(2, np.int64))
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_rejects_shapes_that_do_not_broadcast(name):
+    with pytest.raises(DataError, match=r"\(2,\) do not broadcast with weights of shape \(3,\)"):
+        MULTIPLIERS[name].product(np.ones(2, np.float32), np.ones(3, np.float32))
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_rejects_a_clock_that_does_not_tick(name):
+    with pytest.raises(ConfigError, match="clock_mhz"):
+        MULTIPLIERS[name].latency_cycles(0)
+
+
+def test_rejects_an_unknown_name():
+    with pytest.raises(UnknownNameError, match=f"Did you mean '{UNITS[0]}'"):
+        MULTIPLIERS[UNITS[0] + "x"]

@@ -1,0 +1,51 @@
+"""What must hold of every entry of every registry: no test here names one."""
+
+import pytest
+
+import accelsim
+from accelsim.config import Accelerator, presets
+from accelsim.energy import load_table, tables
+from accelsim.simulation import check_machine
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_preset_can_run(name):
+    check_machine(Accelerator.preset(name))
+
+
+@pytest.mark.parametrize("table", tables())
+@pytest.mark.parametrize("multiplier", sorted(accelsim.MULTIPLIERS))
+@pytest.mark.parametrize("accumulator", sorted(accelsim.ACCUMULATORS))
+def test_every_table_has_every_unit(table, multiplier, accumulator):
+    machine = Accelerator.preset("edge_16x16")
+    check_machine(
+        machine.replace(multiplier=multiplier, accumulator=accumulator, energy_table=table)
+    )
+
+
+@pytest.mark.parametrize("table", tables())
+def test_tables_name_no_unit_that_does_not_exist(table):
+    for row in load_table(table).rows:
+        family, _, unit = row.component.partition(".")
+        known = {"multiplier": accelsim.MULTIPLIERS, "accumulator": accelsim.ACCUMULATORS}
+        assert unit in known.get(family, {""}), row.component
+
+
+@pytest.mark.parametrize("name", sorted(accelsim.DATAFLOWS))
+def test_every_dataflow_computes_every_output_once(name):
+    from accelsim.dataflows import PeTiming
+
+    flow = accelsim.DATAFLOWS[name]
+    passes = list(flow.passes(7, 5, 3, rows=3, cols=2, timing=PeTiming(2, 3), resume=False))
+    assert sum(one.pixels * one.filters * one.k for one in passes) == 7 * 5 * 3
+    cycles = flow.compute_cycles(7, 5, 3, rows=3, cols=2, timing=PeTiming(2, 3))
+    assert sum(one.cycles for one in passes) == cycles
+
+
+@pytest.mark.parametrize(
+    "registry", ["MULTIPLIERS", "ACCUMULATORS", "DATAFLOWS", "WORKLOADS", "ATTACKS"]
+)
+def test_every_entry_has_a_one_line_title(registry):
+    for name, entry in getattr(accelsim, registry).items():
+        assert entry.title, name
+        assert "\n" not in entry.title

@@ -1,0 +1,141 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from accelsim.dataflows import DATAFLOWS, PeTiming
+from accelsim.dataflows.tiling import (
+    ArrayModel,
+    Budget,
+    _cost,
+    _traffic,
+    choose_tiling,
+    tile_gemm,
+)
+from accelsim.errors import MappingError, TraceError
+from accelsim.layer import LayerShape
+
+ARRAY = ArrayModel(
+    DATAFLOWS["os"], 8, 4, PeTiming(1, 2), dram_bytes_per_cycle=8, dram_latency_cycles=5
+)
+BOUNDS = {
+    "n": st.integers(1, 4),
+    "m": st.integers(1, 20),
+    "c": st.integers(1, 12),
+    "h": st.integers(1, 16),
+    "w": st.integers(1, 16),
+    "r": st.integers(1, 4),
+    "s": st.integers(1, 3),
+    "stride": st.tuples(st.integers(1, 3), st.integers(1, 2)),
+    "padding": st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    "dilation": st.tuples(st.integers(1, 2), st.integers(1, 2)),
+    "groups": st.integers(1, 3),
+}
+
+
+@st.composite
+def shapes(draw):
+    bounds = draw(st.fixed_dictionaries(BOUNDS))
+    bounds["m"] *= bounds["groups"]
+    bounds["c"] *= bounds["groups"]
+    try:
+        return LayerShape(**bounds)
+    except TraceError:
+        assume(False)
+
+
+def footprint(shape, tile):
+    start, stop = shape.ifmap_rows(tile.rows.start, tile.rows.size)
+    ifmap = tile.images.size * tile.channels.size * (stop - start) * shape.w
+    weights = tile.filters.size * tile.channels.size * shape.r * shape.s
+    ofmap = tile.images.size * tile.filters.size * tile.rows.size * shape.q
+    return ifmap, weights, ofmap
+
+
+@given(shapes(), *[st.integers(20, 3000)] * 3, st.sampled_from([1, 2]))
+def test_tiles_fit_cover_the_layer_and_move_what_the_mapper_says(
+    shape, ifmap, weight, ofmap, psum_words
+):
+    budget = Budget(ifmap, weight, ofmap, psum_words)
+    try:
+        tiling = choose_tiling(shape, budget, ARRAY, layer="x")
+    except MappingError:
+        return
+    products = words = transfers = 0
+    for tile in tiling.tiles():
+        need_ifmap, need_weights, need_ofmap = footprint(shape, tile)
+        assert need_ifmap <= ifmap
+        assert need_weights + tile.filters.size <= weight
+        assert need_ofmap * psum_words <= ofmap
+        m, n, k = tile_gemm(shape, tile)
+        products += m * n * k
+        words += need_ifmap * tile.fetch_ifmap + need_weights * tile.fetch_weights
+        words += need_ofmap * tile.ends_psums
+        transfers += tile.fetch_ifmap + tile.fetch_weights + tile.ends_psums
+    assert products == shape.macs
+    assert words == tiling.dram_words
+    extents = (tiling.images, tiling.rows, tiling.filters, tiling.channels)
+    assert (words, transfers) == _traffic(shape, *extents, tiling.weights_outer)
+    cycles = [
+        ARRAY.compute_cycles(*tile_gemm(shape, tile), resume=not tile.starts_psums)
+        for tile in tiling.tiles()
+    ]
+    assert (sum(cycles), len(cycles)) == _cost(shape, extents, ARRAY)
+
+
+def test_channels_come_in_order_and_innermost():
+    """The order of a sum, and so its bits, must not depend on the tiling."""
+    shape = LayerShape(n=1, m=8, c=9, h=6, w=6, r=3, s=3)
+    tiling = choose_tiling(shape, Budget(120, 80, 60, 1), ARRAY, layer="x")
+    assert tiling.channels < 9
+    runs = [[]]
+    for tile in tiling.tiles():
+        if tile.starts_psums:
+            runs.append([])
+        runs[-1].append((tile.channels.start, tile.channels.stop))
+    for spans in runs[1:]:
+        assert spans[0][0] == 0
+        assert spans[-1][1] == 9
+        assert all(a[1] == b[0] for a, b in pairwise(spans))
+
+
+def test_where_a_transfer_is_dear_a_layer_that_fits_is_one_tile():
+    shape = LayerShape(n=2, m=4, c=3, h=8, w=8, r=3, s=3)
+    slow = replace(ARRAY, dram_latency_cycles=10**5)
+    tiling = choose_tiling(shape, Budget(10**6, 10**6, 10**6, 1), slow, layer="x")
+    assert len(list(tiling.tiles())) == 1
+    assert tiling.dram_words == 2 * 3 * 64 + 4 * 27 + 2 * 4 * 36
+
+
+def test_where_transfers_are_free_tiles_overlap():
+    """With tiles the array works while the next one comes; alone in the GLB it would wait."""
+    shape = LayerShape(n=2, m=4, c=3, h=8, w=8, r=3, s=3)
+    free = replace(ARRAY, dram_latency_cycles=0)
+    tiling = choose_tiling(shape, Budget(10**6, 10**6, 10**6, 1), free, layer="x")
+    assert len(list(tiling.tiles())) > 1
+
+
+def test_is_deterministic_and_says_what_it_chose():
+    shape = LayerShape(n=1, m=32, c=8, h=14, w=14, r=3, s=3, padding=(1, 1))
+    budget = Budget(700, 700, 700, 1)
+    first, second = (choose_tiling(shape, budget, ARRAY, layer="x") for _ in range(2))
+    assert first == second
+    assert first.why == f"n1 p{first.rows} m{first.filters} c{first.channels}, " + (
+        "weights outer" if first.weights_outer else "ifmap outer"
+    )
+
+
+@pytest.mark.parametrize(
+    ("budget", "partition"),
+    [
+        (Budget(10, 10**6, 10**6, 1), "glb.ifmap_kib holds tiles of 10 words, .* needs 48"),
+        (Budget(10**6, 9, 10**6, 1), "glb.weight_kib holds tiles of 9 words, .* needs 10"),
+        (Budget(10**6, 10**6, 20, 2), "glb.ofmap_kib holds tiles of 20 words, .* needs 28"),
+    ],
+)
+def test_rejects_a_layer_that_cannot_fit_and_says_why(budget, partition):
+    shape = LayerShape(n=1, m=4, c=4, h=16, w=16, r=3, s=3)
+    with pytest.raises(MappingError, match=f"layer 'conv9' fits no tiling, .*{partition}"):
+        choose_tiling(shape, budget, ARRAY, layer="conv9")

@@ -1,0 +1,187 @@
+"""The machine against its closed form, and its logits against the units without a machine."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import accelsim
+from accelsim.config import Accelerator
+from accelsim.dataflows.tiling import tile_gemm
+from accelsim.errors import MappingError, TraceError
+from accelsim.kernels.network import run_trace
+from accelsim.layer import INPUT, LayerShape, MacLayer, Trace
+from accelsim.machine import run_machine
+from accelsim.machine.program import array_model, compile_program
+
+SHAPES = {
+    "n": st.integers(1, 3),
+    "m": st.integers(1, 9),
+    "c": st.integers(1, 5),
+    "h": st.integers(1, 9),
+    "w": st.integers(1, 9),
+    "r": st.integers(1, 3),
+    "s": st.integers(1, 3),
+    "stride": st.tuples(st.integers(1, 3), st.integers(1, 2)),
+    "padding": st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    "dilation": st.tuples(st.integers(1, 2), st.integers(1, 2)),
+    "groups": st.integers(1, 2),
+}
+MACHINES = {
+    "array.rows": st.integers(1, 9),
+    "array.cols": st.integers(1, 9),
+    "array.pipelined": st.booleans(),
+    "clock_mhz": st.sampled_from([100, 600]),
+    "glb.ifmap_kib": st.integers(128, 2048).map(lambda size: size / 1024),
+    "glb.weight_kib": st.integers(128, 2048).map(lambda size: size / 1024),
+    "glb.ofmap_kib": st.integers(128, 2048).map(lambda size: size / 1024),
+    "glb.read_words_per_cycle": st.sampled_from([1, 4, 64]),
+    "dram.bytes_per_cycle": st.sampled_from([1, 4, 64]),
+    "dram.latency_cycles": st.integers(0, 30),
+    "vector_unit.lanes": st.integers(1, 8),
+    "accumulator": st.sampled_from(["float32", "float64"]),
+    "multiplier": st.sampled_from(["exact_fp32", "ax_fpm"]),
+}
+
+
+@st.composite
+def traces(draw):
+    bounds = draw(st.fixed_dictionaries(SHAPES))
+    bounds["m"] *= bounds["groups"]
+    bounds["c"] *= bounds["groups"]
+    try:
+        shape = LayerShape(**bounds)
+    except TraceError:
+        assume(False)
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    weight = rng.standard_normal((shape.m, shape.c // shape.groups, shape.r, shape.s))
+    bias = rng.standard_normal(shape.m).astype(np.float32) if draw(st.booleans()) else None
+    layer = MacLayer("conv", "conv2d", INPUT, shape, weight.astype(np.float32), bias)
+    images = rng.standard_normal((shape.n, shape.c, shape.h, shape.w)).astype(np.float32)
+    return Trace("one", (layer,), images, "conv")
+
+
+@settings(deadline=None)
+@given(traces(), st.fixed_dictionaries(MACHINES))
+def test_any_layer_on_any_machine(trace, changes):
+    """Bits, cycles, traffic and physics of one layer, whatever the tiling."""
+    machine = Accelerator.preset("tiny_4x4").replace(**changes)
+    try:
+        step = compile_program(trace, machine).steps[0]
+    except MappingError:
+        assume(False)
+    result = run_machine(trace, machine)
+    expected = run_trace(trace, machine.multiplier, machine.accumulator)
+    assert result.outputs.tobytes() == expected.tobytes()
+
+    (record,), array, shape = result.layers, array_model(machine), trace.layers[0].shape
+    closed = sum(
+        array.compute_cycles(*tile_gemm(shape, tile), resume=not tile.starts_psums)
+        for tile in step.tiling.tiles()
+    )
+    assert record.compute_cycles == closed
+    assert record.stall_cycles >= 0
+    assert record.compute_cycles + record.stall_cycles == record.total_cycles
+
+    counts = record.counts
+    words = counts["dram", "read"] + counts["dram", "write"]
+    assert record.total_cycles >= words * 4 / machine.dram.bytes_per_cycle
+    assert counts["dram", "write"] == expected.size
+    assert counts[f"multiplier.{machine.multiplier}", "compute"] == shape.macs
+    assert counts["glb.ifmap", "write"] + counts["glb.weight", "write"] == counts["dram", "read"]
+    assert all(count >= 0 for count in counts.values())
+
+
+@given(traces(), st.integers(1, 40), st.integers(1, 40))
+def test_a_layer_in_one_tile_takes_the_dataflows_closed_form(trace, rows, cols):
+    """One tile a group: compute cycles are `DATAFLOWS["os"].compute_cycles` of its product."""
+    machine = Accelerator.preset("server_64x64").replace(
+        clock_mhz=100,
+        **{"array.rows": rows, "array.cols": cols, "dram.latency_cycles": 10**6},
+    )
+    result = run_machine(trace, machine, values=False)
+    shape = trace.layers[0].shape
+    closed = accelsim.DATAFLOWS["os"].compute_cycles(
+        *shape.gemm, rows=rows, cols=cols, timing=array_model(machine).timing
+    )
+    assert result.layers[0].compute_cycles == shape.groups * closed
+
+
+@given(traces(), st.fixed_dictionaries(MACHINES))
+def test_blocks_do_one_thing_at_a_time(trace, changes):
+    machine = Accelerator.preset("tiny_4x4").replace(**changes)
+    try:
+        timeline = run_machine(trace, machine, values=False).timeline
+    except MappingError:
+        assume(False)
+    for block in {entry.block for entry in timeline}:
+        busy = [entry for entry in timeline if entry.block == block]
+        assert all(a.cycle_end <= b.cycle_start for a, b in pairwise(busy))
+
+
+class Branches(nn.Module):
+    """Every operator, a tensor with two readers, ReLUs that can and cannot be fused."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv1 = nn.Conv2d(1, 5, 3, padding=1)
+        self.pool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.conv2 = nn.Conv2d(5, 6, 3, stride=2, groups=1, bias=False)
+        self.average = nn.AvgPool2d(2, stride=1, padding=1, ceil_mode=True)
+        self.fc1 = nn.Linear(6 * 16, 20)
+        self.fc2 = nn.Linear(20, 4)
+
+    def forward(self, x):
+        x = torch.relu(torch.relu(self.pool(self.conv1(x))))
+        x = self.average(self.conv2(x))
+        return self.fc2(torch.relu(self.fc1(torch.flatten(x, 1))))
+
+
+@pytest.mark.parametrize("multiplier", sorted(accelsim.MULTIPLIERS))
+@pytest.mark.parametrize("accumulator", sorted(accelsim.ACCUMULATORS))
+@pytest.mark.parametrize("preset", ["tiny_4x4", "edge_16x16", "edge_16x16_multicycle"])
+def test_logits_out_of_the_dram_are_nn_approximates(multiplier, accumulator, preset):
+    net = Branches().eval()
+    images = np.random.default_rng(1).standard_normal((3, 1, 14, 14)).astype(np.float32)
+    machine = Accelerator.preset(preset).replace(multiplier=multiplier, accumulator=accumulator)
+    run = accelsim.simulate(accelsim.trace(net, images), machine)
+    approximate = accelsim.nn.approximate(net, multiplier=multiplier, accumulator=accumulator)
+    with torch.no_grad():
+        logits = approximate(torch.from_numpy(images)).numpy()
+    assert run.outputs.tobytes() == logits.tobytes()
+
+
+@pytest.mark.parametrize("name", sorted(accelsim.WORKLOADS))
+def test_every_workload_keeps_its_bits(name):
+    model, images, _ = accelsim.load_workload(name, limit=2)
+    machine = Accelerator.preset("edge_16x16").replace(multiplier="ax_fpm")
+    run = accelsim.simulate(accelsim.trace(model, images), machine)
+    with torch.no_grad():
+        logits = accelsim.nn.approximate(model, multiplier="ax_fpm")(torch.from_numpy(images))
+    assert run.outputs.tobytes() == logits.numpy().tobytes()
+
+
+def test_a_wrong_address_gives_wrong_logits(monkeypatch):
+    """The machine executes: with one weight address off by a word the outputs change."""
+    from dataclasses import replace
+
+    from accelsim.machine import mac
+
+    layer = MacLayer(
+        "fc", "linear", INPUT, LayerShape(n=1, m=2, c=3),
+        np.arange(1, 7, dtype=np.float32).reshape(2, 3, 1, 1), None,
+    )  # fmt: skip
+    trace = Trace("net", (layer,), np.ones((1, 3, 1, 1), np.float32), "fc")
+    machine = Accelerator.preset("tiny_4x4")
+    right = run_machine(trace, machine).outputs
+    block = mac.weight_block
+    monkeypatch.setattr(
+        mac, "weight_block", lambda *a: replace(block(*a), address=block(*a).address - 1)
+    )
+    assert right.ravel().tolist() == [6, 15]
+    assert run_machine(trace, machine).outputs.ravel().tolist() != [6, 15]

@@ -1,0 +1,62 @@
+"""Tests of accelsim.robustness.art_bridge."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from accelsim.errors import ConfigError
+from accelsim.robustness.art_bridge import seeded
+from accelsim.robustness.attacks import ATTACKS
+
+
+def test_listing_attacks_imports_neither_torch_nor_art():
+    code = (
+        "import sys; from accelsim.robustness import ATTACKS; assert list(ATTACKS); "
+        "assert not {'torch', 'art', 'pandas'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def draw():
+    return np.random.random(), torch.rand(1).item()
+
+
+def test_global_states_are_seeded_and_then_restored():
+    np.random.seed(11)
+    torch.manual_seed(11)
+    expected = draw()
+    np.random.seed(11)
+    torch.manual_seed(11)
+    with seeded(5):
+        first = draw()
+    assert draw() == expected
+    with seeded(5):
+        assert draw() == first != expected
+
+
+def fail_inside():
+    with seeded(5):
+        draw()
+        raise KeyError
+
+
+def test_global_states_are_restored_after_an_error():
+    np.random.seed(11)
+    torch.manual_seed(11)
+    expected = draw()
+    np.random.seed(11)
+    torch.manual_seed(11)
+    with pytest.raises(KeyError):
+        fail_inside()
+    assert draw() == expected
+
+
+def test_rejects_a_missing_attack_library(tiny, monkeypatch):
+    monkeypatch.setitem(sys.modules, "art.estimators.classification", None)
+    with pytest.raises(ConfigError, match="pip install 'adversarial-robustness-toolbox"):
+        ATTACKS["fgsm"].run(*tiny, classes=2)

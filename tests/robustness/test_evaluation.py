@@ -1,0 +1,178 @@
+"""Tests of accelsim.robustness.evaluation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from accelsim.errors import ConfigError, DataError, UnknownNameError
+from accelsim.multipliers import MULTIPLIERS
+from accelsim.robustness import evaluate, evaluate_rows, evaluation, wilson
+from accelsim.robustness.attacks import ATTACKS
+from accelsim.robustness.evaluation import COLUMNS
+
+UNITS = ["exact_fp32", "ax_fpm"]
+
+
+@pytest.fixture(scope="module")
+def table(lenet):
+    return evaluate(*lenet, attacks=list(ATTACKS), multipliers=UNITS)
+
+
+def test_one_row_for_each_attack_and_multiplier(table):
+    assert list(table.columns) == list(COLUMNS)
+    pairs = list(zip(table.attack, table.multiplier, strict=True))
+    assert pairs == [(attack, unit) for attack in ATTACKS for unit in UNITS]
+    assert set(table.scenario) == {"transfer"}
+    assert set(table.source) == {"torch"}
+    assert not table.isna().any(axis=None)
+
+
+def test_source_columns_do_not_depend_on_the_multiplier(table):
+    columns = ["attacked", "fooled_source", "source_success", "epsilon", "max_perturbation"]
+    assert (table.groupby("attack")[columns].nunique() == 1).all(axis=None)
+
+
+def test_counts_rates_and_bounds_agree(table):
+    for row in table.to_dict("records"):
+        assert row["fooled_both"] <= row["fooled_source"] <= row["attacked"] <= row["images"]
+        assert row["max_perturbation"] <= row["epsilon"] + 1e-6
+        for rate, hits, trials in (
+            ("clean_accuracy", None, "images"),
+            ("robust_accuracy", None, "images"),
+            ("source_success", "fooled_source", "attacked"),
+            ("transfer_success", "fooled_both", "fooled_source"),
+        ):
+            count = row[hits] if hits else round(row[rate] * row[trials])
+            expected = wilson(count, row[trials])
+            assert (row[rate], row[rate + "_low"], row[rate + "_high"]) == pytest.approx(expected)
+
+
+def test_exact_unit_is_fooled_like_its_source(table):
+    exact = table[table.multiplier == "exact_fp32"]
+    assert (exact.transfer_success > 0.9).all()
+
+
+def test_rows_of_the_exact_classifier_computed_by_hand(tiny):
+    """FGSM with epsilon 0.1 moves the true pixel down and the other one up, each by 0.1.
+
+    (0.6, 0.5) becomes (0.5, 0.6): fooled. (0.9, 0.1) and (0.2, 0.5) stay right. The fourth image
+    is labeled 0 and so wrong from the start: 3 attacked, 1 fooled, 2 of 4 right under attack.
+    """
+    (row,) = evaluate_rows(*tiny, attacks=["fgsm"], multipliers=["exact_fp32"], epsilon=0.1)
+    assert (row["images"], row["attacked"], row["fooled_source"], row["fooled_both"]) == (
+        4,
+        3,
+        1,
+        1,
+    )
+    assert row["clean_accuracy"] == 0.75
+    assert row["robust_accuracy"] == 0.5
+    assert row["source_success"] == pytest.approx(1 / 3)
+    assert row["transfer_success"] == 1
+    confidences = [1 / (1 + math.exp(-gap)) for gap in (-0.1, 0.6, 0.1, -1.0)]
+    assert row["mean_confidence_adversarial"] == pytest.approx(np.mean(confidences), rel=1e-5)
+    assert row["epsilon"] == 0.1
+
+
+def test_nothing_fooled_means_an_unknown_transfer(tiny):
+    (row,) = evaluate_rows(*tiny, attacks=["fgsm"], multipliers=["exact_fp32"], epsilon=0.01)
+    assert row["fooled_source"] == 0
+    assert math.isnan(row["transfer_success"])
+    assert (row["transfer_success_low"], row["transfer_success_high"]) == (0, 1)
+
+
+def test_known_answer_everything_falls_at_large_epsilon(lenet):
+    table = evaluate(*lenet, attacks=["fgsm"], multipliers=UNITS, epsilon=0.5)
+    assert (table.source_success == 1).all()
+    assert (table.robust_accuracy == 0).all()
+
+
+def test_same_seed_gives_the_same_table(tiny):
+    settings = {"attacks": ["pgd"], "multipliers": UNITS, "epsilon": 0.1, "seed": 4}
+    pd.testing.assert_frame_equal(evaluate(*tiny, **settings), evaluate(*tiny, **settings))
+
+
+def test_rows_are_handed_out_as_they_are_made(tiny, monkeypatch):
+    """After the second row the third examination fails: two rows were already stored."""
+    rows, judged, judge = [], [], evaluation.judge
+
+    def failing(*args):
+        judged.append(args)
+        if len(judged) > 6:
+            raise KeyboardInterrupt
+        return judge(*args)
+
+    monkeypatch.setattr(evaluation, "judge", failing)
+    settings = {"attacks": ["fgsm", "pgd"], "multipliers": UNITS, "epsilon": 0.1}
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(*tiny, **settings, on_row=rows.append)
+    assert [(row["attack"], row["multiplier"]) for row in rows] == [("fgsm", u) for u in UNITS]
+
+
+def test_progress_says_what_is_being_done(tiny):
+    lines = []
+    evaluate(*tiny, attacks=["fgsm"], multipliers=["ax_fpm"], epsilon=0.1, progress=lines.append)
+    assert lines == [
+        "classify 4 images on the exact model",
+        "fgsm: attack 4 images on the exact model",
+        "ax_fpm: classify 4 images",
+        "ax_fpm: classify 4 examples of fgsm",
+    ]
+
+
+@pytest.mark.parametrize("multiplier", MULTIPLIERS)
+def test_every_multiplier_is_judged(tiny, multiplier):
+    (row,) = evaluate_rows(*tiny, attacks=["fgsm"], multipliers=[multiplier])
+    assert row["multiplier"] == multiplier
+    assert 0 <= row["robust_accuracy"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"scenario": "white_box"}, "scenario must be one of transfer, got 'white_box'"),
+        ({"attacks": []}, r"attacks must be a list of at least one name, got \[\]"),
+        ({"attacks": "fgsm"}, "attacks must be a list of at least one name, got 'fgsm'"),
+        ({"multipliers": []}, r"multipliers must be a list of at least one name, got \[\]"),
+        ({"multipliers": UNITS * 2}, "multipliers must name each once, got ax_fpm, exact_fp32"),
+        ({"epsilon": math.nan}, r"epsilon must be a number in \(0, 1\].*, got nan"),
+        ({"epsilon": 2}, r"epsilon must be a number in \(0, 1\].*, got 2"),
+        ({"seed": -1}, "seed must be an int"),
+        ({"batch_size": 0}, "batch_size must be an int >= 1, got 0"),
+    ],
+)
+def test_rejects_settings(tiny, settings, reason):
+    with pytest.raises(ConfigError, match=reason):
+        evaluate(*tiny, **{"attacks": ["fgsm"], "multipliers": UNITS, **settings})
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"attacks": ["fgms"]}, "no attack named 'fgms'; known: fgsm, pgd"),
+        ({"multipliers": ["ax_fmp"]}, "no multiplier named 'ax_fmp'"),
+        ({"accumulator": "float23"}, "no accumulator named 'float23'"),
+    ],
+)
+def test_rejects_unknown_names(tiny, settings, reason):
+    with pytest.raises(UnknownNameError, match=reason):
+        evaluate(*tiny, **{"attacks": ["fgsm"], "multipliers": UNITS, **settings})
+
+
+def test_rejects_a_model_that_is_never_right(tiny):
+    model, images, labels = tiny
+    with pytest.raises(DataError, match="classifies none of the 3 images correctly"):
+        evaluate(model, images[:3], 1 - labels[:3], attacks=["fgsm"], multipliers=["exact_fp32"])
+
+
+def test_rejects_images_and_labels(tiny):
+    model, images, labels = tiny
+    settings = {"attacks": ["fgsm"], "multipliers": ["exact_fp32"]}
+    with pytest.raises(DataError, match="images must be float32, got float64"):
+        evaluate(model, images.astype(float), labels, **settings)
+    with pytest.raises(DataError, match="got 2 for 4 images"):
+        evaluate(model, images, labels[:2], **settings)

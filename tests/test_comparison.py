@@ -1,0 +1,58 @@
+import pandas as pd
+import pytest
+
+from accelsim.comparison import compare_results
+from accelsim.errors import DataError
+from accelsim.folders import write_manifest, write_table
+
+
+@pytest.fixture
+def saved(runs, tmp_path):
+    for run in runs:
+        run.save(tmp_path / "sim" / run.accelerator.multiplier)
+    return tmp_path / "sim"
+
+
+def score(folder, workload="lenet5_digits"):
+    rows = [
+        {
+            "workload": workload, "multiplier": unit, "attack": "fgsm", "epsilon": 0.1,
+            "clean_accuracy": 0.98, "robust_accuracy": robust, "transfer_success": 0.9,
+            "mean_confidence_clean": 0.97,
+        }
+        for unit, robust in (("ax_fpm", 0.4), ("exact_fp32", 0.3))
+    ]  # fmt: skip
+    folder.mkdir()
+    write_table(folder / "scores.csv", pd.DataFrame(rows))
+    write_manifest(folder, {"kind": "score"})
+    return folder
+
+
+def test_cost_and_robustness_stand_side_by_side_exact_first(saved, runs, tmp_path):
+    table = compare_results([score(tmp_path / "score"), saved])
+    assert list(table.columns) == ["quantity", "unit", "exact_fp32", "ax_fpm"]
+    by_name = table.set_index("quantity")
+    assert by_name.loc["accuracy, fgsm 0.1", "exact_fp32"] == pytest.approx(30)
+    assert by_name.loc["accuracy, fgsm 0.1", "ax_fpm"] == pytest.approx(40)
+    for unit, run in zip(("exact_fp32", "ax_fpm"), runs, strict=True):
+        row = run.summary.iloc[0]
+        assert by_name.loc["latency", unit] == row["latency_us_per_image"]
+        assert by_name.loc["energy of multipliers", unit] == row["energy_multiplier_uj"] / 2
+    assert by_name.loc["multiplier latency", ["exact_fp32", "ax_fpm"]].tolist() == [2, 1]
+
+
+def test_rejects_two_runs_of_one_unit(saved, runs, tmp_path):
+    runs[0].save(tmp_path / "again")
+    with pytest.raises(DataError, match="two runs have the multiplier 'exact_fp32'"):
+        compare_results([saved, tmp_path / "again"])
+
+
+def test_rejects_several_networks(saved, tmp_path):
+    with pytest.raises(DataError, match="results of several networks: lenet5_digits, other"):
+        compare_results([saved, score(tmp_path / "score", "other")])
+
+
+def test_rejects_a_folder_that_holds_neither(tmp_path):
+    write_manifest(tmp_path, {"kind": "sweep"})
+    with pytest.raises(DataError, match="neither runs nor scores"):
+        compare_results([tmp_path])

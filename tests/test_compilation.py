@@ -1,0 +1,164 @@
+"""The disk cache of compiled code: it hits across processes, and never across sources."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from accelsim import compilation
+
+ROOT = Path(__file__).parents[1]
+
+KERNELS = """
+import numpy as np
+from numba.core import event
+with event.install_recorder("numba:compile") as recorder:
+    from accelsim.kernels import accumulate
+    from accelsim.multipliers import MULTIPLIERS
+    for name in MULTIPLIERS:
+        for columns in (1, 20):
+            psums = np.zeros((2, columns), np.float32)
+            operands = np.ones((3, columns), np.float32), np.ones((2, 3), np.float32)
+            accumulate(name, "float32", *operands, psums)
+        MULTIPLIERS[name].product(1.5, 1.5)
+print(len(recorder.buffer), float(psums.sum()))
+"""
+
+USER_CODE = """
+import {name} as module
+from numba.core import event
+with event.install_recorder("numba:compile") as recorder:
+    value = module.outer(3)
+print(len(recorder.buffer), value)
+"""
+
+
+def run(code, cache, **environment):
+    """Run *code* in a fresh process; return the words that it prints."""
+    path = os.pathsep.join([str(ROOT), str(cache.parent)])
+    environment = {**os.environ, "PYTHONPATH": path, "NUMBA_CACHE_DIR": str(cache), **environment}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_a_second_process_compiles_nothing(tmp_path):
+    """Kernels close over jitted functions, which Numba's own cache would never hit."""
+    cache = tmp_path / "cache"
+    first_events, first_sum = run(KERNELS, cache)
+    assert int(first_events) > 0
+    files = sorted(cache.rglob("*.nbc"))
+    assert run(KERNELS, cache) == ["0", first_sum]
+    assert sorted(cache.rglob("*.nbc")) == files
+
+
+@pytest.mark.parametrize("spoil", ["truncated", "empty"])
+def test_a_spoiled_file_is_a_miss(tmp_path, spoil):
+    cache = tmp_path / "cache"
+    (tmp_path / "spoiled.py").write_text(
+        "from accelsim.compilation import jit\n@jit\ndef outer(x):\n    return 2 * x\n"
+    )
+    run(USER_CODE.format(name="spoiled"), cache)
+    for file in cache.rglob("*.nbc"):
+        file.write_bytes(file.read_bytes()[:100] if spoil == "truncated" else b"")
+    assert run(USER_CODE.format(name="spoiled"), cache)[1] == "6"
+
+
+def test_a_changed_source_of_the_package_is_another_directory(tmp_path):
+    (tmp_path / "kernels").mkdir()
+    kernel, constants = tmp_path / "kernels" / "gemm.py", tmp_path / "formats.py"
+    kernel.write_text("A = 1\n")
+    digests = [compilation.source_digest(tmp_path)]
+    for file, text in ((kernel, "A = 2\n"), (constants, "B = 1\n")):
+        file.write_text(text)
+        digests.append(compilation.source_digest(tmp_path))
+    kernel.rename(tmp_path / "kernels" / "other.py")
+    digests.append(compilation.source_digest(tmp_path))
+    assert len(set(digests)) == 4
+    (tmp_path / "notes.txt").write_text("no source")
+    assert compilation.source_digest(tmp_path) == digests[-1]
+    assert compilation.source_digest(compilation.PACKAGE) in compilation.cache_directory().name
+
+
+def test_a_changed_callee_in_another_file_is_compiled_again(tmp_path):
+    """What Numba's cache misses, here for a unit of a user, outside of the package."""
+    cache = tmp_path / "cache"
+    (tmp_path / "callee.py").write_text(
+        "from accelsim.compilation import jit\n@jit\ndef inner(x):\n    return 2 * x\n"
+    )
+    (tmp_path / "caller.py").write_text(
+        "from accelsim.compilation import jit\nfrom callee import inner\n"
+        "@jit\ndef outer(x):\n    return inner(x) + 1\n"
+    )
+    code = USER_CODE.format(name="caller")
+    assert run(code, cache)[1] == "7"
+    assert run(code, cache) == ["0", "7"]
+    callee = tmp_path / "callee.py"
+    callee.write_text(callee.read_text().replace("2 * x", "5 * x"))
+    events, value = run(code, cache)
+    assert int(events) > 0
+    assert value == "16"
+
+
+def test_what_cannot_be_fingerprinted_is_not_stored(tmp_path):
+    """A constant behind a foreign module: the key would not see it change."""
+    cache = tmp_path / "cache"
+    (tmp_path / "settings.py").write_text("FACTOR = 2\n")
+    (tmp_path / "reader.py").write_text(
+        "from accelsim.compilation import jit\nimport settings\n"
+        "@jit\ndef outer(x):\n    return settings.FACTOR * x\n"
+    )
+    code = USER_CODE.format(name="reader")
+    assert run(code, cache)[1] == "6"
+    (tmp_path / "settings.py").write_text("FACTOR = 50\n")
+    assert run(code, cache)[1] == "150"
+
+
+def test_a_directory_that_cannot_be_made_breaks_nothing(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("no directory")
+    (tmp_path / "blocked.py").write_text(
+        "from accelsim.compilation import jit\n@jit\ndef outer(x):\n    return 2 * x\n"
+    )
+    code = USER_CODE.format(name="blocked")
+    assert run(code, tmp_path / "cache", NUMBA_CACHE_DIR=str(blocked / "cache"))[1] == "6"
+    assert blocked.read_text() == "no directory"
+
+
+def test_runs_without_numba(tmp_path):
+    code = KERNELS.replace("(1, 20)", "(1, 13)")
+    assert run(code, tmp_path / "cache", NUMBA_DISABLE_JIT="1")[0] == "0"
+    assert not (tmp_path / "cache").exists()
+
+
+def test_closures_differ_by_what_they_close_over():
+    def times(factor):
+        @compilation.jit
+        def scaled(x):
+            return factor * x
+
+        return scaled
+
+    assert compilation._fingerprint(times(2)) != compilation._fingerprint(times(3))
+    assert compilation._fingerprint(times(2)) == compilation._fingerprint(times(2))
+    assert compilation._fingerprint(times(np.float32(2))) != compilation._fingerprint(times(2.0))
+
+
+def test_only_contraction_is_ever_relaxed():
+    @compilation.jit(contract=True)
+    def fused(x):
+        return x
+
+    @compilation.jit
+    def plain(x):
+        return x
+
+    assert fused.targetoptions["fastmath"] == {"contract"}
+    assert not plain.targetoptions["fastmath"]

@@ -1,0 +1,107 @@
+import pytest
+
+from accelsim.config import Accelerator, presets
+from accelsim.errors import ConfigError, UnknownNameError
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_preset_reads_and_bears_its_file_name(name):
+    assert Accelerator.preset(name).name == name
+
+
+@pytest.mark.parametrize("name", presets())
+def test_yaml_round_trip(name, tmp_path):
+    machine = Accelerator.preset(name)
+    path = tmp_path / "machine.yaml"
+    path.write_text(machine.to_yaml())
+    assert Accelerator.from_yaml(path) == machine
+    assert Accelerator.from_yaml(path).config_hash == machine.config_hash
+
+
+def test_replace_changes_nested_fields_and_the_hash():
+    machine = Accelerator.preset("edge_16x16")
+    other = machine.replace(multiplier="ax_fpm", **{"array.rows": 32, "dram.bytes_per_cycle": 4})
+    assert (other.multiplier, other.array.rows, other.dram.bytes_per_cycle) == ("ax_fpm", 32, 4)
+    assert machine.array.rows == 16
+    assert other.config_hash != machine.config_hash
+    assert machine.replace(clock_mhz=200) == machine
+    assert machine.replace(clock_mhz=200).config_hash == machine.config_hash
+
+
+def test_schema_describes_the_fields():
+    schema = Accelerator.model_json_schema()
+    assert "Clock of the array" in schema["properties"]["clock_mhz"]["description"]
+
+
+def test_rejects_all_faults_of_a_file_at_once_with_file_and_line(tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text(
+        "name: x\nclock_mhz: .nan\narray:\n  rwos: 3\n  cols: -4\n"
+        "glb: {ifmap_kib: 1, weight_kib: 1e-3, ofmap_kib: 0}\n"
+        "dram:\n  bytes_per_cycle: 1.5\n  latency_cycles: true\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        Accelerator.from_yaml(path)
+    assert str(caught.value).splitlines() == [
+        f"{path}:1:1: vector_unit: required field is missing",
+        f"{path}:2:1: clock_mhz: input should be a finite number, got nan",
+        f"{path}:3:1: array.rows: required field is missing",
+        f"{path}:4:3: array.rwos: unknown field. Did you mean 'rows'?",
+        f"{path}:5:3: array.cols: input should be greater than or equal to 1, got -4",
+        f"{path}:6:39: glb.ofmap_kib: input should be greater than 0, got 0",
+        f"{path}:8:3: dram.bytes_per_cycle: input should be a valid integer, got 1.5",
+        f"{path}:9:3: dram.latency_cycles: input should be a valid integer, got True",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [1, 2", r"bad.yaml:1:\d+: not valid YAML: "),
+        ("name: a\nname: b\n", "bad.yaml:2:1: not valid YAML: found duplicate key"),
+        ("- 1\n", "bad.yaml:1: expected a mapping of fields, got CommentedSeq"),
+        ("", "bad.yaml:1: expected a mapping of fields, got NoneType"),
+        ("\x00", "bad.yaml: not valid YAML"),
+    ],
+)
+def test_rejects_what_is_not_a_mapping_in_yaml(text, message, tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        Accelerator.from_yaml(path)
+
+
+def test_rejects_a_missing_file(tmp_path):
+    with pytest.raises(ConfigError, match="cannot read accelerator file .*No such file"):
+        Accelerator.from_yaml(tmp_path / "none.yaml")
+
+
+def test_rejects_a_file_that_is_not_text(tmp_path):
+    path = tmp_path / "binary.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="cannot read accelerator file"):
+        Accelerator.from_yaml(path)
+
+
+def test_rejects_an_unknown_preset():
+    with pytest.raises(UnknownNameError, match=r"no preset named 'edge_61x16'.*'edge_16x16'\?"):
+        Accelerator.load("edge_61x16")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"array.rows": 0}, "array.rows: input should be greater than or equal to 1, got 0"),
+        ({"array.rows": True}, "array.rows: input should be a valid integer, got True"),
+        ({"clock_mhz": float("nan")}, "clock_mhz: input should be a finite number, got nan"),
+        ({"clock_mhz": -1}, "clock_mhz: input should be greater than 0, got -1"),
+        ({"glb.ifmap_kib": float("inf")}, "glb.ifmap_kib: input should be a finite number"),
+        ({"array.rwos": 1}, r"no field 'array.rwos' .*Did you mean 'array.rows'\?"),
+        ({"array.rows.x": 1}, "no field 'array.rows.x'"),
+        ({"multiplier": ""}, "multiplier: string should have at least 1 character"),
+        ({"multiplier": None}, "multiplier: input should be a valid string, got None"),
+    ],
+)
+def test_rejects_impossible_changes(change, message):
+    with pytest.raises(ConfigError, match=message):
+        Accelerator.preset("edge_16x16").replace(**change)

@@ -1,0 +1,46 @@
+import pytest
+
+from accelsim.errors import AccelsimError, UnknownNameError
+from accelsim.registry import Registry
+
+
+def shelf(entries):
+    registry = Registry("thing", lambda: [registry.register(n, e) for n, e in entries.items()])
+    return registry
+
+
+def test_is_a_sorted_mapping():
+    registry = shelf({"b": 2, "a": 1})
+    assert dict(registry) == {"a": 1, "b": 2}
+    assert list(registry) == ["a", "b"]
+    assert len(registry) == 2
+    assert "a" in registry
+    assert "c" not in registry
+
+
+def test_discovers_once_and_on_first_look_up():
+    calls = []
+    registry = Registry("thing", lambda: calls.append(1))
+    assert calls == []
+    assert list(registry) == list(registry) == []
+    assert calls == [1]
+
+
+def test_an_unknown_name_is_told_the_nearest():
+    registry = shelf({"ax_fpm": 1, "exact_fp32": 2})
+    with pytest.raises(
+        UnknownNameError,
+        match=r"^no thing named 'ax_fmp'; known: ax_fpm, exact_fp32. Did you mean 'ax_fpm'\?$",
+    ):
+        registry["ax_fmp"]
+    with pytest.raises(KeyError):
+        registry["ax_fmp"]
+    assert issubclass(UnknownNameError, AccelsimError)
+    assert registry.get("ax_fmp") is None
+
+
+def test_rejects_a_name_taken_twice():
+    registry = shelf({"a": 1})
+    assert "a" in registry
+    with pytest.raises(ValueError, match="thing 'a' is registered twice"):
+        registry.register("a", 2)

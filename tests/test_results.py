@@ -1,0 +1,147 @@
+import json
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import accelsim
+from accelsim.errors import DataError
+from accelsim.folders import find_results, prepare_folder, read_manifest
+
+
+def test_a_run_comes_back_as_it_was_saved(runs, tmp_path):
+    saved = runs[1]
+    loaded = accelsim.load_run(saved.save(tmp_path / "run"))
+    assert loaded.outputs.tobytes() == saved.outputs.tobytes()
+    assert loaded.accelerator == saved.accelerator
+    pd.testing.assert_frame_equal(loaded.layers, saved.layers)
+    pd.testing.assert_frame_equal(loaded.timeline, saved.timeline)
+    pd.testing.assert_frame_equal(loaded.summary, saved.summary)
+
+
+def test_the_manifest_says_what_determined_the_run(runs, tmp_path):
+    manifest = read_manifest(runs[0].save(tmp_path / "run"))
+    assert manifest["kind"] == "run"
+    assert manifest["config_hash"] == runs[0].accelerator.config_hash
+    assert manifest["seed"] == 7
+    assert manifest["versions"]["accelsim"] == accelsim.__version__
+    assert {"numpy", "numba", "simpy", "torch", "python"} <= manifest["versions"].keys()
+
+
+def test_saving_again_replaces(runs, tmp_path):
+    for run in runs:
+        run.save(tmp_path / "run")
+    assert accelsim.load_run(tmp_path / "run").accelerator.multiplier == "ax_fpm"
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_perfetto_has_a_track_per_block_that_never_overlaps(runs, tmp_path):
+    path = runs[0].to_perfetto(tmp_path / "trace.json")
+    events = json.loads(path.read_text())["traceEvents"]
+    tracks = {e["tid"]: e["args"]["name"] for e in events if e["name"] == "thread_name"}
+    assert set(tracks.values()) == {"dram", "array", "vector_unit"}
+    slices = [e for e in events if e["ph"] == "X"]
+    assert len(slices) == len(runs[0].timeline)
+    for track in tracks:
+        mine = sorted((e["ts"], e["ts"] + e["dur"]) for e in slices if e["tid"] == track)
+        assert all(a[1] <= b[0] for a, b in pairwise(mine))
+
+
+def test_finds_results_here_or_one_level_below(runs, tmp_path):
+    for run in runs:
+        run.save(tmp_path / run.accelerator.multiplier)
+    assert [path.name for path in find_results([tmp_path])] == ["ax_fpm", "exact_fp32"]
+    assert find_results([tmp_path / "ax_fpm"]) == [tmp_path / "ax_fpm"]
+
+
+def test_repr_tells_the_story(runs):
+    assert "lenet5_digits on edge_16x16 with exact_fp32: 2 images" in repr(runs[0])
+
+
+def test_rejects_an_out_that_is_a_file(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(DataError, match="is a file; give a folder"):
+        prepare_folder(tmp_path / "file", "run")
+    with pytest.raises(DataError, match="is a file; give a folder"):
+        prepare_folder(tmp_path / "file" / "below", "run")
+
+
+def test_rejects_an_out_that_cannot_be_written():
+    with pytest.raises(DataError, match="cannot be written"):
+        prepare_folder("/proc/accelsim", "run")
+
+
+def test_rejects_an_out_with_foreign_files(tmp_path):
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(DataError, match="holds files that are not results of accelsim"):
+        prepare_folder(tmp_path, "run")
+    assert (tmp_path / "thesis.tex").read_text() == "x"
+
+
+def test_rejects_an_out_with_results_of_another_kind(runs, tmp_path):
+    runs[0].save(tmp_path / "run")
+    with pytest.raises(DataError, match="holds a run, not a sweep"):
+        prepare_folder(tmp_path / "run", "sweep")
+
+
+def test_rejects_a_folder_without_results(tmp_path):
+    with pytest.raises(DataError, match="holds no result of accelsim"):
+        accelsim.load_run(tmp_path)
+    with pytest.raises(DataError, match="holds no result of accelsim"):
+        find_results([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is damaged"),
+        ("[]", "is not a manifest"),
+        ('{"kind": "run"}', "is not a manifest"),
+        ('{"kind": "run", "schema": 99}', "written by a newer accelsim .layout 99"),
+        ('{"kind": "score", "schema": 1}', "holds a score, expected a run"),
+    ],
+)
+def test_rejects_a_manifest_it_cannot_trust(text, message, tmp_path):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(DataError, match=message):
+        accelsim.load_run(tmp_path)
+
+
+def test_rejects_a_damaged_table(runs, tmp_path):
+    folder = runs[0].save(tmp_path / "run")
+    (folder / "layers.csv").write_text("")
+    with pytest.raises(DataError, match="layers.csv is damaged"):
+        accelsim.load_run(folder)
+    (folder / "layers.csv").unlink()
+    with pytest.raises(DataError, match="cannot read .*layers.csv"):
+        accelsim.load_run(folder)
+
+
+def test_a_full_disk_leaves_no_part_of_a_file(runs, tmp_path, monkeypatch):
+    folder = runs[0].save(tmp_path / "run")
+    before = (folder / "layers.csv").read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(DataError, match=r"cannot write .*: No space left on device"):
+        runs[1].save(folder)
+    assert (folder / "layers.csv").read_bytes() == before
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "layers.csv",
+        "manifest.json",
+        "outputs.csv",
+        "summary.csv",
+        "timeline.csv",
+    ]
+
+
+def test_outputs_survive_csv_bit_for_bit(tmp_path, runs, rng):
+    from dataclasses import replace
+
+    bits = rng.integers(0, 2**32, (50, 10), dtype=np.uint32).view(np.float32)
+    bits[~np.isfinite(bits)] = 0
+    run = replace(runs[0], outputs=bits)
+    assert accelsim.load_run(run.save(tmp_path / "run")).outputs.tobytes() == bits.tobytes()

@@ -1,0 +1,91 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+import accelsim
+from accelsim.energy.account import COMPONENTS
+from accelsim.errors import DataError, EnergyTableError, TraceError, UnknownNameError
+
+MACHINE = accelsim.Accelerator.preset("edge_16x16")
+
+
+def test_breakdown_sums_to_the_total(runs):
+    for run in runs:
+        parts = run.layers[[f"energy_{name}_pj" for name in COMPONENTS]].sum(axis=1)
+        np.testing.assert_allclose(parts, run.layers["energy_pj"], rtol=1e-12)
+        row = run.summary.iloc[0]
+        assert sum(row[f"energy_{name}_uj"] for name in COMPONENTS) == pytest.approx(
+            row["energy_uj"]
+        )
+        assert row["energy_uj"] == pytest.approx(run.layers["energy_pj"].sum() / 1e6)
+
+
+def test_cycles_add_up(runs):
+    for run in runs:
+        row = run.summary.iloc[0]
+        assert row["latency_cycles"] == run.layers["total_cycles"].sum()
+        assert row["latency_cycles"] == row["compute_cycles"] + row["stall_cycles"]
+        assert row["latency_cycles"] == run.timeline["cycle_end"].max()
+        assert row["latency_us"] == pytest.approx(row["latency_cycles"] * 5e-3)
+
+
+def test_an_approximate_unit_changes_logits_and_multiplier_energy_only_where_it_should(runs):
+    exact, approximate = runs
+    assert not np.array_equal(exact.outputs, approximate.outputs)
+    ratio = approximate.summary["energy_multiplier_uj"] / exact.summary["energy_multiplier_uj"]
+    assert ratio[0] == pytest.approx(1.924 / 3.7)
+    for component in ("dram", "rf", "accumulator"):
+        column = f"energy_{component}_uj"
+        assert approximate.summary[column][0] == pytest.approx(exact.summary[column][0], rel=0.05)
+
+
+def test_images_beyond_the_simulated_ones_have_the_same_bits(small_trace, small_labels, runs):
+    run = accelsim.simulate(small_trace, MACHINE, images=1, labels=small_labels)
+    assert run.outputs.tobytes() == runs[0].outputs.tobytes()
+    assert run.summary["images"][0] == 1
+    assert run.summary["latency_cycles"][0] < runs[0].summary["latency_cycles"][0]
+    assert run.summary["accuracy"][0] == runs[0].summary["accuracy"][0]
+
+
+def test_accuracy_counts_the_labels(small_trace, small_labels):
+    right = accelsim.simulate(small_trace, MACHINE, labels=small_labels).outputs.argmax(axis=1)
+    half = np.array([right[0], (right[1] + 1) % 10])
+    assert accelsim.simulate(small_trace, MACHINE, labels=half).summary["accuracy"][0] == 0.5
+
+
+def test_timing_only_has_the_same_cycles_and_energy_and_no_outputs(small_trace, runs):
+    run = accelsim.simulate(small_trace, MACHINE, values=False)
+    assert run.outputs is None
+    assert np.isnan(run.summary["accuracy"][0])
+    pd.testing.assert_frame_equal(run.layers, runs[0].layers)
+
+
+def test_simulating_twice_gives_the_same(small_trace, small_labels, runs):
+    again = accelsim.simulate(small_trace, MACHINE, labels=small_labels, seed=7)
+    pd.testing.assert_frame_equal(again.summary, runs[0].summary)
+    pd.testing.assert_frame_equal(again.timeline, runs[0].timeline)
+
+
+@pytest.mark.parametrize("labels", [[1], [0.5, 1.0], [[0, 1]], ["a", "b"]])
+def test_rejects_labels_that_do_not_fit(small_trace, labels):
+    with pytest.raises(DataError, match="labels must be 2 integers"):
+        accelsim.simulate(small_trace, MACHINE, labels=labels)
+
+
+def test_rejects_more_images_than_there_are(small_trace):
+    with pytest.raises(TraceError, match=r"images must be an int in 1\.\.2"):
+        accelsim.simulate(small_trace, MACHINE, images=3)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"energy_table": "none"}, UnknownNameError),
+        ({"multiplier": "none"}, UnknownNameError),
+        ({"glb.weight_kib": 4096}, EnergyTableError),
+    ],
+)
+def test_rejects_before_the_work_what_could_fail_after_it(small_trace, change, error, monkeypatch):
+    monkeypatch.setattr("accelsim.simulation.run_machine", lambda *a, **k: pytest.fail("ran"))
+    with pytest.raises(error):
+        accelsim.simulate(small_trace, MACHINE.replace(**change))

@@ -1,0 +1,55 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from accelsim.errors import DataError
+from accelsim.store import Store, point_key
+
+
+def test_rows_come_back_in_order(tmp_path):
+    with Store(tmp_path / "a.sqlite") as store:
+        store.put("b", {"x": 1})
+        store.put("a", {"x": None})
+        assert store.rows() == {"b": {"x": 1}, "a": {"x": None}}
+    with Store(tmp_path / "a.sqlite") as store:
+        store.put("b", {"x": 2})
+        assert store.rows()["b"] == {"x": 2}
+
+
+def test_the_key_sees_content_not_order():
+    assert point_key({"a": 1, "b": 2}) == point_key({"b": 2, "a": 1})
+    assert point_key({"a": 1}) != point_key({"a": 2})
+
+
+def test_what_was_put_survives_a_kill(tmp_path):
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom accelsim.store import Store\n"
+        "store = Store(Path(sys.argv[1]))\n"
+        "for i in range(10**9):\n    store.put(str(i), {'i': i})\n    print(i, flush=True)\n"
+    )
+    path = tmp_path / "a.sqlite"
+    worker = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    time.sleep(0.5)
+    for _ in range(20):
+        worker.stdout.readline()
+    os.kill(worker.pid, signal.SIGKILL)
+    acknowledged = len(worker.stdout.read().splitlines()) + 20 - 1  # the last line may be torn
+    worker.wait()
+    worker.stdout.close()
+    with Store(path) as store:
+        rows = store.rows()
+    assert len(rows) >= acknowledged
+    assert all(row == {"i": int(key)} for key, row in rows.items())
+
+
+def test_rejects_a_file_that_is_no_store(tmp_path):
+    path = tmp_path / "a.sqlite"
+    path.write_bytes(b"this is not a database at all, whatever its name may say" * 20)
+    with pytest.raises(DataError, match="cannot be opened as a store"):
+        Store(path)

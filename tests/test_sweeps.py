@@ -1,0 +1,106 @@
+import pandas as pd
+import pytest
+
+import accelsim
+from accelsim import sweeps
+from accelsim.errors import ConfigError, DataError, UnknownNameError
+from accelsim.store import Store
+
+GRID = {"array.rows": [4, 8], "multiplier": ["exact_fp32", "ax_fpm"]}
+
+
+def run_sweep(out, grid=None, **changes):
+    return accelsim.sweep("lenet5_digits", grid or GRID, out=out, images=1, workers=1, **changes)
+
+
+def test_a_row_per_point_in_grid_order_equal_to_simulate(tmp_path, monkeypatch):
+    seen = []
+    table = run_sweep(tmp_path / "s", progress=lambda *counts: seen.append(counts))
+    assert list(zip(table["array.rows"], table["multiplier"], strict=True)) == [
+        (4, "exact_fp32"),
+        (4, "ax_fpm"),
+        (8, "exact_fp32"),
+        (8, "ax_fpm"),
+    ]
+    assert seen == [(0, 4, 0), (1, 4, 0), (2, 4, 0), (3, 4, 0), (4, 4, 0)]
+    model, images, labels = accelsim.load_workload("lenet5_digits", limit=1)
+    machine = accelsim.Accelerator.preset("edge_16x16").replace(
+        multiplier="ax_fpm", **{"array.rows": 8}
+    )
+    run = accelsim.simulate(
+        accelsim.trace(model, images, name="lenet5_digits"), machine, labels=labels
+    )
+    for column in ("latency_cycles", "energy_uj", "config_hash", "trace_hash", "accuracy"):
+        assert table[column].iloc[3] == run.summary[column].iloc[0]
+    assert (table["error"] == "").all()
+
+    # The same again costs nothing, and a larger grid only its new points.
+    def nothing_to_do(todo, *_):
+        assert not todo
+        return iter(())
+
+    monkeypatch.setattr(sweeps, "_evaluate", nothing_to_do)
+    pd.testing.assert_frame_equal(run_sweep(tmp_path / "s"), table)
+    todo = []
+    monkeypatch.setattr(sweeps, "_evaluate", lambda new, *a: todo.extend(new.values()) or iter(()))
+    run_sweep(tmp_path / "s", {**GRID, "array.rows": [4, 8, 2]})
+    assert [point.varied["array.rows"] for point in todo] == [2, 2]
+
+
+def test_a_point_that_fails_is_kept_with_its_error_and_the_rest_go_on(tmp_path):
+    table = run_sweep(tmp_path / "s", {"glb.ifmap_kib": [0.5, 64]})
+    assert "layer 'conv1' fits no tiling" in table["error"].iloc[0]
+    assert table["error"].iloc[1] == ""
+    assert table["latency_cycles"].iloc[1] > 0
+
+
+def test_an_interrupted_sweep_keeps_what_it_had_and_goes_on(tmp_path, monkeypatch):
+    real = sweeps._evaluate
+
+    def interrupted(todo, *rest):
+        for number, item in enumerate(real(todo, *rest)):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield item
+
+    monkeypatch.setattr(sweeps, "_evaluate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(tmp_path / "s")
+    assert len(pd.read_csv(tmp_path / "s" / "results.csv")) == 2
+    with Store(tmp_path / "s" / sweeps.STORE) as store:
+        first = store.rows()
+    assert len(first) == 2
+
+    asked = []
+    monkeypatch.setattr(
+        sweeps, "_evaluate", lambda todo, *rest: asked.append(len(todo)) or real(todo, *rest)
+    )
+    assert len(run_sweep(tmp_path / "s")) == 4
+    assert asked == [2]
+    with Store(tmp_path / "s" / sweeps.STORE) as store:
+        assert {key: store.rows()[key] for key in first} == first
+
+
+@pytest.mark.parametrize(
+    ("grid", "error", "message"),
+    [
+        ({}, ConfigError, "the grid is empty"),
+        ({"array.rows": []}, ConfigError, "the grid is empty"),
+        ({"array.rows": [4, 0]}, ConfigError, "array.rows: .* got 0"),
+        ({"array.rwos": [4]}, ConfigError, "no field 'array.rwos'"),
+        ({"energy_table": ["none"]}, UnknownNameError, "no energy table named 'none'"),
+        ({"multiplier": ["ax_fmp"]}, UnknownNameError, "no multiplier named 'ax_fmp'"),
+    ],
+)
+def test_rejects_a_bad_grid_before_the_first_point(tmp_path, grid, error, message):
+    with pytest.raises(error, match=message):
+        run_sweep(tmp_path / "s", grid) if grid else accelsim.sweep(
+            "lenet5_digits", {}, out=tmp_path / "s"
+        )
+    assert not (tmp_path / "s").exists()
+
+
+def test_rejects_a_folder_of_something_else(tmp_path, runs):
+    runs[0].save(tmp_path / "run")
+    with pytest.raises(DataError, match="holds a run, not a sweep"):
+        run_sweep(tmp_path / "run")

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Builds the wheel, installs it into an environment of its own and runs it from other folders:
+# code, presets, energy tables, workloads and weights must all have travelled.
+# Environment: PYTHON (base interpreter), BUILD_PYTHON (one that has 'build').
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$BUILD_PYTHON" -m build --wheel --outdir "$work/dist" "$root" >"$work/build.log" 2>&1 ||
+    { cat "$work/build.log"; exit 1; }
+rm -rf "$root/build"
+"$PYTHON" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install --quiet -c "$root/constraints.txt" "$work"/dist/*.whl
+
+for folder in / "$root"; do
+    cd "$folder"
+    "$work/venv/bin/accelsim" list
+    "$work/venv/bin/accelsim" simulate lenet5_digits -m ax_fpm --images 2 --out "$work/run$RANDOM"
+    # A plain interpreter in the repository's root imports the checkout instead; that must work too.
+    "$work/venv/bin/python" -c 'import accelsim; print(*accelsim.WORKLOADS, accelsim.__file__)'
+done
+cd /
+"$work/venv/bin/python" - <<'PYTHON'
+from pathlib import Path
+
+import accelsim
+
+package = Path(accelsim.__file__).parent
+assert "site-packages" in str(package), package
+assert list(package.glob("workloads/*.safetensors")), "the wheel lacks the weights"
+assert list(package.glob("energy_tables/*.csv")), "the wheel lacks the energy tables"
+assert list(package.glob("presets/*.yaml")), "the wheel lacks the presets"
+print("the wheel is complete")
+PYTHON
