@@ -25,6 +25,7 @@ demo: $(INSTALLED)
 	$(BIN)/accelsim plot $(DEMO)/simulate --kind energy --out $(DEMO)/energy.png
 	$(BIN)/accelsim plot $(DEMO)/simulate --kind latency --out $(DEMO)/latency.png
 	$(BIN)/accelsim compare $(DEMO)/simulate $(DEMO)/score
+	@echo 'Written: $(DEMO)/simulate and $(DEMO)/score (tables), $(DEMO)/energy.png, $(DEMO)/latency.png'
 
 test: lint
 	$(BIN)/python -m pytest

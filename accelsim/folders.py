@@ -6,9 +6,11 @@ CSV. Every file is written whole or not at all, the manifest last.
 
 from __future__ import annotations
 
+import gzip
 import json
 import platform
 import tempfile
+import zlib
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -83,7 +85,7 @@ def prepare_folder(folder: str | Path, kind: str) -> Path:
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest of a result folder."""
     text = json.dumps({"schema": SCHEMA, **manifest}, indent=2) + "\n"
-    _write_text(folder / MANIFEST, text)
+    _write(folder / MANIFEST, text.encode())
 
 
 def read_manifest(folder: Path, kind: str | None = None) -> dict[str, Any]:
@@ -132,8 +134,10 @@ def find_results(folders: Iterable[str | Path]) -> list[Path]:
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
-    """Write *frame* as CSV, whole or not at all."""
-    _write_text(path, frame.to_csv(index=False))
+    """Write *frame* as CSV, compressed where *path* ends in .gz, whole or not at all."""
+    content = frame.to_csv(index=False).encode()
+    # No time stamp inside: the same table gives the same file.
+    _write(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -146,14 +150,14 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     try:
         return pd.read_csv(path)
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, pd.errors.ParserError) as error:
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing") from None
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{path} is damaged: {error}") from None
 
 
-def _write_text(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     try:
-        write_atomically(path, text.encode())
+        write_atomically(path, content)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}") from None

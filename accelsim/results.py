@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import pandas as pd
 
 from accelsim.config import Accelerator
 from accelsim.energy import EnergyTable, energy_by_component
+from accelsim.errors import DataError
 from accelsim.folders import (
+    find_results,
     prepare_folder,
     read_manifest,
     read_table,
@@ -26,7 +29,7 @@ from accelsim.multipliers import MULTIPLIERS
 from accelsim.timeline import write_perfetto
 from accelsim.version import __version__
 
-__all__ = ["BASELINE", "Run", "load_run", "tabulate"]
+__all__ = ["BASELINE", "Run", "load_run", "load_runs", "tabulate"]
 
 BASELINE = "exact_fp32"
 """The multiplier that others are compared with."""
@@ -59,7 +62,7 @@ class Run:
         target = prepare_folder(folder, "run")
         write_table(target / "layers.csv", self.layers)
         write_table(target / "summary.csv", self.summary)
-        write_table(target / "timeline.csv", self.timeline)
+        write_table(target / "timeline.csv.gz", self.timeline)
         if self.outputs is not None:
             columns = [f"class_{index}" for index in range(self.outputs.shape[1])]
             frame = pd.DataFrame(self.outputs, columns=columns)
@@ -178,10 +181,26 @@ def load_run(folder: str | Path) -> Run:
     path = Path(folder)
     manifest = read_manifest(path, "run")
     layers, summary, timeline = (
-        read_table(path / f"{name}.csv") for name in ("layers", "summary", "timeline")
+        read_table(path / name) for name in ("layers.csv", "summary.csv", "timeline.csv.gz")
     )
     outputs = None
     if manifest.pop("has_outputs"):
         outputs = read_table(path / "outputs.csv").to_numpy(np.float32)
     accelerator = Accelerator.model_validate(manifest["accelerator"])
     return Run(outputs, layers, summary, timeline, accelerator, manifest)
+
+
+def load_runs(folders: Iterable[str | Path]) -> list[Run]:
+    """Return the runs in *folders* (each itself, or one level below), the baseline's units first.
+
+    Raises
+    ------
+    DataError
+        A folder holds no results, there is no run among them, or one cannot be read.
+    """
+    places = [place for place in find_results(folders) if read_manifest(place)["kind"] == "run"]
+    if not places:
+        names = ", ".join(map(str, folders))
+        raise DataError(f"no simulated run in {names}; make one with accelsim simulate --out")
+    runs = [load_run(place) for place in places]
+    return sorted(runs, key=lambda run: run.accelerator.multiplier != BASELINE)

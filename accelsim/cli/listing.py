@@ -90,10 +90,13 @@ def _presets() -> dict[str, str]:
     described = {}
     for name in presets():
         machine = Accelerator.preset(name)
+        multipliers = "pipelined" if machine.array.pipelined else "multi-cycle"
+        glb = machine.glb
         described[name] = (
             f"{machine.array.rows}x{machine.array.cols} {machine.array.dataflow}, "
-            f"{machine.clock_mhz:g} MHz, GLB {machine.glb.ifmap_kib:g}+{machine.glb.weight_kib:g}+"
-            f"{machine.glb.ofmap_kib:g} KiB, DRAM {machine.dram.bytes_per_cycle} B/cycle"
+            f"{machine.clock_mhz:g} MHz, {multipliers} multipliers, "
+            f"GLB {glb.ifmap_kib:g}+{glb.weight_kib:g}+{glb.ofmap_kib:g} KiB, "
+            f"DRAM {machine.dram.bytes_per_cycle} B/cycle"
         )
     return described
 

@@ -29,8 +29,7 @@ def plot(
     from pathlib import Path
 
     from accelsim.figures import FIGURES
-    from accelsim.folders import find_results, read_manifest
-    from accelsim.results import BASELINE, load_run
+    from accelsim.results import load_runs
 
     if kind not in FIGURES:
         known = ", ".join(FIGURES)
@@ -38,11 +37,7 @@ def plot(
     path = Path(out)
     if path.suffix not in (".png", ".svg", ".pdf"):
         raise ConfigError(f"--out must end in .png, .svg or .pdf, got {out!r}")
-    runs = [load_run(at) for at in find_results(folders) if read_manifest(at)["kind"] == "run"]
-    runs.sort(key=lambda run: run.accelerator.multiplier != BASELINE)
-    if not runs:
-        raise DataError(f"no simulated run in {', '.join(folders)}; make one with simulate --out")
-    figure = FIGURES[kind](runs)
+    figure = FIGURES[kind](load_runs(folders))
     try:
         figure.savefig(path, dpi=150)
     except OSError as error:

@@ -56,6 +56,7 @@ def score(
     from accelsim.folders import prepare_folder, versions, write_manifest
     from accelsim.multipliers import MULTIPLIERS
     from accelsim.robustness.attacks import ATTACKS
+    from accelsim.store import point_key
     from accelsim.workload import WORKLOADS, load_workload
 
     units = unique(multiplier or ["exact_fp32", "ax_fpm"])
@@ -87,7 +88,15 @@ def score(
                 write_table(folder / "scores.csv", pd.DataFrame(rows))
 
         if folder is not None:
-            write_manifest(folder, {"kind": "score", **settings, "versions": versions()})
+            write_manifest(
+                folder,
+                {
+                    "kind": "score",
+                    **settings,
+                    "config_hash": point_key(settings),
+                    "versions": versions(),
+                },
+            )
         try:
             evaluate(
                 model,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from accelsim.energy.account import COMPONENTS
-from accelsim.figures.style import PALETTE, new_figure, quiet, run_labels
+from accelsim.figures.style import PALETTE, new_figure, quiet, run_labels, subject
 from accelsim.results import Run
 
 __all__ = ["energy_by_component"]
@@ -37,8 +37,7 @@ def energy_by_component(runs: Sequence[Run]) -> Figure:
     chip.set_title("on chip, without DRAM", fontsize=10)
     handles, names = whole.get_legend_handles_labels()
     figure.legend(handles[::-1], names[::-1], loc="outside right center", frameon=False)
-    first = runs[0].summary.iloc[0]
-    figure.suptitle(f"{first['workload']} on {first['accelerator']}: energy by component")
+    figure.suptitle(f"{subject(runs)}: energy by component")
     return figure
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from accelsim.figures.style import PALETTE, new_figure, quiet, run_labels
+from accelsim.figures.style import PALETTE, new_figure, quiet, run_labels, subject
 from accelsim.results import Run
 
 __all__ = ["latency_by_layer"]
@@ -43,9 +43,5 @@ def latency_by_layer(runs: Sequence[Run]) -> Figure:
     handles.append(Patch(facecolor="white", edgecolor="#555555", hatch="////", label="stall"))
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
     quiet(axes)
-    first = runs[0].summary.iloc[0]
-    figure.suptitle(
-        f"{first['workload']} on {first['accelerator']} "
-        f"({first['rows']}x{first['cols']}, {first['clock_mhz']:g} MHz): latency by layer"
-    )
+    figure.suptitle(f"{subject(runs)}: latency by layer")
     return figure

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from accelsim.errors import DataError
 from accelsim.results import Run
 
-__all__ = ["PALETTE", "new_figure", "quiet", "run_labels"]
+__all__ = ["PALETTE", "new_figure", "quiet", "run_labels", "subject"]
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#999999", "#F0E442")
 """Okabe and Ito's colors, the most distinct first."""
@@ -46,6 +46,13 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
             "accelerators names of their own (--set name=...)"
         )
     return labels
+
+
+def subject(runs: Sequence[Run]) -> str:
+    """Return what the runs are of: the network, and the accelerator where there is one."""
+    machines = {run.accelerator.name for run in runs}
+    place = machines.pop() if len(machines) == 1 else f"{len(machines)} accelerators"
+    return f"{runs[0].summary['workload'].iloc[0]} on {place}"
 
 
 def quiet(axes: Axes) -> None:

@@ -1,0 +1,20 @@
+"""Latency by layer with pipelined and with multi-cycle multipliers: the gallery's picture.
+
+The results were made, and are made again, by::
+
+    accelsim simulate lenet5_digits -m exact_fp32 -m ax_fpm --out plots/results/edge_16x16
+    accelsim simulate lenet5_digits -m exact_fp32 -m ax_fpm \
+        --accelerator edge_16x16_multicycle --out plots/results/edge_16x16_multicycle
+"""
+
+from pathlib import Path
+
+from accelsim.figures import latency_by_layer
+from accelsim.results import load_runs
+
+HERE = Path(__file__).parent
+
+runs = load_runs([HERE / "results" / "edge_16x16"]) + load_runs(
+    [HERE / "results" / "edge_16x16_multicycle"]
+)
+latency_by_layer(runs).savefig(HERE / "latency_by_layer.png", dpi=120)
