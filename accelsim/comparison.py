@@ -9,7 +9,7 @@ import pandas as pd
 
 from accelsim.errors import DataError
 from accelsim.folders import find_results, read_manifest, read_table
-from accelsim.results import BASELINE, load_run
+from accelsim.results import BASELINE, Run, load_run
 
 __all__ = ["compare_results"]
 
@@ -31,28 +31,24 @@ def compare_results(folders: Iterable[str | Path]) -> pd.DataFrame:
     Raises
     ------
     DataError
-        The folders hold no runs or scores, results of several networks, or two runs of one unit.
+        The folders hold no runs or scores, or results that differ in more than the multiplier.
     """
     columns: dict[str, dict[tuple[str, str], float]] = {}
-    networks: set[str] = set()
+    conditions: dict[str, dict[str, object]] = {}
     for folder in find_results(folders):
         kind = read_manifest(folder)["kind"]
         if kind == "run":
-            summary = load_run(folder).summary.iloc[0]
-            networks.add(str(summary["workload"]))
-            column = columns.setdefault(str(summary["multiplier"]), {})
-            if ("latency", "us/image") in column:
-                raise DataError(
-                    f"two runs have the multiplier {summary['multiplier']!r} (the second is in "
-                    f"{str(folder)!r}); compare takes one run per multiplier"
-                )
-            column.update(_cost(summary))
+            run = load_run(folder)
+            _check_same(conditions, "run", _run_conditions(run), folder)
+            summary = run.summary.iloc[0]
+            _add(columns, str(summary["multiplier"]), _cost(summary), folder)
         elif kind == "score":
             for _, row in read_table(folder / "scores.csv").iterrows():
-                networks.add(str(row["workload"]))
-                columns.setdefault(str(row["multiplier"]), {}).update(_robustness(row))
+                _check_same(conditions, "score", _score_conditions(row), folder)
+                _add(columns, str(row["multiplier"]), _robustness(row), folder)
     if not columns:
         raise DataError("nothing to compare: the folders hold neither runs nor scores")
+    networks = {str(found["workload"]) for found in conditions.values()}
     if len(networks) > 1:
         raise DataError(f"results of several networks: {', '.join(sorted(networks))}; give one")
     ordered = {name: columns[name] for name in sorted(columns, key=lambda name: name != BASELINE)}
@@ -73,6 +69,56 @@ def compare_results(folders: Iterable[str | Path]) -> pd.DataFrame:
     )
 
 
+def _run_conditions(run: Run) -> dict[str, object]:
+    """Return what must be the same in all runs: everything but the multiplier."""
+    summary = run.summary.iloc[0]
+    return {
+        "workload": summary["workload"],
+        "accelerator": summary["accelerator"],
+        "images": summary["images"],
+        "weights or images (trace_hash)": summary["trace_hash"],
+        "configuration": run.accelerator.replace(multiplier="any").config_hash,
+        "energy table (table_hash)": summary["table_hash"],
+    }
+
+
+def _score_conditions(row: pd.Series) -> dict[str, object]:
+    """Return what must be the same in all scores: everything but attack and multiplier."""
+    return {
+        name: row[name]
+        for name in ("workload", "scenario", "accumulator", "images", "seed", "weights_hash")
+    }
+
+
+def _check_same(
+    conditions: dict[str, dict[str, object]], kind: str, found: dict[str, object], folder: Path
+) -> None:
+    expected = conditions.setdefault(kind, found)
+    for name, value in found.items():
+        if value != expected[name]:
+            raise DataError(
+                f"the {kind}s to compare differ in {name}: {expected[name]} and, in "
+                f"{str(folder)!r}, {value}; give {kind}s that differ in the multiplier alone"
+            )
+
+
+def _add(
+    columns: dict[str, dict[tuple[str, str], float]],
+    multiplier: str,
+    quantities: dict[tuple[str, str], float],
+    folder: Path,
+) -> None:
+    """Add a unit's quantities; an accuracy without attack may come again with each attack."""
+    column = columns.setdefault(multiplier, {})
+    for name, value in quantities.items():
+        if name in column and column[name] != value:
+            raise DataError(
+                f"two results have {name[0]!r} of {multiplier!r} (the second is in "
+                f"{str(folder)!r}); compare takes one per multiplier"
+            )
+        column[name] = value
+
+
 def _cost(summary: pd.Series) -> dict[tuple[str, str], float]:
     images = float(summary["images"])
     chip = float(summary["energy_uj"] - summary["energy_dram_uj"]) / images
@@ -80,7 +126,7 @@ def _cost(summary: pd.Series) -> dict[tuple[str, str], float]:
         ("multiplier delay", "ns"): float(summary["multiplier_delay_ps"]) / 1e3,
         ("multiplier latency", "cycles"): float(summary["multiplier_latency_cycles"]),
         ("latency", "us/image"): float(summary["latency_us_per_image"]),
-        ("latency, array busy", "kcycles/image"): float(summary["compute_cycles"]) / images / 1e3,
+        ("latency, array busy", "kcycles/image"): float(summary["array_cycles"]) / images / 1e3,
         ("energy", "uJ/image"): float(summary["energy_uj_per_image"]),
         ("energy on chip, no DRAM", "uJ/image"): chip,
         ("energy of multipliers", "uJ/image"): float(summary["energy_multiplier_uj"]) / images,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -25,7 +26,7 @@ __all__ = ["Accelerator", "ArrayConfig", "DramConfig", "GlbConfig", "VectorUnitC
 PRESET_DIR = Path(__file__).parent / "presets"
 
 Count = Annotated[int, Field(ge=1, le=2**31, strict=True)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+Kib = Annotated[float, Field(gt=0, le=2**30, allow_inf_nan=False, strict=True)]
 Name = Annotated[str, StringConstraints(min_length=1, strict=True)]
 
 
@@ -51,16 +52,14 @@ class ArrayConfig(_Section):
 class GlbConfig(_Section):
     """Global buffer: three separate partitions; ifmap, weight and ofmap are double-buffered."""
 
-    ifmap_kib: Positive
+    ifmap_kib: Kib
     """Capacity of the ifmap partition, KiB; half of it holds the tile in use."""
-    weight_kib: Positive
+    weight_kib: Kib
     """Capacity of the weight partition, KiB; half of it holds the tile in use."""
-    ofmap_kib: Positive
+    ofmap_kib: Kib
     """Capacity of the partition for psums and ofmaps, KiB; half of it holds the tile in use."""
     read_words_per_cycle: Count = 32
     """32-bit words that the read port towards the array delivers in a cycle."""
-    word_bits: Annotated[int, Field(ge=32, le=32, strict=True)] = 32
-    """Width of a GLB word in bits; operands are float32, so only 32 is modelled."""
 
 
 class DramConfig(_Section):
@@ -90,7 +89,7 @@ class Accelerator(_Section):
 
     name: Name
     """Label used in tables and figures."""
-    clock_mhz: Positive
+    clock_mhz: Annotated[float, Field(ge=1e-3, le=1e5, allow_inf_nan=False, strict=True)]
     """Clock of the array, the buffers and the vector unit."""
     multiplier: Name = "exact_fp32"
     """Registered name of the functional unit in every PE."""
@@ -132,6 +131,17 @@ class Accelerator(_Section):
         return _validated(cls, data, str(path))
 
     @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Accelerator:
+        """Return the accelerator with these *fields*, nested as in a YAML file.
+
+        Raises
+        ------
+        ConfigError
+            Unknown, missing or unusable values.
+        """
+        return _validated(cls, fields)
+
+    @classmethod
     def preset(cls, name: str) -> Accelerator:
         """Return the shipped accelerator *name*; `presets()` lists them."""
         known = presets()
@@ -143,11 +153,9 @@ class Accelerator(_Section):
 
     @classmethod
     def load(cls, preset_or_path: str | Path) -> Accelerator:
-        """Return a preset by its name, or the accelerator of a YAML file by its path."""
+        """Return a preset by its name, or a YAML file's by its path (with a / or a suffix)."""
         text = str(preset_or_path)
-        if text in presets():
-            return cls.preset(text)
-        if text.endswith((".yaml", ".yml")) or Path(text).is_file():
+        if text not in presets() and (text.endswith((".yaml", ".yml")) or os.sep in text):
             return cls.from_yaml(text)
         return cls.preset(text)
 

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["write_atomically"]
+__all__ = ["check_writable", "write_atomically"]
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -32,3 +32,18 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def check_writable(path: Path) -> None:
+    """Find out now whether `write_atomically` will be able to write *path* later.
+
+    Raises
+    ------
+    OSError
+        It will not: the folder cannot be made or written, or *path* is a folder.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(21, "Is a directory")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path.parent):
+        pass

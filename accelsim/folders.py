@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import platform
 import tempfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ __all__ = [
     "read_table",
     "versions",
     "write_manifest",
+    "write_results",
     "write_table",
 ]
 
@@ -37,6 +39,15 @@ SCHEMA = 1
 """Version of the folder's layout; a newer one is refused."""
 
 MANIFEST = "manifest.json"
+
+OWN_FILES = {
+    *("layers.csv", "summary.csv", "timeline.csv.gz", "outputs.csv", "scores.csv", "results.csv"),
+    *("points.sqlite", "points.sqlite-shm", "points.sqlite-wal"),
+}
+"""Files that results consist of: a folder with nothing else was left by an interruption."""
+
+TEXT_COLUMNS = dict.fromkeys(("config_hash", "trace_hash", "table_hash", "version"), str)
+"""Columns that must not be taken for numbers, though some hashes look like one."""
 
 
 def versions() -> dict[str, str]:
@@ -58,17 +69,18 @@ def prepare_folder(folder: str | Path, kind: str) -> Path:
         It is a file, cannot be written, or holds files that are not accelsim's results.
     """
     path = Path(folder)
-    for part in (path, *path.parents):
-        if part.exists() and not part.is_dir():
-            raise DataError(f"--out {str(path)!r}: {str(part)!r} is a file; give a folder")
     try:
+        for part in (path, *path.parents):
+            if part.exists() and not part.is_dir():
+                raise DataError(f"--out {str(path)!r}: {str(part)!r} is a file; give a folder")
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
-        foreign = any(path.iterdir()) and not (path / MANIFEST).exists()
+        names = {entry.name for entry in path.iterdir()}
+        foreign = {name for name in names - OWN_FILES if not name.startswith(".")}
     except OSError as error:
         raise DataError(f"--out {str(path)!r} cannot be written: {error.strerror}") from None
-    if foreign and not any(path.glob(f"*/{MANIFEST}")):
+    if foreign and not (path / MANIFEST).exists() and not any(path.glob(f"*/{MANIFEST}")):
         raise DataError(
             f"--out {str(path)!r} holds files that are not results of accelsim; "
             "give an empty or a new folder"
@@ -84,8 +96,7 @@ def prepare_folder(folder: str | Path, kind: str) -> Path:
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest of a result folder."""
-    text = json.dumps({"schema": SCHEMA, **manifest}, indent=2) + "\n"
-    _write(folder / MANIFEST, text.encode())
+    _write(folder / MANIFEST, _json(manifest))
 
 
 def read_manifest(folder: Path, kind: str | None = None) -> dict[str, Any]:
@@ -129,15 +140,42 @@ def find_results(folders: Iterable[str | Path]) -> list[Path]:
         below = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
         if not (here or below):
             raise DataError(f"{str(folder)!r} holds no result of accelsim (no {MANIFEST})")
-        found += here or below
+        found += here + below
     return found
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
     """Write *frame* as CSV, compressed where *path* ends in .gz, whole or not at all."""
-    content = frame.to_csv(index=False).encode()
-    # No time stamp inside: the same table gives the same file.
-    _write(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+    _write(path, _csv(path.name, frame))
+
+
+def write_results(
+    folder: Path, tables: Mapping[str, pd.DataFrame], manifest: dict[str, Any]
+) -> None:
+    """Make *folder*'s tables and manifest these, in place of what it had.
+
+    All files are written aside first: when that fails, a full disk say, what the folder had is
+    still there. An interruption while they are moved into place leaves no manifest, so nothing
+    that could be taken for a result.
+
+    Raises
+    ------
+    DataError
+        A file cannot be written.
+    """
+    contents = {name: _csv(name, frame) for name, frame in tables.items()}
+    contents[MANIFEST] = _json(manifest)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".") as aside:
+            for name, content in contents.items():
+                write_atomically(Path(aside) / name, content)
+            (folder / MANIFEST).unlink(missing_ok=True)
+            for stale in OWN_FILES - contents.keys():
+                (folder / stale).unlink(missing_ok=True)
+            for name in contents:
+                os.replace(Path(aside) / name, folder / name)
+    except OSError as error:
+        raise DataError(f"cannot write into {str(folder)!r}: {error.strerror}") from None
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -149,11 +187,21 @@ def read_table(path: Path) -> pd.DataFrame:
         The file is missing or is not CSV.
     """
     try:
-        return pd.read_csv(path)
+        return pd.read_csv(path, dtype=TEXT_COLUMNS)
     except FileNotFoundError:
         raise DataError(f"{path} is missing") from None
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{path} is damaged: {error}") from None
+
+
+def _csv(name: str, frame: pd.DataFrame) -> bytes:
+    content = frame.to_csv(index=False).encode()
+    # No time stamp inside: the same table gives the same file.
+    return gzip.compress(content, mtime=0) if name.endswith(".gz") else content
+
+
+def _json(manifest: dict[str, Any]) -> bytes:
+    return (json.dumps({"schema": SCHEMA, **manifest}, indent=2) + "\n").encode()
 
 
 def _write(path: Path, content: bytes) -> None:

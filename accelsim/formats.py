@@ -15,7 +15,6 @@ from accelsim.compilation import jit
 from accelsim.errors import DataError
 
 __all__ = [
-    "EXPONENT_BIAS",
     "EXPONENT_FIELD",
     "FRACTION_BITS",
     "FRACTION_FIELD",
@@ -30,7 +29,6 @@ __all__ = [
 ]
 
 FRACTION_BITS = 23
-EXPONENT_BIAS = 127
 IMPLICIT_ONE = 0x00800000
 FRACTION_FIELD = 0x007FFFFF
 EXPONENT_FIELD = 0x7F800000

@@ -16,7 +16,19 @@ from accelsim.errors import TraceError
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["INPUT", "Layer", "LayerShape", "MacLayer", "Pooling", "Trace", "VectorLayer"]
+__all__ = [
+    "INPUT",
+    "WORD_BYTES",
+    "Layer",
+    "LayerShape",
+    "MacLayer",
+    "Pooling",
+    "Trace",
+    "VectorLayer",
+]
+
+WORD_BYTES = 4
+"""Bytes of a word: every operand is a float32."""
 
 INPUT = "input"
 """Name of the tensor that holds the images; no layer may be called so."""

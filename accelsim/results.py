@@ -12,18 +12,16 @@ import pandas as pd
 
 from accelsim.config import Accelerator
 from accelsim.energy import EnergyTable, energy_by_component
-from accelsim.errors import DataError
+from accelsim.errors import ConfigError, DataError
 from accelsim.folders import (
     find_results,
     prepare_folder,
     read_manifest,
     read_table,
-    write_manifest,
-    write_table,
+    write_results,
 )
-from accelsim.layer import Trace
+from accelsim.layer import WORD_BYTES, Trace
 from accelsim.machine import LayerRecord, MachineResult
-from accelsim.machine.dram import WORD_BYTES
 from accelsim.machine.program import array_model
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.timeline import write_perfetto
@@ -60,14 +58,16 @@ class Run:
             The folder cannot be written, is a file, or holds something else.
         """
         target = prepare_folder(folder, "run")
-        write_table(target / "layers.csv", self.layers)
-        write_table(target / "summary.csv", self.summary)
-        write_table(target / "timeline.csv.gz", self.timeline)
+        tables = {
+            "layers.csv": self.layers,
+            "summary.csv": self.summary,
+            "timeline.csv.gz": self.timeline,
+        }
         if self.outputs is not None:
             columns = [f"class_{index}" for index in range(self.outputs.shape[1])]
-            frame = pd.DataFrame(self.outputs, columns=columns)
-            write_table(target / "outputs.csv", frame)
-        write_manifest(target, {**self.manifest, "has_outputs": self.outputs is not None})
+            tables["outputs.csv"] = pd.DataFrame(self.outputs, columns=columns)
+        manifest = {**self.manifest, "has_outputs": self.outputs is not None}
+        write_results(target, tables, manifest)
         return target
 
     def to_perfetto(self, path: str | Path) -> Path:
@@ -116,6 +116,7 @@ def tabulate(
         "latency_cycles": cycles,
         "compute_cycles": int(layers["compute_cycles"].sum()),
         "stall_cycles": int(layers["stall_cycles"].sum()),
+        "array_cycles": int(layers.loc[layers["macs"] > 0, "compute_cycles"].sum()),
         "latency_us": latency_us,
         "latency_us_per_image": latency_us / images,
         "utilization": layers["macs"].sum() / (_pes(accelerator) * cycles),
@@ -183,10 +184,15 @@ def load_run(folder: str | Path) -> Run:
     layers, summary, timeline = (
         read_table(path / name) for name in ("layers.csv", "summary.csv", "timeline.csv.gz")
     )
-    outputs = None
-    if manifest.pop("has_outputs"):
-        outputs = read_table(path / "outputs.csv").to_numpy(np.float32)
-    accelerator = Accelerator.model_validate(manifest["accelerator"])
+    try:
+        outputs = None
+        if manifest.pop("has_outputs"):
+            outputs = read_table(path / "outputs.csv").to_numpy(np.float32)
+        accelerator = Accelerator.from_dict(manifest["accelerator"])
+        for name, table in (("layer", layers), ("latency_cycles", summary), ("block", timeline)):
+            table[name].iloc[0]
+    except (ConfigError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise DataError(f"the run in {str(path)!r} is damaged: {error}") from None
     return Run(outputs, layers, summary, timeline, accelerator, manifest)
 
 

@@ -67,7 +67,9 @@ def simulate(
         outputs = np.concatenate([outputs, _rest(trace, accelerator, len(simulated.images))])
     accuracy = None
     if outputs is not None and truth is not None:
-        accuracy = float((outputs.argmax(axis=1) == truth).mean())
+        # A row with NaN has no largest logit: it classifies nothing.
+        right = (outputs.argmax(axis=1) == truth) & np.isfinite(outputs).all(axis=1)
+        accuracy = float(right.mean())
     layers, summary, timeline = tabulate(simulated, accelerator, table, result, accuracy, seed)
     manifest = {
         "kind": "run",

@@ -19,12 +19,10 @@ from typing import Any
 import pandas as pd
 
 from accelsim.config import Accelerator
-from accelsim.energy import load_table
 from accelsim.errors import AccelsimError, ConfigError
 from accelsim.folders import prepare_folder, versions, write_manifest, write_table
 from accelsim.layer import Trace
-from accelsim.machine.program import array_model
-from accelsim.simulation import simulate
+from accelsim.simulation import check_machine, simulate
 from accelsim.store import Store, point_key
 from accelsim.tracing import trace
 from accelsim.version import __version__
@@ -52,6 +50,7 @@ def grid_points(base: Accelerator, grid: Mapping[str, Sequence[object]]) -> list
     ConfigError
         The grid is empty, or a field or value is not possible.
     """
+    grid = {name: [_plain(value) for value in values] for name, values in grid.items()}
     if not grid or not all(grid.values()):
         raise ConfigError("the grid is empty; give every field to vary at least one value")
     names = list(grid)
@@ -106,22 +105,19 @@ def sweep(
     points = grid_points(base, grid)
     if workers is not None and (isinstance(workers, bool) or workers < 1):
         raise ConfigError(f"workers must be an int >= 1, got {workers!r}")
-    for point in points:
-        array_model(point.accelerator)  # names that do not exist show here
-    tables = {point.accelerator.energy_table for point in points}
-    fingerprints = {name: load_table(name).fingerprint for name in tables}
+    fingerprints = [check_machine(point.accelerator).fingerprint for point in points]
     traced, _ = _traced(workload, images)
     keys = {
         point_key(
             {
                 "accelerator": point.accelerator.model_dump(mode="json"),
-                "table": fingerprints[point.accelerator.energy_table],
+                "table": fingerprint,
                 "trace": traced.fingerprint,
                 "values": values,
                 "version": __version__,
             }
         ): point
-        for point in points
+        for point, fingerprint in zip(points, fingerprints, strict=True)
     }
     folder = prepare_folder(out, "sweep")
     write_manifest(folder, _manifest(workload, grid, base, images, values))
@@ -143,7 +139,10 @@ def sweep(
         finally:
             # Also after an interruption: the table then holds what was finished.
             rows = store.rows()
-            frame = pd.DataFrame([rows[key] for key in keys if key in rows])
+            # What varied is this sweep's own; rows may come from a sweep with another grid.
+            frame = pd.DataFrame(
+                [{**point.varied, **rows[key]} for key, point in keys.items() if key in rows]
+            )
             write_table(folder / "results.csv", frame)
     return frame
 
@@ -160,7 +159,7 @@ def _manifest(
         "workload": workload,
         "accelerator": base.model_dump(mode="json"),
         "config_hash": base.config_hash,
-        "grid": {name: list(choices) for name, choices in grid.items()},
+        "grid": {name: [_plain(value) for value in values] for name, values in grid.items()},
         "images": images,
         "values": values,
         "seed": None,
@@ -197,19 +196,18 @@ def _evaluate(
 
 def run_point(workload: str, images: int, values: bool, point: Point) -> dict[str, Any]:
     """Return the row of one point; an error of its own making is in the row."""
-    varied = {name: str(value) if value is None else value for name, value in point.varied.items()}
     try:
         traced, labels = _traced(workload, images)
         run = simulate(traced, point.accelerator, labels=labels, values=values)
     except AccelsimError as error:
-        return {**varied, "error": str(error)}
+        return {"error": str(error)}
     summary = run.summary.astype(object).where(run.summary.notna(), None).iloc[0].to_dict()
-    return {**varied, **_plain(summary), "error": ""}
+    return {**{name: _plain(value) for name, value in summary.items()}, "error": ""}
 
 
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *row* with NumPy scalars as Python's, which JSON knows."""
-    return {name: value.item() if hasattr(value, "item") else value for name, value in row.items()}
+def _plain(value: Any) -> Any:
+    """Return a NumPy scalar as Python's, which JSON and the configuration know."""
+    return value.item() if hasattr(value, "item") else value
 
 
 @lru_cache(maxsize=2)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.datasets import load_dataset
 from accelsim.errors import ConfigError, DataError
-from accelsim.files import write_atomically
+from accelsim.files import check_writable, write_atomically
 from accelsim.version import __version__
 from accelsim.workload import WORKLOADS, Recipe, Workload
 
@@ -70,7 +70,7 @@ def train(
     ConfigError
         If *epochs*, *seed* or *out* cannot be used.
     DataError
-        If the training diverges.
+        If the training diverges, or *out* cannot be written, which is found out before it starts.
     """
     entry = WORKLOADS[workload] if isinstance(workload, str) else workload
     path = Path(out)
@@ -79,20 +79,29 @@ def train(
     recipe = entry.recipe
     if epochs is not None:
         recipe = dataclasses.replace(recipe, epochs=_checked_int("epochs", epochs, least=1))
-    seed = _checked_int("seed", seed, least=0)
+    seed = _checked_int("seed", seed, least=0, most=2**63 - 1)
+    _write(check_writable, path)
     with _reproducible(seed, recipe.threads):
         model, loss = _fit(entry, recipe, progress)
         accuracies = {split: _accuracy(model, entry, split) for split in ("train", "test")}
     content = _to_safetensors(model)
     card = _card(entry, recipe, seed, model, loss, accuracies, content)
-    write_atomically(path, content)
-    write_atomically(path.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
+    _write(write_atomically, path, content)
+    text = json.dumps(card, indent=2) + "\n"
+    _write(write_atomically, path.with_suffix(".json"), text.encode())
     return card
 
 
-def _checked_int(field: str, value: object, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"{field} must be an int >= {least}, got {value!r}")
+def _write(action: Callable[..., None], path: Path, *content: bytes) -> None:
+    try:
+        action(path, *content)
+    except OSError as error:
+        raise DataError(f"out {str(path)!r} cannot be written: {error.strerror}") from None
+
+
+def _checked_int(field: str, value: object, least: int, most: int = 10**9) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ConfigError(f"{field} must be an int in {least}..{most}, got {value!r}")
     return value
 
 

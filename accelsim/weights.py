@@ -33,7 +33,11 @@ def read_weights(model: nn.Module, path: Path) -> None:
         If the file is missing, truncated or not a state dict, or if a name, a shape, a dtype or a
         value is wrong; it names the file and the reason.
     """
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as error:
+        raise DataError(f"weights file {path} cannot be read: {error.strerror}") from None
+    if not found:
         raise DataError(f"weights file {path} does not exist")
     state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     _check_state(state, model.state_dict(), path)

@@ -6,6 +6,7 @@ else has to be told. Importing this module does not import torch.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import operator
 import sys
@@ -27,7 +28,15 @@ from accelsim.weights import read_weights
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["WORKLOADS", "Recipe", "Workload", "check_images", "check_labels", "load_workload"]
+__all__ = [
+    "WORKLOADS",
+    "Recipe",
+    "Workload",
+    "check_images",
+    "check_labels",
+    "load_workload",
+    "weights_hash",
+]
 
 
 @dataclass(frozen=True)
@@ -166,6 +175,21 @@ def load_workload(
         )
     read_weights(model, path)
     return model.eval(), images, labels
+
+
+def weights_hash(name: str, weights: str | PathLike[str] | None = None) -> str:
+    """Return the first 16 hex digits of the SHA-256 of the weights file that `load_workload` reads.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+    path = WORKLOADS[name].weights_path if weights is None else Path(weights)
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise DataError(f"weights file {path} cannot be read: {error.strerror}") from None
 
 
 def _checked_limit(limit: object) -> int:

@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+import accelsim
 from accelsim.comparison import compare_results
 from accelsim.errors import DataError
 from accelsim.folders import write_manifest, write_table
@@ -13,12 +14,13 @@ def saved(runs, tmp_path):
     return tmp_path / "sim"
 
 
-def score(folder, workload="lenet5_digits"):
+def score(folder, workload="lenet5_digits", **changes):
     rows = [
         {
             "workload": workload, "multiplier": unit, "attack": "fgsm", "epsilon": 0.1,
             "clean_accuracy": 0.98, "robust_accuracy": robust, "transfer_success": 0.9,
-            "mean_confidence_clean": 0.97,
+            "mean_confidence_clean": 0.97, "scenario": "transfer", "accumulator": "float32",
+            "images": 20, "seed": 0, "weights_hash": "abc", **changes,
         }
         for unit, robust in (("ax_fpm", 0.4), ("exact_fp32", 0.3))
     ]  # fmt: skip
@@ -41,10 +43,30 @@ def test_cost_and_robustness_stand_side_by_side_exact_first(saved, runs, tmp_pat
     assert by_name.loc["multiplier latency", ["exact_fp32", "ax_fpm"]].tolist() == [2, 1]
 
 
-def test_rejects_two_runs_of_one_unit(saved, runs, tmp_path):
-    runs[0].save(tmp_path / "again")
-    with pytest.raises(DataError, match="two runs have the multiplier 'exact_fp32'"):
+def test_rejects_runs_that_differ_in_more_than_the_unit(saved, small_trace, tmp_path):
+    machine = accelsim.Accelerator.preset("tiny_4x4").replace(name="edge_16x16")
+    accelsim.simulate(small_trace, machine, values=False).save(tmp_path / "again")
+    with pytest.raises(DataError, match=r"the runs to compare differ in configuration: "):
         compare_results([saved, tmp_path / "again"])
+    fewer = accelsim.simulate(
+        small_trace, accelsim.Accelerator.preset("edge_16x16"), images=1, values=False
+    )
+    fewer.save(tmp_path / "fewer")
+    with pytest.raises(DataError, match=r"the runs to compare differ in images: 2 and, .* 1"):
+        compare_results([saved, tmp_path / "fewer"])
+
+
+def test_rejects_scores_that_differ_in_more_than_attack_and_unit(tmp_path):
+    with pytest.raises(DataError, match="the scores to compare differ in images: 20 and"):
+        compare_results([score(tmp_path / "a"), score(tmp_path / "b", images=30)])
+    with pytest.raises(DataError, match=r"two results have 'accuracy, fgsm 0.1' of 'ax_fpm'"):
+        compare_results([score(tmp_path / "c"), score(tmp_path / "d", robust_accuracy=0.5)])
+
+
+def test_runs_below_a_score_are_found(runs, tmp_path):
+    folder = score(tmp_path / "score")
+    runs[0].save(folder / "exact")
+    assert "latency" in set(compare_results([folder])["quantity"])
 
 
 def test_rejects_several_networks(saved, tmp_path):

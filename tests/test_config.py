@@ -83,6 +83,16 @@ def test_rejects_a_file_that_is_not_text(tmp_path):
         Accelerator.from_yaml(path)
 
 
+def test_load_takes_a_preset_or_a_path(tmp_path):
+    path = tmp_path / "mine"
+    path.write_text(Accelerator.preset("tiny_4x4").to_yaml())
+    assert Accelerator.load("tiny_4x4") == Accelerator.load(path)
+    with pytest.raises(ConfigError, match="cannot read accelerator file .*: Is a directory"):
+        Accelerator.load(tmp_path)
+    with pytest.raises(ConfigError, match="cannot read accelerator file .*: File name too long"):
+        Accelerator.load("/" + "x" * 999)
+
+
 def test_rejects_an_unknown_preset():
     with pytest.raises(UnknownNameError, match=r"no preset named 'edge_61x16'.*'edge_16x16'\?"):
         Accelerator.load("edge_61x16")
@@ -94,7 +104,7 @@ def test_rejects_an_unknown_preset():
         ({"array.rows": 0}, "array.rows: input should be greater than or equal to 1, got 0"),
         ({"array.rows": True}, "array.rows: input should be a valid integer, got True"),
         ({"clock_mhz": float("nan")}, "clock_mhz: input should be a finite number, got nan"),
-        ({"clock_mhz": -1}, "clock_mhz: input should be greater than 0, got -1"),
+        ({"clock_mhz": -1}, "clock_mhz: input should be greater than or equal to 0.001, got -1"),
         ({"glb.ifmap_kib": float("inf")}, "glb.ifmap_kib: input should be a finite number"),
         ({"array.rwos": 1}, r"no field 'array.rwos' .*Did you mean 'array.rows'\?"),
         ({"array.rows.x": 1}, "no field 'array.rows.x'"),

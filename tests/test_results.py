@@ -40,7 +40,7 @@ def test_perfetto_has_a_track_per_block_that_never_overlaps(runs, tmp_path):
     path = runs[0].to_perfetto(tmp_path / "trace.json")
     events = json.loads(path.read_text())["traceEvents"]
     tracks = {e["tid"]: e["args"]["name"] for e in events if e["name"] == "thread_name"}
-    assert set(tracks.values()) == {"dram", "array", "vector_unit"}
+    assert set(tracks.values()) == {"dma_read", "dma_write", "dram", "array", "vector_unit"}
     slices = [e for e in events if e["ph"] == "X"]
     assert len(slices) == len(runs[0].timeline)
     for track in tracks:
@@ -123,17 +123,19 @@ def test_rejects_a_damaged_table(runs, tmp_path):
         accelsim.load_run(folder)
 
 
-def test_a_full_disk_leaves_no_part_of_a_file(runs, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_what_was_there(runs, tmp_path, monkeypatch):
     folder = runs[0].save(tmp_path / "run")
     before = (folder / "layers.csv").read_bytes()
 
-    def full(*_):
-        raise OSError(28, "No space left on device")
+    def full(path, content):
+        if path.name == "timeline.csv.gz":
+            raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.replace", full)
-    with pytest.raises(DataError, match=r"cannot write .*: No space left on device"):
+    monkeypatch.setattr("accelsim.folders.write_atomically", full)
+    with pytest.raises(DataError, match=r"cannot write into .*: No space left on device"):
         runs[1].save(folder)
     assert (folder / "layers.csv").read_bytes() == before
+    assert accelsim.load_run(folder).accelerator.multiplier == "exact_fp32"
     assert sorted(path.name for path in folder.iterdir()) == [
         "layers.csv",
         "manifest.json",
@@ -150,3 +152,51 @@ def test_outputs_survive_csv_bit_for_bit(tmp_path, runs, rng):
     bits[~np.isfinite(bits)] = 0
     run = replace(runs[0], outputs=bits)
     assert accelsim.load_run(run.save(tmp_path / "run")).outputs.tobytes() == bits.tobytes()
+
+
+@pytest.mark.parametrize("change", [{"accelerator": {"multiplier": 5}}, {"accelerator": None}])
+def test_rejects_a_damaged_manifest(runs, tmp_path, change):
+    folder = runs[0].save(tmp_path / "run")
+    path = folder / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(DataError, match="is damaged"):
+        accelsim.load_run(folder)
+
+
+def test_rejects_tables_without_rows(runs, tmp_path):
+    folder = runs[0].save(tmp_path / "run")
+    header = (folder / "summary.csv").read_text().splitlines()[0]
+    (folder / "summary.csv").write_text(header + "\n")
+    with pytest.raises(DataError, match="is damaged"):
+        accelsim.load_run(folder)
+
+
+def test_a_hash_that_looks_like_a_number_stays_one(runs, tmp_path):
+    from dataclasses import replace
+
+    run = replace(runs[0], summary=runs[0].summary.assign(config_hash="1364643e79702215"))
+    loaded = accelsim.load_run(run.save(tmp_path / "run"))
+    assert loaded.summary["config_hash"][0] == "1364643e79702215"
+
+
+def test_saving_goes_on_in_a_folder_that_an_interruption_left(runs, tmp_path):
+    folder = runs[0].save(tmp_path / "run")
+    (folder / "manifest.json").unlink()
+    with pytest.raises(DataError, match="holds no result"):
+        accelsim.load_run(folder)
+    runs[1].save(folder)
+    assert accelsim.load_run(folder).accelerator.multiplier == "ax_fpm"
+
+
+def test_saving_without_values_takes_old_outputs_away(runs, tmp_path):
+    from dataclasses import replace
+
+    folder = runs[0].save(tmp_path / "run")
+    replace(runs[0], outputs=None).save(folder)
+    assert not (folder / "outputs.csv").exists()
+    assert accelsim.load_run(folder).outputs is None
+
+
+def test_rejects_a_name_that_is_too_long(tmp_path):
+    with pytest.raises(DataError, match="cannot be written: File name too long"):
+        prepare_folder(tmp_path / ("x" * 999), "run")

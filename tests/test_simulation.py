@@ -29,6 +29,33 @@ def test_cycles_add_up(runs):
         assert row["latency_us"] == pytest.approx(row["latency_cycles"] * 5e-3)
 
 
+def test_utilization_is_macs_per_pe_and_cycle(runs):
+    """conv2 of two images: 7,225,344 MACs on 256 PEs."""
+    conv2 = runs[0].layers.set_index("layer").loc["conv2"]
+    assert conv2["macs"] == 7_225_344
+    assert conv2["utilization"] == pytest.approx(7_225_344 / (256 * conv2["total_cycles"]))
+    row = runs[0].summary.iloc[0]
+    assert row["utilization"] == pytest.approx(2 * 4_467_664 / (256 * row["latency_cycles"]))
+    assert row["array_cycles"] == runs[0].layers.query("macs > 0")["compute_cycles"].sum()
+
+
+def test_a_logit_that_is_nan_classifies_nothing(small_trace, monkeypatch):
+    from accelsim import simulation
+
+    real = simulation.run_machine
+
+    def poisoned(*arguments, **keywords):
+        result = real(*arguments, **keywords)
+        result.outputs[1].flat[3] = np.nan
+        return result
+
+    monkeypatch.setattr(simulation, "run_machine", poisoned)
+    truth = real(small_trace, MACHINE).outputs.reshape(2, -1).argmax(axis=1)
+    truth[1] = 3
+    run = accelsim.simulate(small_trace, MACHINE, labels=truth)
+    assert run.summary["accuracy"][0] == 0.5
+
+
 def test_an_approximate_unit_changes_logits_and_multiplier_energy_only_where_it_should(runs):
     exact, approximate = runs
     assert not np.array_equal(exact.outputs, approximate.outputs)

@@ -79,10 +79,10 @@ def test_rejects_an_unknown_workload(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"epochs": 0}, "epochs must be an int >= 1, got 0"),
-        ({"epochs": 1.5}, "epochs must be an int >= 1, got 1.5"),
-        ({"seed": -1}, "seed must be an int >= 0, got -1"),
-        ({"seed": True}, "seed must be an int >= 0, got True"),
+        ({"epochs": 0}, "epochs must be an int in 1..1000000000, got 0"),
+        ({"epochs": 1.5}, "epochs must be an int in 1..1000000000, got 1.5"),
+        ({"seed": -1}, "seed must be an int in 0..9223372036854775807, got -1"),
+        ({"seed": True}, "seed must be an int in 0..9223372036854775807, got True"),
         ({"out": "w.pt"}, r"out must be a file name ending in \.safetensors, got 'w\.pt'"),
     ],
 )

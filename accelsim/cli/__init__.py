@@ -13,32 +13,35 @@ from accelsim.errors import AccelsimError
 
 __all__ = ["main"]
 
-INTERRUPTED = 130
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line *arguments* (the process's own by default) and exit."""
-    import typer
-
-    from accelsim.cli.app import app
-
+    code: object
     try:
-        code = app(
-            args=None if arguments is None else list(arguments),
-            prog_name="accelsim",
-            standalone_mode=False,
-        )
-    except typer.TyperException as error:
-        message = error.format_message() or "no command given; see 'accelsim --help'"
-        _complain(message)
-        code = error.exit_code
+        import typer
+
+        from accelsim.cli.app import app
+
+        try:
+            code = app(
+                args=None if arguments is None else list(arguments),
+                prog_name="accelsim",
+                standalone_mode=False,
+            )
+        except typer.TyperException as error:
+            _complain(error.format_message() or "no command given; see 'accelsim --help'")
+            code = error.exit_code
     except AccelsimError as error:
         _complain(str(error))
-        code = 2
+        code = BAD_INPUT
+    except KeyboardInterrupt:
+        code = INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has gone; what is left of it goes nowhere, quietly.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
+        code = FAILED
     if code == INTERRUPTED:
         _complain("interrupted", "")
     sys.exit(code if isinstance(code, int) else 0)

@@ -8,7 +8,6 @@ import typer
 
 from accelsim.cli.options import JsonOption
 from accelsim.cli.output import note, print_json, print_table
-from accelsim.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +39,6 @@ def compare(
 
 def _print(table: pd.DataFrame) -> None:
     units = [column for column in table.columns if column not in ("quantity", "unit")]
-    if not units:
-        raise DataError("nothing to compare")
     rows = []
     for _, line in table.iterrows():
         first = line[units[0]]

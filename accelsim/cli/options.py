@@ -23,6 +23,7 @@ __all__ = [
     "WorkloadArgument",
     "assignments",
     "build_accelerator",
+    "scalar",
     "unique",
 ]
 

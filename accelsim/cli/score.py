@@ -17,7 +17,10 @@ from accelsim.cli.options import (
 from accelsim.cli.output import note, print_json, print_table, progress
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import numpy as np
+    from torch import nn
+
+    from accelsim.scores import ScoreFolder
 
 __all__ = ["score"]
 
@@ -47,84 +50,84 @@ def score(
 ) -> None:
     """Score WORKLOAD under attack: accuracy, confidence and what transfers, with 95 % intervals.
 
-    Rows are written as they are made. Without -m: exact_fp32 and ax_fpm; without --attack: fgsm
-    and pgd.
+    Rows are written as they are made; interrupted, the same command goes on. Without -m all units
+    are scored, without --attack: fgsm and pgd.
 
     Example: accelsim score lenet5_digits -m ax_fpm --attack pgd --epsilon 0.1 --out scores/x
     """
-    from accelsim.accumulators import ACCUMULATORS
-    from accelsim.folders import prepare_folder, versions, write_manifest
     from accelsim.multipliers import MULTIPLIERS
-    from accelsim.robustness.attacks import ATTACKS
-    from accelsim.store import point_key
-    from accelsim.workload import WORKLOADS, load_workload
+    from accelsim.robustness import check_settings
+    from accelsim.scores import ScoreFolder
+    from accelsim.workload import load_workload, weights_hash
 
-    units = unique(multiplier or ["exact_fp32", "ax_fpm"])
+    units = unique(multiplier or sorted(MULTIPLIERS, key=lambda name: name != "exact_fp32"))
     attacks = unique(attack or ["fgsm", "pgd"])
-    settings: dict[str, Any] = {
-        "workload": WORKLOADS[workload].name,
-        "multipliers": [MULTIPLIERS[name].name for name in units],
-        "attacks": [name for name in attacks if ATTACKS[name]],
-        "accumulator": ACCUMULATORS[accumulator].name,
+    check_settings(scenario, attacks, units, accumulator, epsilon, seed)
+    model, batch, labels = load_workload(workload, limit=images, weights=weights)
+    settings = {
+        "workload": workload,
+        "weights_hash": weights_hash(workload, weights),
         "scenario": scenario,
+        "multipliers": units,
+        "accumulator": accumulator,
         "images": images,
         "epsilon": epsilon,
         "seed": seed,
     }
-    folder = None if out is None else prepare_folder(out, "score")
-    model, batch, labels = load_workload(workload, limit=images, weights=weights)
-    rows: list[dict[str, Any]] = []
+    folder = None if out is None else ScoreFolder(out, settings)
+    rows: list[dict[str, Any]] = [] if folder is None else folder.rows(attacks)
+    left = [name for name in attacks if name not in {row["attack"] for row in rows}]
+    _run(model, batch, labels, left, settings, folder, rows)
+    rows.sort(key=lambda row: attacks.index(row["attack"]))
+    if json:
+        print_json(rows)
+    else:
+        _print_scores(rows)
+    if folder is not None:
+        note(f"wrote {out}")
 
-    import pandas as pd
 
-    from accelsim.folders import write_table
+def _run(
+    model: nn.Module,
+    images: np.ndarray,
+    labels: np.ndarray,
+    attacks: list[str],
+    settings: dict[str, Any],
+    folder: ScoreFolder | None,
+    rows: list[dict[str, Any]],
+) -> None:
+    """Add the rows of *attacks* to *rows* and to the folder, as they are made."""
     from accelsim.robustness import evaluate
 
-    with progress("score") as update:
+    fixed = ("scenario", "multipliers", "accumulator", "epsilon", "seed")
+    total, before = len(attacks) * len(settings["multipliers"]), len(rows)
 
-        def keep(row: dict[str, Any]) -> None:
-            rows.append({"workload": workload, **row})
-            if folder is not None:
-                write_table(folder / "scores.csv", pd.DataFrame(rows))
+    def keep(row: dict[str, Any]) -> None:
+        rows.append({**settings, **row} if folder is None else folder.add(row))
 
-        if folder is not None:
-            write_manifest(
-                folder,
-                {
-                    "kind": "score",
-                    **settings,
-                    "config_hash": point_key(settings),
-                    "versions": versions(),
-                },
-            )
-        try:
+    try:
+        with progress("score") as update:
             evaluate(
                 model,
-                batch,
+                images,
                 labels,
                 attacks=attacks,
-                multipliers=units,
-                scenario=scenario,
-                accumulator=accumulator,
-                epsilon=epsilon,
-                seed=seed,
-                progress=lambda what: update(len(rows), len(units) * len(attacks), what),
+                progress=lambda what: update(len(rows) - before, total, what),
                 on_row=keep,
+                **{name: settings[name] for name in fixed},
             )
-        except KeyboardInterrupt:
-            kept = f"{len(rows)} rows are kept in {out}" if out else "nothing was kept (no --out)"
-            note(f"{kept}; the same command starts again")
-            raise typer.Exit(130) from None
-    table = pd.DataFrame(rows)
-    if json:
-        print_json(table.to_dict("records"))
-    else:
-        _print_scores(table)
-    if folder is not None:
-        note(f"wrote {folder}")
+    except KeyboardInterrupt:
+        kept = "nothing is kept (no --out)"
+        if folder is not None:
+            kept = f"{len(rows)} rows are kept in {folder.path}"
+        note(f"{kept}; the same command goes on with the first unfinished attack")
+        raise typer.Exit(130) from None
 
 
-def _print_scores(table: pd.DataFrame) -> None:
+def _print_scores(scores: list[dict[str, Any]]) -> None:
+    import pandas as pd
+
+    table = pd.DataFrame(scores)
     first = table.iloc[0]
     rows = [
         [

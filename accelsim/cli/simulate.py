@@ -69,18 +69,25 @@ def simulate(
     model, batch, labels = load_workload(known.name, limit=images, weights=weights)
     traced = trace(model, batch, name=known.name)
     runs: list[Run] = []
-    for machine in machines:
-        with progress(f"simulate {machine.multiplier}") as update:
-            run = run_simulation(
-                traced,
-                machine,
-                labels=labels,
-                values=not timing_only,
-                progress=lambda layer, done, total, update=update: update(done, total, layer),  # type: ignore[misc]
-            )
-        runs.append(run)
-        if folder is not None:
-            note(f"wrote {run.save(folder / machine.multiplier)}")
+    try:
+        for machine in machines:
+            with progress(f"simulate {machine.multiplier}") as update:
+                run = run_simulation(
+                    traced,
+                    machine,
+                    labels=labels,
+                    values=not timing_only,
+                    progress=lambda layer, done, total, update=update: update(done, total, layer),  # type: ignore[misc]
+                )
+            runs.append(run)
+            if folder is not None:
+                note(f"wrote {run.save(folder / machine.multiplier)}")
+    except KeyboardInterrupt:
+        kept = (
+            f"{len(runs)} of {len(machines)} runs are kept in {out}" if out else "nothing is kept"
+        )
+        note(f"{kept}; the same command runs them all again")
+        raise typer.Exit(130) from None
     if json:
         print_json([_as_json(run) for run in runs])
         return

@@ -78,10 +78,8 @@ def sweep(
                 progress=moved,
             )
     except KeyboardInterrupt:
-        note(
-            f"{counted['done']} of {counted['total']} points are kept in {out}; "
-            "the same command goes on from there"
-        )
+        kept = f"{counted['done']} of {counted['total']} points are kept in {out}"
+        note(f"{kept if counted['total'] else 'no point was run yet'}; the same command goes on")
         raise typer.Exit(130) from None
     if json:
         print_json(table.to_dict("records"))

@@ -28,14 +28,18 @@ def train(
     """
     from accelsim.training import train as run_training
 
-    with progress(f"train {workload}") as update:
-        card = run_training(
-            workload,
-            epochs=epochs,
-            seed=seed,
-            out=out,
-            progress=lambda epoch, epochs, loss: update(epoch, epochs, f"loss {loss:.4f}"),
-        )
+    try:
+        with progress(f"train {workload}") as update:
+            card = run_training(
+                workload,
+                epochs=epochs,
+                seed=seed,
+                out=out,
+                progress=lambda epoch, epochs, loss: update(epoch, epochs, f"loss {loss:.4f}"),
+            )
+    except KeyboardInterrupt:
+        note(f"{out} was not written; the same command starts again")
+        raise typer.Exit(130) from None
     for split in ("train", "test"):
         print(f"{split} accuracy {100 * card[f'{split}_accuracy']:.2f} %")
     note(f"wrote {out}")

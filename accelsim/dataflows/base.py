@@ -67,8 +67,8 @@ class Dataflow(ABC):
         """Return compute cycles by convention."""
 
     @abstractmethod
-    def rf_accesses(self, one: Pass) -> tuple[int, int]:
-        """Return (reads, writes) of 32-bit PE registers in one pass."""
+    def rf_accesses(self, one: Pass, psum_words: int) -> tuple[int, int]:
+        """Return (reads, writes) of 32-bit PE registers in one pass, psums of *psum_words*."""
 
     def compute_cycles(
         self,

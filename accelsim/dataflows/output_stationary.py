@@ -72,13 +72,14 @@ class OutputStationary(Dataflow):
             "scalesim_paper": folds * (k + 2 * rows + cols - 2),
         }
 
-    def rf_accesses(self, one: Pass) -> tuple[int, int]:
+    def rf_accesses(self, one: Pass, psum_words: int) -> tuple[int, int]:
         # Per product: the activation, weight and psum registers are each read and written once.
         # Preload and drain move the psum of row i through the rows between it and the edge.
         moves = one.filters * one.pixels * (one.pixels + 1) // 2
         shifts = moves * (2 if one.preload_cycles else 1)
         products = one.pixels * one.filters * one.k
-        return 3 * products + shifts, 3 * products + shifts
+        accesses = (2 + psum_words) * products + psum_words * shifts
+        return accesses, accesses
 
 
 DATAFLOWS.register("os", OutputStationary())

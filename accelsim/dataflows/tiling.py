@@ -24,12 +24,9 @@ from math import prod
 
 from accelsim.dataflows.base import Dataflow, Pass, PeTiming
 from accelsim.errors import MappingError
-from accelsim.layer import LayerShape
+from accelsim.layer import WORD_BYTES, LayerShape
 
 __all__ = ["ArrayModel", "Budget", "Span", "Tile", "Tiling", "choose_tiling", "tile_gemm"]
-
-
-WORD_BYTES = 4
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from accelsim.accumulators import ACCUMULATORS
 from accelsim.config import Accelerator
 from accelsim.energy.table import EnergyTable
+from accelsim.layer import WORD_BYTES
 
 __all__ = ["COMPONENTS", "energy_by_component"]
 
@@ -52,7 +54,9 @@ def energy_by_component(
             energy["glb"] += count * table.energy_pj("glb", action, capacities[part])
         else:
             energy[family] += count * table.energy_pj(component, action)
-    energy["leakage"] = leakage_mw(accelerator, table) * cycles * accelerator.period_ns
+    psum_words = ACCUMULATORS[accelerator.accumulator].bytes // WORD_BYTES
+    power_mw = leakage_mw(accelerator, table, psum_words)
+    energy["leakage"] = power_mw * cycles * accelerator.period_ns
     return energy
 
 
@@ -66,13 +70,18 @@ def glb_capacities(accelerator: Accelerator) -> dict[str, float]:
     }
 
 
-def leakage_mw(accelerator: Accelerator, table: EnergyTable) -> float:
-    """Return the leakage power of all on-chip components in mW (pJ per ns)."""
+def leakage_mw(accelerator: Accelerator, table: EnergyTable, psum_words: int) -> float:
+    """Return the leakage power of all on-chip components in mW (pJ per ns).
+
+    A PE has a multiplier, an accumulator and registers for an activation, a weight and a psum of
+    *psum_words* 32-bit words; the GLB three partitions; the vector unit its lanes.
+    """
     pes = accelerator.array.rows * accelerator.array.cols
+    registers = 2 + psum_words  # activation, weight, psum
     per_pe = (
         table.energy_pj(f"multiplier.{accelerator.multiplier}", "leak")
         + table.energy_pj(f"accumulator.{accelerator.accumulator}", "leak")
-        + table.energy_pj("rf", "leak")
+        + registers * table.energy_pj("rf", "leak")
     )
     glb = sum(
         table.energy_pj("glb", "leak", capacity)

@@ -4,7 +4,7 @@ Columns: ``component, action, energy_pj, technology_nm, voltage_v, bits, capacit
 note``. `energy_pj` is picojoules per action; for the action ``leak`` it is picojoules per
 nanosecond and instance, i.e. milliwatts. `voltage_v` is empty where the source does not state it.
 `capacity_bytes` is filled for memories only: between two capacities of a table the energy is
-interpolated on logarithmic axes, outside them it is refused.
+interpolated on logarithmic axes (linearly next to a zero), outside them it is refused.
 """
 
 from __future__ import annotations
@@ -94,6 +94,8 @@ class EnergyTable:
             return exact
         at = bisect_left([size for size, _ in points], capacity_bytes)
         (x0, y0), (x1, y1) = points[at - 1], points[at]
+        if y0 == 0 or y1 == 0:  # no logarithm
+            return y0 + (y1 - y0) * (capacity_bytes - x0) / (x1 - x0)
         share = math.log(capacity_bytes / x0) / math.log(x1 / x0)
         return y0 * (y1 / y0) ** share
 
@@ -143,6 +145,7 @@ def _parse(path: Path, lines: Iterable[str]) -> tuple[EnergyRow, ...]:
     rows: list[EnergyRow] = []
     faults: list[str] = []
     first_line: dict[tuple[str, str, int | None], int] = {}
+    sizes: dict[tuple[str, str], bool] = {}
     try:
         for cells in reader:
             problems: list[str] = []
@@ -152,6 +155,12 @@ def _parse(path: Path, lines: Iterable[str]) -> tuple[EnergyRow, ...]:
                 if key in first_line:
                     problems.append(f"repeats line {first_line[key]}")
                 first_line.setdefault(key, reader.line_num)
+                sized = sizes.setdefault(key[:2], row.capacity_bytes is not None)
+                if sized != (row.capacity_bytes is not None):
+                    problems.append(
+                        "capacity_bytes must be filled in all rows of a component and action, "
+                        "or in none"
+                    )
                 rows.append(row)
             faults += [f"{path}:{reader.line_num}: {problem}" for problem in problems]
     except csv.Error as error:

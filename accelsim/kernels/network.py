@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from accelsim.accumulators import Accumulator
 from accelsim.kernels.convolution import conv2d, linear
-from accelsim.kernels.pooling import avg_pool2d, max_pool2d
+from accelsim.kernels.vector import avg_pool2d, max_pool2d, relu
 from accelsim.layer import INPUT, Layer, MacLayer, Trace, VectorLayer
 from accelsim.multipliers import Multiplier
 
@@ -66,7 +66,7 @@ def _run_mac(
 
 def _run_vector(layer: VectorLayer, ifmap: NDArray[np.float32]) -> NDArray[np.float32]:
     if layer.pooling is None:
-        return np.maximum(ifmap, np.float32(0))
+        return relu(ifmap)
     pool = max_pool2d if layer.op == "max_pool2d" else avg_pool2d
     height = layer.input_shape[2]
     return np.stack(

@@ -8,11 +8,10 @@ from math import prod
 import numpy as np
 import simpy
 
+from accelsim.layer import WORD_BYTES
 from accelsim.machine.state import Process, State
 
-__all__ = ["WORD_BYTES", "Block", "Dram"]
-
-WORD_BYTES = 4
+__all__ = ["Block", "Dram"]
 
 
 @dataclass(frozen=True)
@@ -97,4 +96,4 @@ class Dram:
         cycles = config.latency_cycles + -(-words * WORD_BYTES // config.bytes_per_cycle)
         with self.channel.request() as grant:
             yield from self.state.wait(block, "the DRAM channel", grant)
-            yield from self.state.busy("dram", what, cycles, tile)
+            yield from self.state.busy("dram", what, cycles, tile, with_block=block)

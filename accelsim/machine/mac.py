@@ -20,16 +20,14 @@ import simpy
 
 from accelsim.accumulators import ACCUMULATORS
 from accelsim.dataflows.tiling import ArrayModel, Tile, tile_gemm
-from accelsim.kernels import accumulate, finish, im2col
-from accelsim.layer import LayerShape
+from accelsim.kernels import accumulate, finish, im2col, relu
+from accelsim.layer import WORD_BYTES, LayerShape
 from accelsim.machine.dram import Block, Dram
 from accelsim.machine.program import MacStep
-from accelsim.machine.state import Process, State
+from accelsim.machine.state import SLOTS, Process, State
 from accelsim.multipliers import MULTIPLIERS
 
 __all__ = ["MacRun"]
-
-SLOTS = 2
 
 
 @dataclass
@@ -126,7 +124,7 @@ class MacRun:
         m, n, k = tile_gemm(shape, tile)
         taps = tap_prefix(shape, tile)
         resume = not tile.starts_psums
-        psum_words = ACCUMULATORS[config.accumulator].bytes // 4
+        psum_words = ACCUMULATORS[config.accumulator].bytes // WORD_BYTES
         for one in self.array.passes(m, n, k, resume=resume):
             pixels = slice(one.first_pixel, one.first_pixel + one.pixels)
             ifmap_words = tile.channels.size * int(taps[pixels.stop] - taps[pixels.start])
@@ -137,7 +135,7 @@ class MacRun:
             yield from self.state.busy("array", "pass", max(one.cycles, feed), tile.index)
             self.compute_cycles += one.cycles
             products, outputs = one.pixels * one.filters * k, one.pixels * one.filters
-            reads, writes = self.array.dataflow.rf_accesses(one)
+            reads, writes = self.array.dataflow.rf_accesses(one, psum_words)
             counts[f"multiplier.{config.multiplier}", "compute"] += products
             counts[f"accumulator.{config.accumulator}", "add"] += products
             counts["rf", "read"] += reads
@@ -162,21 +160,25 @@ class MacRun:
 
     def _vector_unit(self) -> Process:
         lanes, counts = self.state.accelerator.vector_unit.lanes, self.state.counts
-        psum_words = ACCUMULATORS[self.state.accelerator.accumulator].bytes // 4
+        psum_words = ACCUMULATORS[self.state.accelerator.accumulator].bytes // WORD_BYTES
         for _ in range(sum(tile.ends_psums for tile in self.tiles)):
             outputs = yield from self.state.wait("vector_unit", "psums", self.summed.get())
             m, n, _ = tile_gemm(self.step.layer.shape, outputs.tile)
-            additions = m * n if self.step.bias is not None else 0
+            biases = n if self.step.bias is not None else 0
+            # A float64 psum is narrowed to float32 on the way, which counts as an addition.
+            additions = m * biases + (m * n if psum_words > 1 else 0)
             compares = m * n if self.step.relu else 0
             cycles = -(-(additions + compares) // lanes)
             yield from self.state.busy("vector_unit", "bias, relu", cycles, outputs.tile.index)
             counts["vector_unit", "add"] += additions
             counts["vector_unit", "compare"] += compares
-            counts["glb.ofmap", "read"] += m * n * psum_words
-            counts["glb.ofmap", "write"] += m * n
+            counts["glb.weight", "read"] += biases
+            if cycles:
+                counts["glb.ofmap", "read"] += m * n * psum_words
+                counts["glb.ofmap", "write"] += m * n
             if outputs.psums is not None:
                 ofmap = finish(outputs.psums, outputs.bias)
-                outputs.psums = np.maximum(ofmap, np.float32(0)) if self.step.relu else ofmap
+                outputs.psums = relu(ofmap) if self.step.relu else ofmap
             yield self.finished.put(outputs)
 
     def _dma_write(self) -> Process:

@@ -11,8 +11,8 @@ from accelsim.config import Accelerator
 from accelsim.dataflows import DATAFLOWS, PeTiming
 from accelsim.dataflows.tiling import ArrayModel, Budget, Tiling, choose_tiling
 from accelsim.errors import MappingError
-from accelsim.layer import INPUT, MacLayer, Trace, VectorLayer
-from accelsim.machine.dram import WORD_BYTES, Block
+from accelsim.layer import INPUT, WORD_BYTES, MacLayer, Trace, VectorLayer
+from accelsim.machine.dram import Block
 from accelsim.multipliers import MULTIPLIERS
 
 __all__ = [
@@ -147,7 +147,9 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
             )
         else:
             channels, rows = _vector_tile(layer, budget)
-            steps.append(VectorStep(layer, channels, rows, source, target))
+            # The producer's tensor may have another shape (flattened); the words are the same.
+            ifmap = _dense(source.address, layer.input_shape)
+            steps.append(VectorStep(layer, channels, rows, ifmap, target))
     return Program(tuple(steps), tensors[INPUT], tensors[trace.output], allocator.words)
 
 
@@ -159,10 +161,15 @@ class _Allocator:
 
     def tensor(self, shape: tuple[int, ...]) -> Block:
         """Return a fresh dense row-major block."""
-        strides = tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
-        block = Block(self.words, tuple(shape), strides)
+        block = _dense(self.words, shape)
         self.words += block.words
         return block
+
+
+def _dense(address: int, shape: tuple[int, ...]) -> Block:
+    """Return the row-major block of *shape* that starts at *address*."""
+    strides = tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
+    return Block(address, tuple(shape), strides)
 
 
 def _fused_relus(trace: Trace) -> dict[str, str]:

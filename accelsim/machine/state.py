@@ -11,7 +11,10 @@ import simpy
 from accelsim.config import Accelerator
 from accelsim.errors import StallError
 
-__all__ = ["Entry", "Process", "State"]
+__all__ = ["SLOTS", "Entry", "Process", "State"]
+
+SLOTS = 2
+"""Tiles that a GLB partition holds: one in use, one on its way."""
 
 Process = Generator[simpy.Event, Any, Any]
 
@@ -51,12 +54,17 @@ class State:
         """Current cycle."""
         return int(self.env.now)
 
-    def busy(self, block: str, what: str, cycles: int, tile: int) -> Process:
-        """Let *block* work for *cycles* and enter it into the timeline."""
+    def busy(
+        self, block: str, what: str, cycles: int, tile: int, *, with_block: str | None = None
+    ) -> Process:
+        """Let *block* (and *with_block*) work for *cycles* and enter it into the timeline."""
         start = self.now
         yield self.env.timeout(cycles)
         if cycles:
-            self.timeline.append(Entry(start, self.now, block, what, self.layer, tile))
+            blocks = [block] if with_block is None else [block, with_block]
+            self.timeline += [
+                Entry(start, self.now, name, what, self.layer, tile) for name in blocks
+            ]
 
     def wait(self, block: str, what: str, event: simpy.Event) -> Process:
         """Let *block* wait for *event*, known by *what* if it never comes."""

@@ -13,15 +13,13 @@ from typing import NamedTuple
 import numpy as np
 import simpy
 
-from accelsim.kernels.pooling import avg_pool2d, max_pool2d
+from accelsim.kernels import avg_pool2d, max_pool2d, relu
 from accelsim.layer import VectorLayer
 from accelsim.machine.dram import Block, Dram
 from accelsim.machine.program import VectorStep
-from accelsim.machine.state import Process, State
+from accelsim.machine.state import SLOTS, Process, State
 
 __all__ = ["VectorRun"]
-
-SLOTS = 2
 
 
 class _Tile(NamedTuple):
@@ -139,19 +137,22 @@ def _block(whole: Block, tile: _Tile, rows: tuple[int, int]) -> Block:
 
 
 def _operations(layer: VectorLayer, outputs: int) -> dict[str, int]:
-    """Return the vector unit's elementary operations for *outputs* results."""
+    """Return the vector unit's elementary operations for *outputs* results.
+
+    A window of W values takes W - 1 operations, at the border too, where it may hold fewer.
+    """
     if layer.pooling is None:
         return {"compare": outputs}
     window = layer.pooling.kernel[0] * layer.pooling.kernel[1]
     if layer.op == "max_pool2d":
-        return {"compare": outputs * window}
-    return {"add": outputs * window, "divide": outputs}
+        return {"compare": outputs * (window - 1)}
+    return {"add": outputs * (window - 1), "divide": outputs}
 
 
 def _apply(layer: VectorLayer, tile: _Tile, data: np.ndarray) -> np.ndarray:
     """Return the tile's results, (1, channels, rows, Q), from its ifmap rows."""
     if layer.pooling is None:
-        return np.maximum(data, np.float32(0))
+        return relu(data)
     pool = max_pool2d if layer.op == "max_pool2d" else avg_pool2d
     out_hw = (tile.rows[1] - tile.rows[0], layer.output_shape[3])
     return pool(

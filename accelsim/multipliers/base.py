@@ -126,7 +126,7 @@ class Multiplier:
 def latency_cycles(delay_ps: float, clock_mhz: float) -> int:
     """Return ``ceil(delay_ps / period)``, at least 1.
 
-    >>> latency_cycles(4092, 200), latency_cycles(5045, 200), latency_cycles(5000, 200)
+    >>> latency_cycles(4055, 200), latency_cycles(5134, 200), latency_cycles(5000, 200)
     (1, 2, 1)
     """
     if not (math.isfinite(clock_mhz) and clock_mhz > 0):

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.accumulators import ACCUMULATORS
 from accelsim.errors import ConfigError, DataError, nearest
+from accelsim.multipliers import MULTIPLIERS
 from accelsim.robustness.attack import AttackResult, checked_epsilon, checked_seed
 from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.statistics import wilson
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-__all__ = ["COLUMNS", "SCENARIOS", "evaluate", "evaluate_rows"]
+__all__ = ["COLUMNS", "SCENARIOS", "check_settings", "evaluate", "evaluate_rows"]
 
 Row = dict[str, Any]
 
@@ -159,8 +161,7 @@ def evaluate_rows(
     """Yield the rows of `evaluate` as they are done; all settings are checked at the first."""
     from accelsim.nn import approximate
 
-    _check_settings(scenario, attacks, multipliers, epsilon, batch_size)
-    seed = checked_seed(seed)
+    check_settings(scenario, attacks, multipliers, accumulator, epsilon, seed, batch_size)
     images = check_images(images)
     labels = check_labels(labels, len(images))
     report = progress if progress is not None else _no_progress
@@ -240,13 +241,24 @@ def _effort(result: AttackResult, images: NDArray[np.float32]) -> Row:
     }
 
 
-def _check_settings(
+def check_settings(
     scenario: str,
     attacks: Sequence[str],
     multipliers: Sequence[str],
-    epsilon: float | None,
-    batch_size: int,
+    accumulator: str = "float32",
+    epsilon: float | None = None,
+    seed: int = 0,
+    batch_size: int = 64,
 ) -> None:
+    """Check the settings of `evaluate` before any work is done.
+
+    Raises
+    ------
+    UnknownNameError
+        If an attack, a multiplier or the accumulator does not exist.
+    ConfigError
+        If another setting cannot be used.
+    """
     if scenario not in SCENARIOS:
         raise ConfigError(
             f"scenario must be one of {', '.join(SCENARIOS)}, got {scenario!r}."
@@ -260,6 +272,10 @@ def _check_settings(
             raise ConfigError(f"{field} must name each once, got {', '.join(twice)} twice")
     for name in attacks:
         ATTACKS[name]
+    for name in multipliers:
+        MULTIPLIERS[name]
+    ACCUMULATORS[accumulator]
+    checked_seed(seed)
     if epsilon is not None:
         checked_epsilon(epsilon)
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:

@@ -120,6 +120,12 @@ class _Builder:
         self.layers.append(layer)
         self.tensors[node.name] = layer.name
 
+    def overwrite(self, old: str, new: str) -> None:
+        """Let all names of the output of *old* (itself, reshaped) stand for that of *new*."""
+        self.tensors = {
+            node: new if layer == old else layer for node, layer in self.tensors.items()
+        }
+
     def source(self, node: Any, value: Any) -> str:
         """Return the layer whose output *value* is."""
         if getattr(value, "name", None) not in self.tensors:
@@ -227,7 +233,10 @@ def _named_padding(
 def _relu(builder: _Builder, node: Any, arguments: _Arguments) -> None:
     shape = _four(_shape(node, arguments["self"]))
     source = builder.source(node, arguments["self"])
-    builder.add(node, VectorLayer(builder.name(node), "relu", source, shape, shape))
+    layer = VectorLayer(builder.name(node), "relu", source, shape, shape)
+    builder.add(node, layer)
+    if str(node.target) == "aten.relu_.default":
+        builder.overwrite(source, layer.name)
 
 
 def _max_pool2d(builder: _Builder, node: Any, arguments: _Arguments) -> None:

@@ -151,7 +151,7 @@ def files(tmp_path):
         ("simulate lenet5_digits --accelerator edge_61x16", "Did you mean 'edge_16x16'?"),
         ("simulate lenet5_digits --accelerator none.yaml", "cannot read accelerator file"),
         ("simulate lenet5_digits --accelerator {0}/bad.yaml", "bad.yaml:3:1: not valid YAML"),
-        ("simulate lenet5_digits --accelerator {0}/rows.yaml", "rows.yaml:7:3: array.rows: "),
+        ("simulate lenet5_digits --accelerator {0}/rows.yaml", "array.rows: input should"),
         ("simulate lenet5_digits --set array.rwos=3", "Did you mean 'array.rows'?"),
         ("simulate lenet5_digits --set array.rows=0", "array.rows: input should be greater"),
         ("simulate lenet5_digits --set array.rows=-3", "got -3"),
@@ -177,7 +177,8 @@ def files(tmp_path):
         ("score lenet5_digits --attack fgms", "Did you mean 'fgsm'?"),
         ("score lenet5_digits --epsilon 0", "epsilon must be a number in (0, 1]"),
         ("score lenet5_digits --epsilon nan", "epsilon must be a number in (0, 1]"),
-        ("score lenet5_digits --scenario whitebox", "transfer"),
+        ("score lenet5_digits --scenario whitebox --out {0}/s", "transfer"),
+        ("score lenet5_digits --epsilon 0 --out {0}/s", "epsilon must be a number in (0, 1]"),
         ("score lenet5_digits --out {0}/foreign", "not results of accelsim"),
         ("sweep lenet5_digits --out {0}/s", "--vary"),
         ("sweep lenet5_digits --out {0}/s --vary array.rows=0", "array.rows"),
@@ -189,10 +190,16 @@ def files(tmp_path):
         ("list multiplers", "Did you mean 'multipliers'?"),
         ("show ax_fpn", "Did you mean 'ax_fpm'?"),
         ("train lenet5_digits --out {0}/w.pt", "must be a file name ending in .safetensors"),
-        ("train lenet5_digits --out {0}/w.safetensors --epochs 0", "epochs must be an int >= 1"),
+        ("train lenet5_digits --out {0}/file/w.safetensors", "cannot be written"),
+        ("train lenet5_digits --out {0}/w.safetensors --seed 99999999999999999999", "seed must be"),
+        (
+            "train lenet5_digits --out {0}/w.safetensors --epochs 0",
+            "epochs must be an int in 1..",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_message_and_exit_code_2(accelsim, files, line, message):
+    before = sorted(path.name for path in files.iterdir())
     code, out, err = accelsim(*line.format(files).split())
     assert code == 2, err
     assert out == ""
@@ -201,6 +208,7 @@ def test_bad_input_is_one_clear_message_and_exit_code_2(accelsim, files, line, m
     assert "Traceback" not in err
     assert len(err.strip().splitlines()) == 1
     assert not (files / "s").exists()
+    assert sorted(path.name for path in files.iterdir()) == before
 
 
 def test_plot_rejects_what_it_cannot_draw(accelsim, tmp_path, runs):

@@ -34,7 +34,10 @@ def test_rf_accesses_by_hand():
     Draining moves row 0 through two registers and row 1 through one: 3 moves.
     """
     (one,) = OS.passes(2, 1, 3, rows=4, cols=4, timing=PeTiming(), resume=False)
-    assert OS.rf_accesses(one) == (3 * 6 + 3, 3 * 6 + 3)
+    assert OS.rf_accesses(one, 1) == (3 * 6 + 3, 3 * 6 + 3)
+    assert OS.rf_accesses(one, 2) == (4 * 6 + 2 * 3, 4 * 6 + 2 * 3)
+    (again,) = OS.passes(2, 1, 3, rows=4, cols=4, timing=PeTiming(), resume=True)
+    assert OS.rf_accesses(again, 1) == (3 * 6 + 2 * 3, 3 * 6 + 2 * 3)
 
 
 @given(

@@ -28,11 +28,21 @@ def test_a_buffer_is_charged_at_its_own_capacity():
     assert energy_by_component(counts, 0, wide, TABLE)["glb"] == pytest.approx(11.7855)
 
 
-def test_leakage_is_power_times_the_simulated_time():
-    """1 mW for 1 ns is 1 pJ; 100 MHz makes 10 ns a cycle."""
+def test_leakage_by_hand():
+    """16 PEs of a multiplier, an adder and three registers; three buffers of 4 KiB; 4 lanes.
+
+    4096 bytes lie in the middle (on log axes) of the table's 2048 and 8192. 1 mW for 1 ns is 1 pJ,
+    and 100 MHz make 10 ns a cycle.
+    """
+    buffer = (7.52517e-05 * 0.000254988) ** 0.5
+    power_mw = 16 * (0.041263 + 0.015 + 3 * 0.001695) + 3 * buffer + 4 * 0.015
+    assert leakage_mw(MACHINE, TABLE, 1) == pytest.approx(power_mw, rel=1e-4)
     energy = energy_by_component({}, 1000, MACHINE, TABLE)
-    assert energy["leakage"] == pytest.approx(leakage_mw(MACHINE, TABLE) * 10_000)
+    assert energy["leakage"] == pytest.approx(power_mw * 10_000, rel=1e-4)
     assert sum(energy.values()) == energy["leakage"]
+    wide = MACHINE.replace(accumulator="float64")
+    more = leakage_mw(wide, TABLE, 2) - leakage_mw(MACHINE, TABLE, 1)
+    assert more == pytest.approx(16 * (0.015 + 0.001695), rel=1e-3)
 
 
 @pytest.mark.parametrize("count", [("rf", "erase"), ("multiplier.none", "compute")])
@@ -44,4 +54,4 @@ def test_rejects_an_action_without_a_row(count):
 def test_rejects_a_buffer_outside_the_tables_range():
     huge = MACHINE.replace(**{"glb.ofmap_kib": 4096})
     with pytest.raises(EnergyTableError, match="covers glb leak from 512 to 1048576 bytes"):
-        leakage_mw(huge, TABLE)
+        leakage_mw(huge, TABLE, 1)

@@ -43,6 +43,11 @@ def test_energy_between_two_capacities_is_on_a_straight_log_log_line(write):
     assert math.isclose(table.energy_pj("glb", "read", 200), 2)
 
 
+def test_next_to_a_zero_the_line_is_straight(write):
+    table = load_table(write("glb,leak,0,45,1,32,100,s,\nglb,leak,4,45,1,32,300,s,\n"))
+    assert table.energy_pj("glb", "leak", 200) == 2
+
+
 @pytest.mark.parametrize("capacity", [99, 401])
 def test_rejects_a_capacity_outside_the_measured_range(write, capacity):
     table = load_table(write("glb,read,1,45,1,32,100,s,\nglb,read,4,45,1,32,400,s,\n"))
@@ -72,6 +77,10 @@ def test_rejects_a_missing_action_and_names_the_nearest(write):
         ("rf,read,1,45,1,32,,s,,extra\n", "mine.csv:2: expected 9 cells"),
         ("rf,read,1,45,1,32,,s,\nrf,read,2,45,1,32,,s,\n", "mine.csv:3: repeats line 2"),
         ('rf,read,1,45,1,32,,"s,\n', "not valid CSV"),
+        (
+            "g,read,1,45,1,32,,s,\ng,read,1,45,1,32,8,s,\n",
+            "mine.csv:3: capacity_bytes must",
+        ),
         ("", "the table has no rows"),
     ],
 )

@@ -8,6 +8,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn import functional
 
 import accelsim
 from accelsim.config import Accelerator
@@ -65,6 +66,36 @@ def traces(draw):
     return Trace("one", (layer,), images, "conv")
 
 
+def glb_words(step, machine):
+    """Count what a layer moves between GLB and array once more, pixel by pixel and tap by tap."""
+    shape, psum_words = step.layer.shape, 2 if machine.accumulator == "float64" else 1
+    words = dict.fromkeys(
+        [("glb.ifmap", "read"), ("glb.weight", "read"), ("glb.ofmap", "write")], 0
+    )
+    preloaded = 0
+    for tile in step.tiling.tiles():
+        m, n, k = tile_gemm(shape, tile)
+        taps = 0
+        for p in range(tile.rows.start, tile.rows.stop):
+            for q in range(shape.q):
+                for r in range(shape.r):
+                    for s in range(shape.s):
+                        h = p * shape.stride[0] - shape.padding[0] + r * shape.dilation[0]
+                        w = q * shape.stride[1] - shape.padding[1] + s * shape.dilation[1]
+                        taps += 0 <= h < shape.h and 0 <= w < shape.w
+        col_folds, row_folds = -(-n // machine.array.cols), -(-m // machine.array.rows)
+        words["glb.ifmap", "read"] += tile.images.size * taps * tile.channels.size * col_folds
+        words["glb.weight", "read"] += n * k * row_folds
+        words["glb.ofmap", "write"] += m * n * psum_words
+        preloaded += 0 if tile.starts_psums else m * n * psum_words
+        if tile.ends_psums and step.bias is not None:
+            words["glb.weight", "read"] += n
+        if tile.ends_psums and (step.bias is not None or psum_words > 1):
+            words["glb.ofmap", "write"] += m * n
+            preloaded += m * n * psum_words
+    return {**words, ("glb.ofmap", "read"): preloaded + step.ofmap.words}
+
+
 @settings(deadline=None)
 @given(traces(), st.fixed_dictionaries(MACHINES))
 def test_any_layer_on_any_machine(trace, changes):
@@ -93,6 +124,8 @@ def test_any_layer_on_any_machine(trace, changes):
     assert counts["dram", "write"] == expected.size
     assert counts[f"multiplier.{machine.multiplier}", "compute"] == shape.macs
     assert counts["glb.ifmap", "write"] + counts["glb.weight", "write"] == counts["dram", "read"]
+    expected_words = glb_words(step, machine)
+    assert {key: counts[key] for key in expected_words} == expected_words
     assert all(count >= 0 for count in counts.values())
 
 
@@ -124,7 +157,7 @@ def test_blocks_do_one_thing_at_a_time(trace, changes):
 
 
 class Branches(nn.Module):
-    """Every operator, a tensor with two readers, ReLUs that can and cannot be fused."""
+    """Every operator, ReLUs that can and cannot be fused, reshapes before vector layers."""
 
     def __init__(self):
         super().__init__()
@@ -133,13 +166,15 @@ class Branches(nn.Module):
         self.pool = nn.MaxPool2d(3, stride=2, padding=1)
         self.conv2 = nn.Conv2d(5, 6, 3, stride=2, groups=1, bias=False)
         self.average = nn.AvgPool2d(2, stride=1, padding=1, ceil_mode=True)
-        self.fc1 = nn.Linear(6 * 16, 20)
-        self.fc2 = nn.Linear(20, 4)
+        self.fc1 = nn.Linear(6 * 16, 32)
+        self.fc2 = nn.Linear(8, 4)
 
     def forward(self, x):
         x = torch.relu(torch.relu(self.pool(self.conv1(x))))
         x = self.average(self.conv2(x))
-        return self.fc2(torch.relu(self.fc1(torch.flatten(x, 1))))
+        x = torch.relu(self.fc1(torch.relu(torch.flatten(x, 1))))
+        x = functional.max_pool2d(x.view(-1, 2, 4, 4), 2)
+        return self.fc2(torch.flatten(x, 1))
 
 
 @pytest.mark.parametrize("multiplier", sorted(accelsim.MULTIPLIERS))

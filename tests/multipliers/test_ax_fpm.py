@@ -135,6 +135,6 @@ def test_infinity_times_what_only_this_unit_takes_as_zero_is_infinity():
 
 
 def test_takes_one_cycle_at_200_mhz():
-    """4092 ps against a period of 5000 ps."""
+    """4055 ps against a period of 5000 ps."""
     assert UNIT.latency_cycles(200) == 1
     assert UNIT.latency_cycles(1000) == 5

@@ -49,6 +49,21 @@ class Reused(nn.Module):
         return self.fc(torch.flatten(torch.relu(self.conv(x)), 1))
 
 
+class Aliased(nn.Module):
+    """An in-place ReLU whose result is read through a view that was made before it."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 2, 3, padding=1)
+        self.fc = nn.Linear(2 * 144, 4)
+
+    def forward(self, x):
+        x = self.conv(x)
+        flat = torch.flatten(x, 1)
+        functional.relu_(x)
+        return self.fc(flat)
+
+
 def module(kind, seed=0):
     torch.manual_seed(seed)
     net = kind().eval()
@@ -57,7 +72,7 @@ def module(kind, seed=0):
     return net
 
 
-@pytest.mark.parametrize("kind", [Functional, Reused])
+@pytest.mark.parametrize("kind", [Functional, Reused, Aliased])
 def test_the_traced_graph_computes_what_the_module_does(kind):
     net = module(kind)
     traced = accelsim.trace(net, IMAGES)

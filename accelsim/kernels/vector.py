@@ -1,4 +1,4 @@
-"""Max and average pooling of a slab of ifmap rows, with torch's bits.
+"""What the vector unit computes: ReLU, max and average pooling, with torch's bits.
 
 Torch's CPU kernels walk a window row by row: the maximum keeps a NaN, the average adds in float32
 in that order and divides once. The same order here gives the same bits.
@@ -12,9 +12,14 @@ from numpy.typing import NDArray
 from accelsim.compilation import jit
 from accelsim.layer import Pooling
 
-__all__ = ["avg_pool2d", "max_pool2d"]
+__all__ = ["avg_pool2d", "max_pool2d", "relu"]
 
 Slab = NDArray[np.float32]
+
+
+def relu(values: Slab) -> Slab:
+    """Return *values* with the negative ones as +0; as in torch a NaN and -0 stay what they are."""
+    return np.where(values < 0, np.float32(0), values)
 
 
 def max_pool2d(

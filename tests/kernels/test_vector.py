@@ -1,11 +1,11 @@
-"""Pooling has torch's bits, whole and cut into rows."""
+"""The vector unit has torch's bits; pooling also when it is cut into rows."""
 
 import numpy as np
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from accelsim.kernels.pooling import avg_pool2d, max_pool2d
+from accelsim.kernels import avg_pool2d, max_pool2d, relu
 from accelsim.layer import Pooling
 
 PAIR = st.tuples(st.integers(1, 4), st.integers(1, 4))
@@ -61,3 +61,10 @@ def test_avg_pool2d(case, include_pad, divisor):
         assume(False)
     pooling = Pooling(kernel, stride, padding, (1, 1), include_pad, divisor)
     np.testing.assert_array_equal(by_rows(avg_pool2d, ifmap, pooling, expected), expected)
+
+
+def test_relu_has_torchs_bits(rng):
+    values = rng.integers(0, 2**32, 4099, dtype=np.uint32).view(np.float32)
+    values[:4] = (0.0, -0.0, np.inf, -np.inf)
+    values[np.isnan(values)] = np.nan
+    assert relu(values).tobytes() == torch.relu(torch.from_numpy(values)).numpy().tobytes()
