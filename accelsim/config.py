@@ -120,6 +120,8 @@ class Accelerator(_Section):
             raise ConfigError(f"cannot read accelerator file {str(path)!r}: {reason}") from None
         try:
             data = YAML().load(text)
+        except (RecursionError, ValueError) as error:
+            raise ConfigError(f"{path}: not usable YAML: {error}") from None
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
@@ -127,8 +129,13 @@ class Accelerator(_Section):
         except YAMLError as error:
             raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
         if not isinstance(data, Mapping):
-            raise ConfigError(f"{path}:1: expected a mapping of fields, got {type(data).__name__}")
-        return _validated(cls, data, str(path))
+            kind = "nothing" if data is None else "a list" if isinstance(data, list) else repr(data)
+            raise ConfigError(f"{path}:1: expected a mapping of fields, got {kind}")
+        machine = _validated(cls, data, str(path))
+        if machine.energy_table.endswith(".csv"):
+            # A table beside the file is found from any folder.
+            return machine.replace(energy_table=str(path.parent / machine.energy_table))
+        return machine
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Accelerator:
@@ -179,7 +186,7 @@ class Accelerator(_Section):
                     f"no field {key!r} in an accelerator; known: {', '.join(fields)}."
                     f"{nearest(key, fields)}"
                 )
-            section[last] = value
+            section[last] = value.item() if hasattr(value, "item") else value
         return _validated(type(self), data)
 
     def to_yaml(self) -> str:

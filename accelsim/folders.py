@@ -72,24 +72,28 @@ def prepare_folder(folder: str | Path, kind: str) -> Path:
     try:
         for part in (path, *path.parents):
             if part.exists() and not part.is_dir():
-                raise DataError(f"--out {str(path)!r}: {str(part)!r} is a file; give a folder")
+                raise DataError(
+                    f"results folder {str(path)!r}: {str(part)!r} is a file; give a folder"
+                )
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
         names = {entry.name for entry in path.iterdir()}
         foreign = {name for name in names - OWN_FILES if not name.startswith(".")}
     except OSError as error:
-        raise DataError(f"--out {str(path)!r} cannot be written: {error.strerror}") from None
+        raise DataError(
+            f"results folder {str(path)!r} cannot be written: {error.strerror}"
+        ) from None
     if foreign and not (path / MANIFEST).exists() and not any(path.glob(f"*/{MANIFEST}")):
         raise DataError(
-            f"--out {str(path)!r} holds files that are not results of accelsim; "
+            f"results folder {str(path)!r} holds files that are not results of accelsim; "
             "give an empty or a new folder"
         )
     if (path / MANIFEST).exists():
         found = read_manifest(path)["kind"]
         if found != kind:
             raise DataError(
-                f"--out {str(path)!r} holds a {found}, not a {kind}; give another folder"
+                f"results folder {str(path)!r} holds a {found}, not a {kind}; give another folder"
             )
     return path
 

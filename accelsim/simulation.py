@@ -23,7 +23,7 @@ __all__ = ["check_machine", "simulate"]
 
 def simulate(
     trace: Trace,
-    accelerator: Accelerator,
+    accelerator: Accelerator | str,
     *,
     images: int | None = None,
     labels: ArrayLike | None = None,
@@ -37,8 +37,8 @@ def simulate(
     ----------
     trace : Trace
         The network with its images, from `accelsim.trace`.
-    accelerator : Accelerator
-        The machine.
+    accelerator : Accelerator or str
+        The machine; a str is a preset's name or a YAML file's path.
     images : int, optional
         How many of the trace's images the machine runs, as one batch; all by default. The others
         are classified by the same units without a machine, to the same bits.
@@ -57,7 +57,16 @@ def simulate(
         One of its kinds: a layer that fits no tiling, an unknown name, an energy table without a
         row that is needed, labels that do not fit the images.
     """
-    truth = None if labels is None else _labels(labels, len(trace.images))
+    if isinstance(accelerator, str):
+        accelerator = Accelerator.load(accelerator)
+    for name, value, kind in (("trace", trace, Trace), ("accelerator", accelerator, Accelerator)):
+        if not isinstance(value, kind):
+            raise DataError(
+                f"{name} must be a {kind.__name__}, got {type(value).__name__}; see accelsim.trace "
+                "and accelsim.Accelerator"
+            )
+    classes = int(np.prod(_output_shape(trace)))
+    truth = None if labels is None else _labels(labels, len(trace.images), classes)
     table = check_machine(accelerator)
     simulated = trace if images is None else trace.batch(images)
     result = run_machine(simulated, accelerator, values=values, progress=progress)
@@ -119,11 +128,13 @@ def _output_shape(trace: Trace) -> tuple[int, ...]:
     return tuple(layer.output_shape[1:])
 
 
-def _labels(labels: ArrayLike, images: int) -> np.ndarray:
+def _labels(labels: ArrayLike, images: int, classes: int) -> np.ndarray:
     truth = np.asarray(labels)
     if truth.shape != (images,) or not np.issubdtype(truth.dtype, np.integer):
         raise DataError(
             f"labels must be {images} integers, one per image of the trace, got shape "
             f"{truth.shape} of {truth.dtype}"
         )
+    if truth.min() < 0 or truth.max() >= classes:
+        raise DataError(f"labels must lie in 0..{classes - 1}, got {truth.min()} to {truth.max()}")
     return truth

@@ -32,6 +32,9 @@ __all__ = ["STORE", "Point", "grid_points", "sweep"]
 
 STORE = "points.sqlite"
 
+IDLE_S = 10
+"""Seconds without work after which a worker ends, also when its driver was killed."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -50,6 +53,9 @@ def grid_points(base: Accelerator, grid: Mapping[str, Sequence[object]]) -> list
     ConfigError
         The grid is empty, or a field or value is not possible.
     """
+    for name, values in grid.items():
+        if isinstance(values, str) or not hasattr(values, "__iter__"):
+            raise ConfigError(f"{name} must have a list of values to vary over, got {values!r}")
     grid = {name: [_plain(value) for value in values] for name, values in grid.items()}
     if not grid or not all(grid.values()):
         raise ConfigError("the grid is empty; give every field to vary at least one value")
@@ -81,7 +87,8 @@ def sweep(
     grid : mapping
         Dotted accelerator field -> values, e.g. ``{"array.rows": [8, 16], "multiplier": [...]}``.
     out : path
-        Folder for ``points.sqlite`` (as the points are made) and ``results.csv`` (at the end).
+        Folder for ``points.sqlite`` (points as they are made, of all grids that were run into it)
+        and ``results.csv`` (this grid's, at the end).
     accelerator : Accelerator or str
         What the grid changes, or the name of a preset.
     images : int
@@ -143,7 +150,8 @@ def sweep(
             frame = pd.DataFrame(
                 [{**point.varied, **rows[key]} for key, point in keys.items() if key in rows]
             )
-            write_table(folder / "results.csv", frame)
+            if len(frame):
+                write_table(folder / "results.csv", frame)
     return frame
 
 
@@ -178,7 +186,7 @@ def _evaluate(
     # One thread a worker: the workers together use the cores, not each of them all.
     environment = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"), "1")
     executor = get_reusable_executor(
-        max_workers=min(workers or os.cpu_count() or 1, len(todo)), env=environment, timeout=60
+        max_workers=min(workers or os.cpu_count() or 1, len(todo)), env=environment, timeout=IDLE_S
     )
     try:
         futures: dict[Future[dict[str, Any]], str] = {

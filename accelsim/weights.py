@@ -64,9 +64,9 @@ def _read_torch(path: Path) -> Mapping[str, Tensor]:
         with warnings.catch_warnings(action="ignore"):
             state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).splitlines()[0]
         raise DataError(
-            f"weights file {path} is not a plain state dict of tensors and was not run: {reason}"
+            f"weights file {path} is not a plain state dict of tensors saved by torch; whatever "
+            "code or objects it may hold were not run (a safetensors file must end in .safetensors)"
         ) from error
     except Exception as error:  # what torch raises for a file of another kind has no bounds
         reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -87,6 +87,8 @@ def _check_is_state_dict(state: Any, path: Path) -> None:
             f"{type(state).__name__}"
         )
     for name, value in state.items():
+        if isinstance(value, torch.Tensor) and (value.layout != torch.strided or value.is_meta):
+            raise DataError(f"weights file {path}: {name} must be a dense tensor with values")
         if not isinstance(name, str) or not isinstance(value, torch.Tensor):
             raise DataError(
                 f"weights file {path} must hold a state dict (name -> tensor), got "

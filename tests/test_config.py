@@ -59,8 +59,8 @@ def test_rejects_all_faults_of_a_file_at_once_with_file_and_line(tmp_path):
     [
         ("a: [1, 2", r"bad.yaml:1:\d+: not valid YAML: "),
         ("name: a\nname: b\n", "bad.yaml:2:1: not valid YAML: found duplicate key"),
-        ("- 1\n", "bad.yaml:1: expected a mapping of fields, got CommentedSeq"),
-        ("", "bad.yaml:1: expected a mapping of fields, got NoneType"),
+        ("- 1\n", "bad.yaml:1: expected a mapping of fields, got a list"),
+        ("", "bad.yaml:1: expected a mapping of fields, got nothing"),
         ("\x00", "bad.yaml: not valid YAML"),
     ],
 )
@@ -115,3 +115,18 @@ def test_rejects_an_unknown_preset():
 def test_rejects_impossible_changes(change, message):
     with pytest.raises(ConfigError, match=message):
         Accelerator.preset("edge_16x16").replace(**change)
+
+
+def test_an_energy_table_beside_the_file_is_found_from_any_folder(tmp_path):
+    text = Accelerator.preset("tiny_4x4").to_yaml().replace("cmos45", "mine.csv")
+    (tmp_path / "machine.yaml").write_text(text)
+    machine = Accelerator.from_yaml(tmp_path / "machine.yaml")
+    assert machine.energy_table == str(tmp_path / "mine.csv")
+
+
+@pytest.mark.parametrize("text", ["[" * 5000, "name: x\nclock_mhz: 1" + "0" * 5000 + "\n"])
+def test_rejects_yaml_that_python_cannot_hold(text, tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="bad.yaml"):
+        Accelerator.from_yaml(path)

@@ -61,9 +61,9 @@ def test_repr_tells_the_story(runs):
 
 def test_rejects_an_out_that_is_a_file(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(DataError, match="is a file; give a folder"):
+    with pytest.raises(DataError, match="is a file"):
         prepare_folder(tmp_path / "file", "run")
-    with pytest.raises(DataError, match="is a file; give a folder"):
+    with pytest.raises(DataError, match="is a file"):
         prepare_folder(tmp_path / "file" / "below", "run")
 
 

@@ -99,6 +99,21 @@ def test_rejects_labels_that_do_not_fit(small_trace, labels):
         accelsim.simulate(small_trace, MACHINE, labels=labels)
 
 
+@pytest.mark.parametrize("labels", [[0, 10], [-1, 0]])
+def test_rejects_labels_that_are_no_class(small_trace, labels):
+    with pytest.raises(DataError, match=r"labels must lie in 0\.\.9, got "):
+        accelsim.simulate(small_trace, MACHINE, labels=labels)
+
+
+def test_takes_an_accelerator_by_name_and_rejects_what_is_none(small_trace, runs):
+    run = accelsim.simulate(small_trace, "edge_16x16", values=False)
+    assert run.accelerator == runs[0].accelerator
+    with pytest.raises(DataError, match="accelerator must be a Accelerator, got NoneType"):
+        accelsim.simulate(small_trace, None)
+    with pytest.raises(DataError, match="trace must be a Trace, got int"):
+        accelsim.simulate(3, MACHINE)
+
+
 def test_rejects_more_images_than_there_are(small_trace):
     with pytest.raises(TraceError, match=r"images must be an int in 1\.\.2"):
         accelsim.simulate(small_trace, MACHINE, images=3)

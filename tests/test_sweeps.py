@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -86,6 +87,12 @@ def test_an_interrupted_sweep_keeps_what_it_had_and_goes_on(tmp_path, monkeypatc
     [
         ({}, ConfigError, "the grid is empty"),
         ({"array.rows": []}, ConfigError, "the grid is empty"),
+        (
+            {"array.rows": 8},
+            ConfigError,
+            "array.rows must have a list of values",
+        ),
+        ({"multiplier": "ax_fpm"}, ConfigError, "multiplier must have a list of values"),
         ({"array.rows": [4, 0]}, ConfigError, "array.rows: .* got 0"),
         ({"array.rwos": [4]}, ConfigError, "no field 'array.rwos'"),
         ({"energy_table": ["none"]}, UnknownNameError, "no energy table named 'none'"),
@@ -104,3 +111,13 @@ def test_rejects_a_folder_of_something_else(tmp_path, runs):
     runs[0].save(tmp_path / "run")
     with pytest.raises(DataError, match="holds a run, not a sweep"):
         run_sweep(tmp_path / "run")
+
+
+def test_numpy_values_and_other_grids_in_one_folder(tmp_path):
+    first = run_sweep(tmp_path / "s", {"array.rows": np.array([4, 8])}, values=False)
+    assert first["array.rows"].tolist() == [4, 8]
+    wider = run_sweep(tmp_path / "s", {"array.rows": [8], "array.cols": [16, 4]}, values=False)
+    assert wider["array.cols"].tolist() == [16, 4]
+    assert wider["latency_cycles"].iloc[0] == first["latency_cycles"].iloc[1]
+    with Store(tmp_path / "s" / sweeps.STORE) as store:
+        assert len(store.rows()) == 3

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -13,38 +14,61 @@ from accelsim.errors import AccelsimError
 
 __all__ = ["main"]
 
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line *arguments* (the process's own by default) and exit."""
-    code: object
+    interrupted = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGINT, interrupt)
     try:
-        import typer
-
-        from accelsim.cli.app import app
-
-        try:
-            code = app(
-                args=None if arguments is None else list(arguments),
-                prog_name="accelsim",
-                standalone_mode=False,
-            )
-        except typer.TyperException as error:
-            _complain(error.format_message() or "no command given; see 'accelsim --help'")
-            code = error.exit_code
+        code = _run(arguments)
+        sys.stdout.flush()
     except AccelsimError as error:
         _complain(str(error))
         code = BAD_INPUT
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has gone; what is left of it goes nowhere, quietly.
+    except OSError as error:
+        # Whoever reads the output has gone, or its disk is full; what is left of it goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            _complain(f"{error.strerror}{f': {error.filename}' if error.filename else ''}")
         code = FAILED
+    except Exception:
+        # An interruption in the middle of a library's import may come out as any exception.
+        if not interrupted:
+            raise
+        code = INTERRUPTED
+    finally:
+        signal.signal(signal.SIGINT, previous)
     if code == INTERRUPTED:
         _complain("interrupted", "")
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """Run one verb and return its exit code."""
+    import typer
+
+    from accelsim.cli.app import app
+
+    try:
+        code = app(
+            args=None if arguments is None else list(arguments),
+            prog_name="accelsim",
+            standalone_mode=False,
+        )
+    except typer.TyperException as error:
+        _complain(error.format_message() or "no command given; see 'accelsim --help'")
+        code = error.exit_code
+    return code if isinstance(code, int) else DONE
 
 
 def _complain(message: str, kind: str = "error: ") -> None:

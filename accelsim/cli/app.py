@@ -17,7 +17,7 @@ app = typer.Typer(
     "energy and robustness from the same bits.",
     no_args_is_help=True,
     add_completion=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 

@@ -29,7 +29,7 @@ def list_(
     if kind is not None and kind not in KINDS:
         raise ConfigError(f"no kind {kind!r}; known: {', '.join(KINDS)}.{nearest(kind, KINDS)}")
     for name in KINDS if kind is None else [kind]:
-        print_table(name, ["name", "what it is"], list(KINDS[name]().items()), left=2)
+        print_table(name, ["name", "what it is"], list(KINDS[name]().items()), text=(0, 1))
 
 
 def show(
@@ -126,7 +126,7 @@ KINDS: dict[str, Callable[[], dict[str, str]]] = {
 
 def _facts(title: str, facts: Mapping[str, object]) -> None:
     rows = [[name, str(value)] for name, value in facts.items()]
-    print_table(title, ["fact", "value"], rows, left=2)
+    print_table(title, ["fact", "value"], rows, text=(0, 1))
 
 
 def _show_multiplier(name: str) -> None:
@@ -173,24 +173,20 @@ def _show_workload(name: str) -> None:
             "classes": entry.classes,
             "data": entry.dataset,
             "weights": entry.weights,
-            "recipe": entry.recipe,
+            **{f"recipe: {name}": value for name, value in vars(entry.recipe).items()},
             "source": entry.source,
         },
     )
 
 
 def _show_attack(name: str) -> None:
+    import inspect
+
     from accelsim.robustness.attacks import ATTACKS
 
     entry = ATTACKS[name]
-    _facts(
-        entry.title,
-        {
-            "norm": entry.norm,
-            "default epsilon": entry.default_epsilon,
-            "about": " ".join((entry.__doc__ or "").split()),
-        },
-    )
+    _facts(entry.title, {"norm": entry.norm, "default epsilon": entry.default_epsilon})
+    print(inspect.getdoc(entry))
 
 
 def _show_preset(name: str) -> None:
@@ -217,7 +213,7 @@ def _show_table(name: str) -> None:
         f"{name}: pJ per action (leak: pJ per ns and instance)",
         ["component, action", "pJ", "node", "source [note]"],
         rows,
-        left=1,
+        text=(0, 2, 3),
     )
 
 

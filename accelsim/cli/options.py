@@ -57,13 +57,13 @@ OutOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, no tables.")]
 
 
-def assignments(texts: Sequence[str] | None, option: str) -> dict[str, str]:
+def assignments(texts: Sequence[str] | None, option: str, form: str = "VALUE") -> dict[str, str]:
     """Return ``FIELD=TEXT`` strings as a dict; a field may be given once."""
     found: dict[str, str] = {}
     for text in texts or ():
         field, equals, value = text.partition("=")
         if not (field and equals and value):
-            raise ConfigError(f"{option} takes FIELD=VALUE, got {text!r}")
+            raise ConfigError(f"{option} takes FIELD={form}, got {text!r}")
         if field in found:
             raise ConfigError(f"{option} gives {field!r} twice")
         found[field] = value

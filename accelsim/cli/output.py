@@ -13,21 +13,28 @@ __all__ = ["note", "print_json", "print_table", "progress"]
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, text: Sequence[int] = (0,)
 ) -> None:
-    """Print a table; the first *left* columns are text, the others numbers."""
+    """Print a table; columns *text* hold words, which may be folded, the others numbers."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
-    )
+        title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )  # fmt: skip
     for number, column in enumerate(columns):
+        words = number in text
         table.add_column(
-            column, justify="left" if number < left else "right", overflow="fold", no_wrap=False
+            Text(column),
+            justify="left" if words else "right",
+            overflow="fold",
+            no_wrap=not words,
         )
     for row in rows:
-        table.add_row(*row)
+        # Text, not str: names may hold what looks like markup.
+        table.add_row(*map(Text, row))
     _console(stderr=False).print(table)
 
 

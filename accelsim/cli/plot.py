@@ -26,20 +26,24 @@ def plot(
 
     Example: accelsim plot runs/x --kind latency --out latency.png
     """
+    import io
     from pathlib import Path
 
     from accelsim.figures import FIGURES
+    from accelsim.files import write_atomically
     from accelsim.results import load_runs
 
     if kind not in FIGURES:
         known = ", ".join(FIGURES)
         raise ConfigError(f"no figure {kind!r}; known: {known}.{nearest(kind, FIGURES)}")
     path = Path(out)
-    if path.suffix not in (".png", ".svg", ".pdf"):
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise ConfigError(f"--out must end in .png, .svg or .pdf, got {out!r}")
     figure = FIGURES[kind](load_runs(folders))
+    content = io.BytesIO()
+    figure.savefig(content, format=path.suffix[1:].lower(), dpi=150)
     try:
-        figure.savefig(path, dpi=150)
+        write_atomically(path, content.getvalue())
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}") from None
     note(f"wrote {path}")

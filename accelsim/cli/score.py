@@ -146,7 +146,7 @@ def _print_scores(scores: list[dict[str, Any]]) -> None:
         "% with 95 % interval",
         ["attack", "multiplier", "clean", "robust acc.", "fooled", "transfer", "conf."],
         rows,
-        left=2,
+        text=(0, 1),
     )
 
 

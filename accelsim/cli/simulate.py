@@ -59,6 +59,7 @@ def simulate(
     folder = None if out is None else Path(out)
     if folder is not None:
         # Found out now, not after the work.
+        prepare_folder(folder, "run")
         for machine in machines:
             prepare_folder(folder / machine.multiplier, "run")
 
@@ -122,7 +123,7 @@ def _print_layers(run: Run) -> None:
             ]
             for layer in run.layers.itertuples(index=False)
         ],
-        left=2,
+        text=(0, 1),
     )
 
 

@@ -17,11 +17,15 @@ from accelsim.cli.options import (
     scalar,
 )
 from accelsim.cli.output import note, print_json, print_table, progress
+from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["sweep"]
+
+MANY = 3
+"""Fields that have columns of their own; more would not fit into 80 columns."""
 
 
 def sweep(
@@ -54,9 +58,11 @@ def sweep(
     """
     base = build_accelerator(accelerator, settings)
     grid = {
-        field: [scalar(value) for value in values.split(",")]
-        for field, values in assignments(vary, "--vary").items()
+        field: [scalar(value.strip()) for value in values.split(",")]
+        for field, values in assignments(vary, "--vary", "V1,V2").items()
     }
+    if both := sorted(grid.keys() & assignments(settings, "--set").keys()):
+        raise ConfigError(f"{', '.join(both)}: given by --vary and by --set; give it once")
     from accelsim.sweeps import sweep as run_sweep
 
     counted = {"done": 0, "total": 0}
@@ -105,10 +111,18 @@ def _print_points(table: pd.DataFrame, varied: list[str]) -> None:
                 f"{point['energy_uj_per_image']:.2f}",
                 "-" if accuracy is None or accuracy != accuracy else f"{100 * accuracy:.1f}",
             ]
-        rows.append([*(str(point[field]) for field in varied), *numbers])
+        rows.append([*_names(point, varied), *numbers])
+    names = varied if len(varied) <= MANY else ["point"]
     print_table(
         "Points of the sweep",
-        [*varied, "cycles", "util %", "uJ/image", "accuracy %"],
+        [*names, "cycles", "util %", "uJ/image", "accuracy %"],
         rows,
-        left=len(varied),
+        text=range(len(names)),
     )
+
+
+def _names(point: pd.Series, varied: list[str]) -> list[str]:
+    """Return what tells a point from the others: a cell each, or one where they are many."""
+    if len(varied) <= MANY:
+        return [str(point[field]) for field in varied]
+    return [", ".join(f"{field}={point[field]}" for field in varied)]

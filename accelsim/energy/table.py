@@ -127,7 +127,7 @@ def load_table(name_or_path: str) -> EnergyTable:
         path = resource_dir("energy_tables") / f"{name_or_path}.csv"
     try:
         raw = path.read_bytes()
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise EnergyTableError(f"cannot read energy table {str(path)!r}: {reason}") from None

@@ -37,7 +37,8 @@ def energy_by_component(runs: Sequence[Run]) -> Figure:
     chip.set_title("on chip, without DRAM", fontsize=10)
     handles, names = whole.get_legend_handles_labels()
     figure.legend(handles[::-1], names[::-1], loc="outside right center", frameon=False)
-    figure.suptitle(f"{subject(runs)}: energy by component")
+    against = f" (ratios to {' '.join(labels[0].split())})" if len(runs) > 1 else ""
+    figure.suptitle(f"{subject(runs)}: energy by component{against}", fontsize=11)
     return figure
 
 

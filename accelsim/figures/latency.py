@@ -13,11 +13,14 @@ from accelsim.results import Run
 
 __all__ = ["latency_by_layer"]
 
+FLAT = 9
+"""Layers whose names fit below the axis without being turned."""
+
 
 def latency_by_layer(runs: Sequence[Run]) -> Figure:
     """Return grouped bars, one group per layer and one bar per run: compute, and stall on top."""
     layers = list(runs[0].layers["layer"])
-    figure, (axes,) = new_figure(max(6.5, 1.3 * len(layers) + 2), 4.2)
+    figure, (axes,) = new_figure(min(max(6.5, 1.3 * len(layers) + 2), 14), 4.6)
     places, width = np.arange(len(layers)), 0.8 / len(runs)
     for number, (run, name) in enumerate(zip(runs, run_labels(runs), strict=True)):
         row, table = run.summary.iloc[0], run.layers.set_index("layer").loc[layers]
@@ -29,19 +32,22 @@ def latency_by_layer(runs: Sequence[Run]) -> Figure:
         label = f"{' '.join(name.split())}: {total:.4g} us per image"
         if number:
             ratio = total / runs[0].summary["latency_us_per_image"].iloc[0]
-            label += f" ({ratio:.2f}x)"
+            label += f" ({ratio:.2f}x of the first)"
         axes.bar(at, compute, width * 0.92, color=color, label=label)
         axes.bar(
             at, stall, width * 0.92, bottom=compute, color="white", edgecolor=color, hatch="////"
         )
     operators = runs[0].layers["op"]
     axes.set_xticks(
-        places, [f"{layer}\n{op}" for layer, op in zip(layers, operators, strict=True)], fontsize=8
+        places,
+        [f"{layer}\n{op}" for layer, op in zip(layers, operators, strict=True)],
+        fontsize=8,
+        rotation=0 if len(layers) <= FLAT else 60,
     )
     axes.set_ylabel("latency per image (us)")
     handles, _ = axes.get_legend_handles_labels()
     handles.append(Patch(facecolor="white", edgecolor="#555555", hatch="////", label="stall"))
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
     quiet(axes)
-    figure.suptitle(f"{subject(runs)}: latency by layer")
+    figure.suptitle(f"{subject(runs)}: latency by layer", fontsize=11)
     return figure

@@ -52,7 +52,9 @@ def subject(runs: Sequence[Run]) -> str:
     """Return what the runs are of: the network, and the accelerator where there is one."""
     machines = {run.accelerator.name for run in runs}
     place = machines.pop() if len(machines) == 1 else f"{len(machines)} accelerators"
-    return f"{runs[0].summary['workload'].iloc[0]} on {place}"
+    batches = {int(run.summary["images"].iloc[0]) for run in runs}
+    images = " or ".join(f"{count}" for count in sorted(batches))
+    return f"{runs[0].summary['workload'].iloc[0]} on {place}, batch of {images}"
 
 
 def quiet(axes: Axes) -> None:

@@ -92,7 +92,7 @@ class MacRun:
                 operands.weights = yield from self._fetch("weight", block, tile)
                 if self.step.bias is not None and tile.ends_psums:
                     bias = bias_block(self.step.bias, self.step, tile)
-                    operands.bias = yield from self._fetch("weight", bias, tile)
+                    operands.bias = yield from self._fetch("weight", bias, tile, what="bias")
             if tile.fetch_ifmap:
                 yield from self._take("dma_read", "ifmap")
                 block = ifmap_block(self.step, tile)
@@ -169,7 +169,7 @@ class MacRun:
             additions = m * biases + (m * n if psum_words > 1 else 0)
             compares = m * n if self.step.relu else 0
             cycles = -(-(additions + compares) // lanes)
-            yield from self.state.busy("vector_unit", "bias, relu", cycles, outputs.tile.index)
+            yield from self.state.busy("vector_unit", "drain", cycles, outputs.tile.index)
             counts["vector_unit", "add"] += additions
             counts["vector_unit", "compare"] += compares
             counts["glb.weight", "read"] += biases
@@ -198,8 +198,8 @@ class MacRun:
             block, f"a free {partition} slot of the GLB", self.free[partition].get(1)
         )
 
-    def _fetch(self, partition: str, source: Block, tile: Tile) -> Process:
-        data = yield from self.dram.read("dma_read", partition, source, tile.index)
+    def _fetch(self, partition: str, source: Block, tile: Tile, what: str | None = None) -> Process:
+        data = yield from self.dram.read("dma_read", what or partition, source, tile.index)
         self.state.counts[f"glb.{partition}", "write"] += source.words
         return data
 

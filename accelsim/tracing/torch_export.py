@@ -48,12 +48,23 @@ def trace(model: torch.nn.Module, images: np.ndarray, *, name: str | None = None
     if not isinstance(model, torch.nn.Module):
         raise TraceError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     check_images(images)
+    _check_parameters(model)
     label = name or type(model).__name__
     program = _export(model, torch.from_numpy(np.array(images)), label)
     builder = _Builder(program, label)
     for node in program.graph.nodes:
         builder.visit(node)
     return Trace(label, tuple(builder.layers), np.ascontiguousarray(images), builder.output())
+
+
+def _check_parameters(model: torch.nn.Module) -> None:
+    """Refuse parameters that are not float32 on the CPU, before torch.export trips over them."""
+    for name, value in model.named_parameters():
+        if str(value.dtype) != "torch.float32" or value.device.type != "cpu":
+            raise TraceError(
+                f"parameter {name!r} must be float32 on the CPU, got {value.dtype} on "
+                f"{value.device}; call model.float().cpu() first"
+            )
 
 
 def _export(model: torch.nn.Module, images: torch.Tensor, label: str) -> Any:
@@ -130,7 +141,7 @@ class _Builder:
         """Return the layer whose output *value* is."""
         if getattr(value, "name", None) not in self.tensors:
             raise TraceError(
-                f"{_path(node)}: its input must come from the images, got {value!r}; "
+                f"{_where(node)}: its input must come from the images, got {value!r}; "
                 "a constant or a second input is not modelled"
             )
         return self.tensors[value.name]
@@ -139,12 +150,12 @@ class _Builder:
         """Return parameter or buffer *value* as float32."""
         tensor = self.constants.get(getattr(value, "name", ""))
         if tensor is None:
-            raise TraceError(f"{_path(node)}: its {what} must be a parameter, got {value!r}")
+            raise TraceError(f"{_where(node)}: its {what} must be a parameter, got {value!r}")
         array = tensor.detach().cpu().numpy()
         if array.dtype != np.float32:
-            raise TraceError(f"{_path(node)}: its {what} must be float32, got {array.dtype}")
+            raise TraceError(f"{_where(node)}: its {what} must be float32, got {array.dtype}")
         if not np.isfinite(array).all():
-            raise TraceError(f"{_path(node)}: its {what} holds NaN or infinity")
+            raise TraceError(f"{_where(node)}: its {what} holds NaN or infinity")
         return np.ascontiguousarray(array)
 
     def name(self, node: Any) -> str:
@@ -224,7 +235,7 @@ def _named_padding(
     reach = [step * (size - 1) for size, step in zip(kernel, dilation, strict=True)]
     if padding != "same" or any(total % 2 for total in reach):
         raise TraceError(
-            f"{_path(node)}: padding {padding!r} with a {kernel[0]}x{kernel[1]} kernel is not the "
+            f"{_where(node)}: padding {padding!r} with a {kernel[0]}x{kernel[1]} kernel is not the "
             "same on both sides; only symmetric padding is modelled"
         )
     return (reach[0] // 2, reach[1] // 2)
@@ -276,7 +287,7 @@ def _reshape(builder: _Builder, node: Any, arguments: _Arguments) -> None:
     after = _shape(node, node)
     if before[:1] != after[:1]:
         raise TraceError(
-            f"{_path(node) or builder.label}: reshape from {before} to {after} mixes images; "
+            f"{_where(node)}: reshape from {before} to {after} mixes images; "
             "only reshapes that keep the first dimension are modelled"
         )
     builder.tensors[node.name] = builder.source(node, node.args[0])
@@ -284,7 +295,7 @@ def _reshape(builder: _Builder, node: Any, arguments: _Arguments) -> None:
 
 def _dropout(builder: _Builder, node: Any, arguments: _Arguments) -> None:
     if arguments["train"]:
-        raise TraceError(f"{_path(node)}: dropout in training mode; call model.eval() first")
+        raise TraceError(f"{_where(node)}: dropout in training mode; call model.eval() first")
     builder.tensors[node.name] = builder.source(node, arguments["input"])
 
 
@@ -323,15 +334,20 @@ def _path(node: Any) -> str:
     return paths[-1] if paths else ""
 
 
+def _where(node: Any) -> str:
+    """Return what to call *node* in a message."""
+    return _path(node) or f"the model ({node.name})"
+
+
 def _shape(node: Any, value: Any, rank: int | None = None) -> tuple[int, ...]:
     """Return the shape of the tensor *value*, which *node* reads or makes."""
     tensor = getattr(value, "meta", {}).get("val")
     if tensor is None or not hasattr(tensor, "shape"):
-        raise TraceError(f"{_path(node)}: expected a tensor, got {value!r}")
+        raise TraceError(f"{_where(node)}: expected a tensor, got {value!r}")
     shape = tuple(int(extent) for extent in tensor.shape)
     if rank is not None and len(shape) != rank:
         raise TraceError(
-            f"{_path(node) or node.name}: expected a tensor of {rank} dimensions, got shape {shape}"
+            f"{_where(node)}: expected a tensor of {rank} dimensions, got shape {shape}"
         )
     return shape
 

@@ -171,8 +171,9 @@ def files(tmp_path):
         ("simulate lenet5_digits --weights {0}/text.pt", "text.pt"),
         ("simulate lenet5_digits --weights {0}/cut.safetensors", "cut.safetensors"),
         ("simulate lenet5_digits --weights {0}/none.pt", "does not exist"),
-        ("simulate lenet5_digits --out {0}/file", "is a file; give a folder"),
+        ("simulate lenet5_digits --out {0}/file", "is a file"),
         ("simulate lenet5_digits --out /proc/accelsim", "cannot be written"),
+        ("simulate lenet5_digits --out {0}/foreign", "not results of accelsim"),
         ("simulate lenet5_digits --imags 3", "--images"),
         ("score lenet5_digits --attack fgms", "Did you mean 'fgsm'?"),
         ("score lenet5_digits --epsilon 0", "epsilon must be a number in (0, 1]"),
@@ -182,6 +183,8 @@ def files(tmp_path):
         ("score lenet5_digits --out {0}/foreign", "not results of accelsim"),
         ("sweep lenet5_digits --out {0}/s", "--vary"),
         ("sweep lenet5_digits --out {0}/s --vary array.rows=0", "array.rows"),
+        ("sweep lenet5_digits --out {0}/s --vary array.rows", "--vary takes FIELD=V1,V2"),
+        ("sweep lenet5_digits --out {0}/s --vary name=a --set name=b", "by --vary and by --set"),
         ("sweep lenet5_digits --out {0}/s --vary multiplier=ax_fmp", "Did you mean 'ax_fpm'?"),
         ("sweep lenet5_digits --out {0}/foreign --vary array.rows=4", "not results of accelsim"),
         ("plot {0}/foreign --out {0}/x.png", "holds no result of accelsim"),
@@ -217,7 +220,8 @@ def test_plot_rejects_what_it_cannot_draw(accelsim, tmp_path, runs):
     assert (code, "Did you mean 'energy'?" in err) == (2, True)
     code, _, err = accelsim("plot", tmp_path / "r", "--out", tmp_path / "x.jpeg")
     assert (code, "must end in .png, .svg or .pdf" in err) == (2, True)
-    code, _, err = accelsim("plot", tmp_path / "r", "--out", tmp_path / "none" / "x.png")
+    (tmp_path / "file").write_text("x")
+    code, _, err = accelsim("plot", tmp_path / "r", "--out", tmp_path / "file" / "x.png")
     assert (code, "cannot write" in err) == (2, True)
 
 
@@ -256,6 +260,85 @@ def _stored(path):
             return database.execute("SELECT count(*) FROM points").fetchone()[0]
         except sqlite3.OperationalError:
             return 0
+
+
+def test_names_that_look_like_markup_are_names(accelsim):
+    code, out, _ = accelsim(*SIMULATE, "--timing-only", "--set", "name=[/red] [bold]x")
+    assert code == 0
+    assert "on [/red] [bold]x with exact_fp32" in " ".join(out.split())
+
+
+def test_a_sweep_over_many_fields_fits_80_columns(accelsim, tmp_path):
+    fields = ("array.rows=4", "array.cols=4", "clock_mhz=100, 200", "vector_unit.lanes=8")
+    vary = [word for field in fields for word in ("--vary", field)]
+    limits = ("--images", "1", "--workers", "1", "--timing-only", "--out", tmp_path / "s")
+    code, out, _ = accelsim("sweep", "lenet5_digits", *vary, *limits)
+    assert code == 0
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert "array.rows=4" in out
+
+
+def test_interrupted_verbs_say_what_is_kept(accelsim, tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("accelsim.simulation.run_machine", interrupt)
+    code, _, err = accelsim(*SIMULATE, "--out", tmp_path / "r")
+    assert code == 130
+    assert f"0 of 1 runs are kept in {tmp_path / 'r'}; the same command" in err
+    monkeypatch.setattr("accelsim.training._fit", interrupt)
+    code, _, err = accelsim("train", "lenet5_digits", "--out", tmp_path / "w.safetensors")
+    assert (code, "was not written; the same command starts again" in err) == (130, True)
+    monkeypatch.setattr("accelsim.robustness.evaluation.judge", interrupt)
+    code, _, err = accelsim("score", "lenet5_digits", "--images", "5", "--out", tmp_path / "s")
+    assert code == 130
+    assert f"0 rows are kept in {tmp_path / 's'}; the same command goes on" in err
+
+
+def test_an_interrupted_score_goes_on(accelsim, tmp_path, monkeypatch):
+    from accelsim.robustness.attacks import ATTACKS
+
+    line = ("score", "lenet5_digits", "--images", "12", "--json")
+    whole = json.loads(accelsim(*line)[1])
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(ATTACKS["pgd"]), "run", interrupt)
+        code, _, err = accelsim(*line, "--out", tmp_path / "s")
+        assert (code, "2 rows are kept" in err) == (130, True)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(ATTACKS["fgsm"]), "run", interrupt)
+        code, out, _ = accelsim(*line, "--out", tmp_path / "s")
+    assert code == 0
+    again = json.loads(out)
+    for name in ("attack", "multiplier", "robust_accuracy", "fooled_both"):
+        assert [row[name] for row in again] == [row[name] for row in whole]
+
+
+def test_an_interruption_inside_an_import_is_still_one(monkeypatch, accelsim):
+    def half_imported(*_):
+        signal.raise_signal(signal.SIGINT)
+
+    def run(*_):
+        try:
+            half_imported()
+        except KeyboardInterrupt:
+            raise AttributeError("module 'sympy' has no attribute 'printing'") from None
+
+    monkeypatch.setattr("accelsim.cli._run", run)
+    code, _, err = accelsim("list")
+    assert (code, err) == (130, "accelsim: interrupted\n")
+
+
+def test_a_full_disk_for_the_output_is_one_line():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, "list", "presets"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr.strip() == "accelsim: error: No space left on device"
 
 
 def test_output_that_nobody_reads_is_no_traceback():

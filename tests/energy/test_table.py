@@ -102,3 +102,10 @@ def test_rejects_an_unknown_name():
 def test_rejects_a_missing_file(tmp_path):
     with pytest.raises(EnergyTableError, match="cannot read energy table .*No such file"):
         load_table(str(tmp_path / "none.csv"))
+
+
+def test_takes_a_table_with_a_byte_order_mark_and_windows_line_ends(tmp_path):
+    path = tmp_path / "mine.csv"
+    text = "\ufeff" + HEADER + "rf,read,1,45,1,32,,some source,\n"
+    path.write_bytes(text.replace("\n", "\r\n").encode())
+    assert load_table(str(path)).energy_pj("rf", "read") == 1

@@ -67,10 +67,10 @@ def test_bias_and_relu_on_the_vector_unit():
     result = run_machine(linear(2, 2, bias=True, relu=True), MACHINE)
     assert log(result) == [
         (0, 7, "dram", "read weight", 0),
-        (7, 12, "dram", "read weight", 0),
+        (7, 12, "dram", "read bias", 0),
         (12, 17, "dram", "read ifmap", 0),
         (17, 22, "array", "pass", 0),
-        (22, 26, "vector_unit", "bias, relu", 0),
+        (22, 26, "vector_unit", "drain", 0),
         (26, 31, "dram", "write ofmap", 0),
     ]
 

@@ -189,6 +189,14 @@ def test_rejects_images_that_the_module_cannot_take():
         accelsim.trace(module(Reused), np.zeros((1, 5, 12, 12), np.float32))
 
 
+def test_rejects_parameters_that_are_not_float32_on_the_cpu():
+    message = r"parameter 'conv.weight' must be float32 on the CPU, got torch.float64 on cpu; call"
+    with pytest.raises(TraceError, match=message):
+        accelsim.trace(module(Reused).double(), IMAGES)
+    with pytest.raises(TraceError, match="got torch.float32 on meta"):
+        accelsim.trace(module(Reused).to("meta"), IMAGES)
+
+
 def test_rejects_what_is_no_module():
     with pytest.raises(TraceError, match="model must be a torch.nn.Module, got function"):
         accelsim.trace(lambda x: x, IMAGES)
