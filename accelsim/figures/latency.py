@@ -16,6 +16,9 @@ __all__ = ["latency_by_layer"]
 FLAT = 9
 """Layers whose names fit below the axis without being turned."""
 
+HALF = 45
+"""Characters of a legend entry that leaves room for another beside it."""
+
 
 def latency_by_layer(runs: Sequence[Run]) -> Figure:
     """Return grouped bars, one group per layer and one bar per run: compute, and stall on top."""
@@ -32,7 +35,7 @@ def latency_by_layer(runs: Sequence[Run]) -> Figure:
         label = f"{' '.join(name.split())}: {total:.4g} us per image"
         if number:
             ratio = total / runs[0].summary["latency_us_per_image"].iloc[0]
-            label += f" ({ratio:.2f}x of the first)"
+            label += f" ({ratio:.2f}x)"
         axes.bar(at, compute, width * 0.92, color=color, label=label)
         axes.bar(
             at, stall, width * 0.92, bottom=compute, color="white", edgecolor=color, hatch="////"
@@ -47,7 +50,11 @@ def latency_by_layer(runs: Sequence[Run]) -> Figure:
     axes.set_ylabel("latency per image (us)")
     handles, _ = axes.get_legend_handles_labels()
     handles.append(Patch(facecolor="white", edgecolor="#555555", hatch="////", label="stall"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
+    columns = 2 if all(len(str(handle.get_label())) < HALF for handle in handles) else 1
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=9
+    )
     quiet(axes)
-    figure.suptitle(f"{subject(runs)}: latency by layer", fontsize=11)
+    against = f" (ratios to {' '.join(run_labels(runs)[0].split())})" if len(runs) > 1 else ""
+    figure.suptitle(f"{subject(runs)}: latency by layer{against}", fontsize=11)
     return figure
