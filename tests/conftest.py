@@ -1,9 +1,22 @@
 """Shared fixtures: a small trace and runs of it."""
 
+import os
+
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 import accelsim
+
+# No test is timed: the first example of many compiles a kernel. CI looks at the same examples each
+# time; elsewhere hypothesis looks for new ones.
+settings.register_profile(
+    "accelsim",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+settings.load_profile("accelsim")
 
 
 @pytest.fixture(scope="session")

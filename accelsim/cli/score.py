@@ -50,17 +50,16 @@ def score(
 ) -> None:
     """Score WORKLOAD under attack: accuracy, confidence and what transfers, with 95 % intervals.
 
-    Rows are written as they are made; interrupted, the same command goes on. Without -m all units
-    are scored, without --attack: fgsm and pgd.
+    Rows are written as they are made; interrupted, the same command goes on. Without -m:
+    exact_fp32 and ax_fpm; without --attack: fgsm and pgd.
 
     Example: accelsim score lenet5_digits -m ax_fpm --attack pgd --epsilon 0.1 --out scores/x
     """
-    from accelsim.multipliers import MULTIPLIERS
     from accelsim.robustness import check_settings
     from accelsim.scores import ScoreFolder
     from accelsim.workload import load_workload, weights_hash
 
-    units = unique(multiplier or sorted(MULTIPLIERS, key=lambda name: name != "exact_fp32"))
+    units = unique(multiplier or ["exact_fp32", "ax_fpm"])
     attacks = unique(attack or ["fgsm", "pgd"])
     check_settings(scenario, attacks, units, accumulator, epsilon, seed)
     model, batch, labels = load_workload(workload, limit=images, weights=weights)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.accumulators import ACCUMULATORS
@@ -102,7 +102,6 @@ words = st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=30)
 
 
 @pytest.mark.parametrize("name", UNITS)
-@settings(deadline=None)
 @given(activations=words, weights=words, accumulator=st.sampled_from(list(ACCUMULATORS)))
 def test_kernels_equal_the_scalar_on_any_bits(name, activations, weights, accumulator):
     a, w = (np.array(side, np.uint32).view(np.float32) for side in (activations, weights))

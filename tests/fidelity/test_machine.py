@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
@@ -96,7 +96,6 @@ def glb_words(step, machine):
     return {**words, ("glb.ofmap", "read"): preloaded + step.ofmap.words}
 
 
-@settings(deadline=None)
 @given(traces(), st.fixed_dictionaries(MACHINES))
 def test_any_layer_on_any_machine(trace, changes):
     """Bits, cycles, traffic and physics of one layer, whatever the tiling."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.accumulators import ACCUMULATORS
@@ -36,7 +36,6 @@ def exact(*arrays):
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 
-@settings(deadline=None)
 @given(
     images=st.tuples(st.integers(1, 3), st.integers(1, 2), st.integers(5, 9), st.integers(5, 9)),
     share=st.integers(1, 5),
@@ -57,7 +56,6 @@ def test_conv2d_is_torchs(images, share, kernel, stride, padding, dilation, grou
 
 
 @given(st.integers(1, 20), st.integers(1, 40), st.integers(1, 20))
-@settings(deadline=None)
 def test_linear_is_torchs(count, inputs, outputs):
     x, w, b = normal(0, count, inputs), normal(1, outputs, inputs), normal(2, outputs)
     got = linear("exact_fp32", "float64", x, w, b)
@@ -85,7 +83,6 @@ def test_conv2d_takes_padding_on_one_side():
     np.testing.assert_array_equal(got, conv2d("ax_fpm", "float32", padded, w))
 
 
-@settings(deadline=None)
 @given(
     size=st.tuples(st.integers(1, 3), st.integers(3, 9), st.integers(3, 9)),
     kernel=pairs,

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.accumulators import ACCUMULATORS
@@ -116,7 +116,6 @@ class TestBitsOfThePlainLoops:
         assert np.signbit(psums).all()
 
 
-@settings(deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 9), st.integers(1, 20), st.integers(1, 40)),
     unit=st.sampled_from(list(MULTIPLIERS)),

@@ -1,0 +1,199 @@
+"""The tiled AMA5 mantissa array in all its widths: what `ax_fpm` and its siblings are built from.
+
+`A` and `W` are significands of *bits* bits (24 for float32, 8 for bfloat16), implicit one included,
+lower bits of the operands cut off. The array is tiled with 4x4 arrays of AMA5 approximate mirror
+adders (sum output = B, carry output = A), whose results are added exactly. One tile of nibbles
+gives ``S4(x, y) = (x & 1) * y + 16 * (y >> 3) * (x & 14)``; summed over all pairs of nibbles at
+their weights ``16^(i + j)`` that is two exact products::
+
+    S = (A & 0x11..1) * W + 2 * (A & 0xEE..E) * (W & 0x88..8)      2^(2 bits - 1) <= S
+
+The fraction is what follows the leading one of S, truncated. S may have one bit more than a product
+of normalized significands; whether the exponent then rises by one more is the unit's choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from accelsim.compilation import jit
+from accelsim.formats import (
+    EXPONENT_FIELD,
+    FRACTION_BITS,
+    FRACTION_FIELD,
+    IMPLICIT_ONE,
+    MAGNITUDE_FIELD,
+    SIGN_FIELD,
+    float32_bits,
+    float32_from_bits,
+    float64_bits,
+    float64_from_bits,
+)
+from accelsim.multipliers.base import FastForm
+
+__all__ = ["SMALLEST", "ZERO_BELOW", "TiledArray", "fast_form", "scalar_product", "signed_power"]
+
+ZERO_BELOW = 1e-36
+SMALLEST = int(np.float32(ZERO_BELOW).view(np.uint32))
+"""Pattern of the least magnitude that is not taken as zero."""
+
+EXPONENT_OFFSET = 126
+"""The biased exponent of a product is the sum of the operands' less this: ``- 127 + 1``."""
+
+
+class TiledArray(NamedTuple):
+    """One member of the family.
+
+    Attributes
+    ----------
+    bits : int
+        Width of a significand, a multiple of 4.
+    carry : bool
+        Whether the exponent rises once more where S has ``2 bits + 1`` bits.
+    least_sum : int
+        Least sum of the operands' biased exponents whose product is not flushed to +0.
+    """
+
+    bits: int
+    carry: bool
+    least_sum: int
+
+    @property
+    def dropped(self) -> int:
+        """Low bits of a float32 significand that the unit does not look at."""
+        return FRACTION_BITS + 1 - self.bits
+
+    def mask(self, nibble: int) -> int:
+        """Return the pattern of one nibble repeated over a significand."""
+        return nibble * (0x111111 & ((1 << self.bits) - 1))
+
+
+def scalar_product(array: TiledArray) -> Callable[..., Any]:
+    """Return the jitted (activation, weight) -> product, float32: the definition."""
+    bits, carry, least_sum = array.bits, int(array.carry), array.least_sum
+    dropped, low, high, top = array.dropped, array.mask(1), array.mask(14), array.mask(8)
+    fraction_field = (1 << (bits - 1)) - 1
+
+    @jit
+    def product(a, w):  # type: ignore[no-untyped-def]
+        a_bits, w_bits = float32_bits(a), float32_bits(w)
+        a_size, w_size = a_bits & MAGNITUDE_FIELD, w_bits & MAGNITUDE_FIELD
+        if a_size >= EXPONENT_FIELD or w_size >= EXPONENT_FIELD:
+            return np.float32(np.float32(a) * np.float32(w))
+        if a_size < SMALLEST or w_size < SMALLEST:
+            return np.float32(0.0)
+        exponents = (a_size >> FRACTION_BITS) + (w_size >> FRACTION_BITS)
+        activation = ((a_bits & FRACTION_FIELD) | IMPLICIT_ONE) >> dropped
+        weight = ((w_bits & FRACTION_FIELD) | IMPLICIT_ONE) >> dropped
+        significand = (activation & low) * weight + 2 * (activation & high) * (weight & top)
+        overlong = significand >> (2 * bits)  # 1 where S has a bit more
+        exponent = exponents - EXPONENT_OFFSET + carry * overlong
+        if exponents < least_sum or exponent < 1:
+            return np.float32(0.0)
+        sign = (a_bits ^ w_bits) & SIGN_FIELD
+        if exponent > 254:
+            return float32_from_bits(sign | EXPONENT_FIELD)
+        fraction = (significand >> (bits + overlong)) & fraction_field
+        return float32_from_bits(sign | (exponent << FRACTION_BITS) | (fraction << dropped))
+
+    return product
+
+
+# The fast forms compute S in float64, where both products and their sum are exact (49 bits), and
+# which keeps S normalized: the leading fraction bits are the truncated fraction.
+
+
+@jit
+def significand(value):  # type: ignore[no-untyped-def]
+    """Return the 24-bit significand of a float32, 0 where the unit takes it as zero."""
+    bits = float32_bits(value)
+    live = (bits & MAGNITUDE_FIELD) >= SMALLEST
+    return ((bits & FRACTION_FIELD) | IMPLICIT_ONE) if live else 0
+
+
+@jit
+def signed_power(value):  # type: ignore[no-untyped-def]
+    """Return the float32's sign times 2^(its exponent), 0 where the unit takes it as zero."""
+    bits = float32_bits(value)
+    live = (bits & MAGNITUDE_FIELD) >= SMALLEST
+    return np.float64(float32_from_bits(bits & (SIGN_FIELD | EXPONENT_FIELD) if live else 0))
+
+
+def fast_form(array: TiledArray) -> FastForm:
+    """Return the unit's fast form: two float64 products, their sum, a mask."""
+    greatest = 254 + EXPONENT_OFFSET - int(array.carry)
+    make = _carry_parts if array.carry else _released_parts
+    split_activation, split_weight, combine = make(array)
+    return FastForm(
+        split_activation=split_activation,
+        split_weight=split_weight,
+        combine=combine,
+        parts=2 if array.carry else 3,
+        dtype=np.float64,
+        exponent_sums=(max(array.least_sum, 1 + EXPONENT_OFFSET), greatest),
+        zero_below=ZERO_BELOW,
+        # A zero operand gives -0 where the signs differ; the unit gives +0.
+        neutral=0.0,
+    )
+
+
+def _released_parts(array: TiledArray) -> tuple[Callable[..., Any], ...]:
+    """Return (split_activation, split_weight, combine) with the exponent always one up.
+
+    Sign and exponent are those of the product of two signed powers of two; one AND-OR puts them and
+    the fraction together.
+    """
+    dropped, low, high, top = array.dropped, array.mask(1), array.mask(14), array.mask(8)
+    kept = _kept_fraction(array)
+
+    @jit
+    def split_activation(a):  # type: ignore[no-untyped-def]
+        bits = np.int32(significand(a) >> dropped)
+        return np.float64(bits & low), 2.0 * np.float64(bits & high), signed_power(a)
+
+    @jit
+    def split_weight(w):  # type: ignore[no-untyped-def]
+        bits = np.int32(significand(w) >> dropped)
+        # Twice the power of two: the exponent of the product is always one above the sum.
+        return np.float64(bits), np.float64(bits & top), 2.0 * signed_power(w)
+
+    @jit(contract=True)  # both products are exact, so that fusing one with the sum changes no bit
+    def combine(a, w):  # type: ignore[no-untyped-def]
+        total, power = a[0] * w[0] + a[1] * w[1], a[2] * w[2]
+        return float64_from_bits((float64_bits(total) & kept) | float64_bits(power))
+
+    return split_activation, split_weight, combine
+
+
+def _carry_parts(array: TiledArray) -> tuple[Callable[..., Any], ...]:
+    """Return (split_activation, split_weight, combine) with the exponent of S itself.
+
+    The signed powers of two go into the parts, so that the sum is the product but for its low bits.
+    """
+    dropped, low, high, top = array.dropped, array.mask(1), array.mask(14), array.mask(8)
+    kept = -(1 << (52 - (array.bits - 1)))  # all but the fraction's low bits
+    scale = 2.0 ** (2 - 2 * array.bits)
+
+    @jit
+    def split_activation(a):  # type: ignore[no-untyped-def]
+        bits, power = np.int32(significand(a) >> dropped), signed_power(a)
+        return np.float64(bits & low) * power, 2.0 * np.float64(bits & high) * power
+
+    @jit
+    def split_weight(w):  # type: ignore[no-untyped-def]
+        bits, power = np.int32(significand(w) >> dropped), signed_power(w) * scale
+        return np.float64(bits) * power, np.float64(bits & top) * power
+
+    @jit(contract=True)  # both products are exact, so that fusing one with the sum changes no bit
+    def combine(a, w):  # type: ignore[no-untyped-def]
+        return float64_from_bits(float64_bits(a[0] * w[0] + a[1] * w[1]) & kept)
+
+    return split_activation, split_weight, combine
+
+
+def _kept_fraction(array: TiledArray) -> int:
+    """Return the mask of the float64 fraction bits that a product keeps."""
+    return (1 << 52) - (1 << (52 - (array.bits - 1)))
