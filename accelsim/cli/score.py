@@ -76,7 +76,8 @@ def score(
     folder = None if out is None else ScoreFolder(out, settings)
     rows: list[dict[str, Any]] = [] if folder is None else folder.rows(attacks)
     left = [name for name in attacks if name not in {row["attack"] for row in rows}]
-    _run(model, batch, labels, left, settings, folder, rows)
+    if left:
+        _run(model, batch, labels, left, settings, folder, rows)
     rows.sort(key=lambda row: attacks.index(row["attack"]))
     if json:
         print_json(rows)
