@@ -40,13 +40,13 @@ SCHEMA = 1
 
 MANIFEST = "manifest.json"
 
-OWN_FILES = {
-    *("layers.csv", "summary.csv", "timeline.csv.gz", "outputs.csv", "scores.csv", "results.csv"),
-    *("points.sqlite", "points.sqlite-shm", "points.sqlite-wal"),
-}
-"""Files that results consist of: a folder with nothing else was left by an interruption."""
+RUN_FILES = {"layers.csv", "summary.csv", "timeline.csv.gz", "outputs.csv"}
+"""Tables of a run. A folder that has the first of them, and nothing else, but no manifest was left
+by an interruption while they were moved into place."""
 
-TEXT_COLUMNS = dict.fromkeys(("config_hash", "trace_hash", "table_hash", "version"), str)
+TEXT_COLUMNS = dict.fromkeys(
+    ("config_hash", "trace_hash", "table_hash", "weights_hash", "version"), str
+)
 """Columns that must not be taken for numbers, though some hashes look like one."""
 
 
@@ -78,8 +78,9 @@ def prepare_folder(folder: str | Path, kind: str) -> Path:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
-        names = {entry.name for entry in path.iterdir()}
-        foreign = {name for name in names - OWN_FILES if not name.startswith(".")}
+        foreign = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
+        if kind == "run" and "layers.csv" in foreign:
+            foreign -= RUN_FILES
     except OSError as error:
         raise DataError(
             f"results folder {str(path)!r} cannot be written: {error.strerror}"
@@ -156,7 +157,7 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
 def write_results(
     folder: Path, tables: Mapping[str, pd.DataFrame], manifest: dict[str, Any]
 ) -> None:
-    """Make *folder*'s tables and manifest these, in place of what it had.
+    """Make the tables and manifest of a run's *folder* these, in place of what it had.
 
     All files are written aside first: when that fails, a full disk say, what the folder had is
     still there. An interruption while they are moved into place leaves no manifest, so nothing
@@ -174,7 +175,7 @@ def write_results(
             for name, content in contents.items():
                 write_atomically(Path(aside) / name, content)
             (folder / MANIFEST).unlink(missing_ok=True)
-            for stale in OWN_FILES - contents.keys():
+            for stale in RUN_FILES - contents.keys():
                 (folder / stale).unlink(missing_ok=True)
             for name in contents:
                 os.replace(Path(aside) / name, folder / name)

@@ -62,8 +62,8 @@ def simulate(
     for name, value, kind in (("trace", trace, Trace), ("accelerator", accelerator, Accelerator)):
         if not isinstance(value, kind):
             raise DataError(
-                f"{name} must be a {kind.__name__}, got {type(value).__name__}; see accelsim.trace "
-                "and accelsim.Accelerator"
+                f"{name} must be of type {kind.__name__}, got {type(value).__name__}; see "
+                "accelsim.trace and accelsim.Accelerator"
             )
     classes = int(np.prod(_output_shape(trace)))
     truth = None if labels is None else _labels(labels, len(trace.images), classes)

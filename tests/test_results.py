@@ -79,6 +79,14 @@ def test_rejects_an_out_with_foreign_files(tmp_path):
     assert (tmp_path / "thesis.tex").read_text() == "x"
 
 
+@pytest.mark.parametrize("name", ["results.csv", "scores.csv", "summary.csv", "outputs.csv"])
+def test_rejects_a_folder_with_somebody_elses_table_and_leaves_it(name, runs, tmp_path):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(DataError, match="holds files that are not results of accelsim"):
+        runs[0].save(tmp_path)
+    assert (tmp_path / name).read_text() == "mine"
+
+
 def test_rejects_an_out_with_results_of_another_kind(runs, tmp_path):
     runs[0].save(tmp_path / "run")
     with pytest.raises(DataError, match="holds a run, not a sweep"):

@@ -6,7 +6,7 @@ from accelsim.scores import ScoreFolder
 
 SETTINGS = {
     "workload": "net",
-    "weights_hash": "0123456789abcdef",
+    "weights_hash": "0123456789012345",  # looks like a number
     "scenario": "transfer",
     "multipliers": ["exact_fp32", "ax_fpm"],
     "accumulator": "float32",

@@ -108,9 +108,9 @@ def test_rejects_labels_that_are_no_class(small_trace, labels):
 def test_takes_an_accelerator_by_name_and_rejects_what_is_none(small_trace, runs):
     run = accelsim.simulate(small_trace, "edge_16x16", values=False)
     assert run.accelerator == runs[0].accelerator
-    with pytest.raises(DataError, match="accelerator must be a Accelerator, got NoneType"):
+    with pytest.raises(DataError, match="accelerator must be of type Accelerator, got NoneType"):
         accelsim.simulate(small_trace, None)
-    with pytest.raises(DataError, match="trace must be a Trace, got int"):
+    with pytest.raises(DataError, match="trace must be of type Trace, got int"):
         accelsim.simulate(3, MACHINE)
 
 
