@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -196,7 +196,7 @@ def load_run(folder: str | Path) -> Run:
     return Run(outputs, layers, summary, timeline, accelerator, manifest)
 
 
-def load_runs(folders: Iterable[str | Path]) -> list[Run]:
+def load_runs(folders: Sequence[str | Path]) -> list[Run]:
     """Return the runs in *folders* (each itself, or one level below), the baseline's units first.
 
     Raises

@@ -53,10 +53,6 @@ def grid_points(base: Accelerator, grid: Mapping[str, Sequence[object]]) -> list
     ConfigError
         The grid is empty, or a field or value is not possible.
     """
-    for name, values in grid.items():
-        if isinstance(values, str) or not hasattr(values, "__iter__"):
-            raise ConfigError(f"{name} must have a list of values to vary over, got {values!r}")
-    grid = {name: [_plain(value) for value in values] for name, values in grid.items()}
     if not grid or not all(grid.values()):
         raise ConfigError("the grid is empty; give every field to vary at least one value")
     names = list(grid)
@@ -90,7 +86,7 @@ def sweep(
         Folder for ``points.sqlite`` (points as they are made, of all grids that were run into it)
         and ``results.csv`` (this grid's, at the end).
     accelerator : Accelerator or str
-        What the grid changes, or the name of a preset.
+        What the grid changes, or the name of a preset, or the path of a YAML file.
     images : int
         Images of the test split that the machine runs, as one batch.
     values : bool
@@ -108,7 +104,8 @@ def sweep(
     KeyboardInterrupt
         Interrupted; what was finished is kept.
     """
-    base = Accelerator.preset(accelerator) if isinstance(accelerator, str) else accelerator
+    base = Accelerator.load(accelerator) if isinstance(accelerator, str) else accelerator
+    grid = _plain_grid(grid)
     points = grid_points(base, grid)
     if workers is not None and (isinstance(workers, bool) or workers < 1):
         raise ConfigError(f"workers must be an int >= 1, got {workers!r}")
@@ -167,7 +164,7 @@ def _manifest(
         "workload": workload,
         "accelerator": base.model_dump(mode="json"),
         "config_hash": base.config_hash,
-        "grid": {name: [_plain(value) for value in values] for name, values in grid.items()},
+        "grid": dict(grid),
         "images": images,
         "values": values,
         "seed": None,
@@ -211,6 +208,14 @@ def run_point(workload: str, images: int, values: bool, point: Point) -> dict[st
         return {"error": str(error)}
     summary = run.summary.astype(object).where(run.summary.notna(), None).iloc[0].to_dict()
     return {**{name: _plain(value) for name, value in summary.items()}, "error": ""}
+
+
+def _plain_grid(grid: Mapping[str, Sequence[object]]) -> dict[str, list[object]]:
+    """Return *grid* with lists of Python values."""
+    for name, values in grid.items():
+        if isinstance(values, str) or not hasattr(values, "__iter__"):
+            raise ConfigError(f"{name} must have a list of values to vary over, got {values!r}")
+    return {name: [_plain(value) for value in values] for name, values in grid.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from accelsim.energy.account import COMPONENTS
-from accelsim.figures.style import PALETTE, new_figure, quiet, run_labels, subject
+from accelsim.figures.style import PALETTE, headline, new_figure, quiet, run_labels
 from accelsim.results import Run
 
 __all__ = ["energy_by_component"]
@@ -37,8 +37,7 @@ def energy_by_component(runs: Sequence[Run]) -> Figure:
     chip.set_title("on chip, without DRAM", fontsize=10)
     handles, names = whole.get_legend_handles_labels()
     figure.legend(handles[::-1], names[::-1], loc="outside right center", frameon=False)
-    against = f" (ratios to {' '.join(labels[0].split())})" if len(runs) > 1 else ""
-    figure.suptitle(f"{subject(runs)}: energy by component{against}", fontsize=11)
+    figure.suptitle(headline(runs, "energy by component"), fontsize=11)
     return figure
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from accelsim.figures.style import PALETTE, new_figure, quiet, run_labels, subject
+from accelsim.figures.style import PALETTE, headline, new_figure, quiet, run_labels
 from accelsim.results import Run
 
 __all__ = ["latency_by_layer"]
@@ -55,6 +55,5 @@ def latency_by_layer(runs: Sequence[Run]) -> Figure:
         handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=9
     )
     quiet(axes)
-    against = f" (ratios to {' '.join(run_labels(runs)[0].split())})" if len(runs) > 1 else ""
-    figure.suptitle(f"{subject(runs)}: latency by layer{against}", fontsize=11)
+    figure.suptitle(headline(runs, "latency by layer"), fontsize=11)
     return figure

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from accelsim.errors import DataError
 from accelsim.results import Run
 
-__all__ = ["PALETTE", "new_figure", "quiet", "run_labels", "subject"]
+__all__ = ["PALETTE", "headline", "new_figure", "quiet", "run_labels"]
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#999999", "#F0E442")
 """Okabe and Ito's colors, the most distinct first."""
@@ -48,13 +48,14 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
     return labels
 
 
-def subject(runs: Sequence[Run]) -> str:
-    """Return what the runs are of: the network, and the accelerator where there is one."""
+def headline(runs: Sequence[Run], what: str) -> str:
+    """Return a figure's title: network, accelerator, batch, *what*, and what ratios refer to."""
     machines = {run.accelerator.name for run in runs}
     place = machines.pop() if len(machines) == 1 else f"{len(machines)} accelerators"
     batches = {int(run.summary["images"].iloc[0]) for run in runs}
     images = " or ".join(f"{count}" for count in sorted(batches))
-    return f"{runs[0].summary['workload'].iloc[0]} on {place}, batch of {images}"
+    against = f" (ratios to {' '.join(run_labels(runs)[0].split())})" if len(runs) > 1 else ""
+    return f"{runs[0].summary['workload'].iloc[0]} on {place}, batch of {images}: {what}{against}"
 
 
 def quiet(axes: Axes) -> None:

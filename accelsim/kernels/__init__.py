@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from accelsim.kernels.convolution import conv2d, im2col, linear
 from accelsim.kernels.gemm import accumulate, finish
-from accelsim.kernels.vector import avg_pool2d, max_pool2d, relu
+from accelsim.kernels.vector import pool2d, relu
 
 __all__ = [
     "accumulate",
-    "avg_pool2d",
     "conv2d",
     "finish",
     "im2col",
     "linear",
-    "max_pool2d",
+    "pool2d",
     "relu",
 ]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from accelsim.accumulators import Accumulator
 from accelsim.kernels.convolution import conv2d, linear
-from accelsim.kernels.vector import avg_pool2d, max_pool2d, relu
+from accelsim.kernels.vector import pool2d, relu
 from accelsim.layer import INPUT, Layer, MacLayer, Trace, VectorLayer
 from accelsim.multipliers import Multiplier
 
@@ -67,11 +67,11 @@ def _run_mac(
 def _run_vector(layer: VectorLayer, ifmap: NDArray[np.float32]) -> NDArray[np.float32]:
     if layer.pooling is None:
         return relu(ifmap)
-    pool = max_pool2d if layer.op == "max_pool2d" else avg_pool2d
     height = layer.input_shape[2]
     return np.stack(
         [
-            pool(
+            pool2d(
+                layer.op,
                 image,
                 layer.pooling,
                 layer.output_shape[2:],

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from accelsim.compilation import jit
 from accelsim.layer import Pooling
 
-__all__ = ["avg_pool2d", "max_pool2d", "relu"]
+__all__ = ["pool2d", "relu"]
 
 Slab = NDArray[np.float32]
 
@@ -22,7 +22,8 @@ def relu(values: Slab) -> Slab:
     return np.where(values < 0, np.float32(0), values)
 
 
-def max_pool2d(
+def pool2d(
+    op: str,
     slab: Slab,
     pooling: Pooling,
     out_hw: tuple[int, int],
@@ -31,14 +32,19 @@ def max_pool2d(
     slab_row: int,
     height: int,
 ) -> Slab:
-    """Return the window maxima of some ofmap rows.
+    """Return the window maxima or means of some ofmap rows.
+
+    What a sum is divided by follows torch: the divisor if one is given, else the window's size,
+    clipped to the padded ifmap, or to the ifmap itself without `Pooling.count_include_pad`.
 
     Parameters
     ----------
+    op : str
+        ``"max_pool2d"`` or ``"avg_pool2d"``.
     slab : float32, (C, rows, W)
         The ifmap rows that the windows touch.
     pooling : Pooling
-        Window, stride, padding (of minus infinity) and dilation.
+        The window; for maxima the padding is minus infinity.
     out_hw : (int, int)
         Ofmap rows and columns wanted.
     first_row : int
@@ -53,32 +59,13 @@ def max_pool2d(
     float32, (C, *out_hw)
     """
     out = np.empty((slab.shape[0], *out_hw), np.float32)
-    _max_pool(
-        slab, pooling.kernel, pooling.stride, pooling.padding[1], pooling.dilation,
-        first_row, slab_row, height, out,
-    )  # fmt: skip
-    return out
-
-
-def avg_pool2d(
-    slab: Slab,
-    pooling: Pooling,
-    out_hw: tuple[int, int],
-    *,
-    first_row: int,
-    slab_row: int,
-    height: int,
-) -> Slab:
-    """Return the window means of some ofmap rows; parameters as for `max_pool2d`.
-
-    What a sum is divided by follows torch: the divisor if one is given, else the window's size,
-    clipped to the padded ifmap, or to the ifmap itself without `Pooling.count_include_pad`.
-    """
-    out = np.empty((slab.shape[0], *out_hw), np.float32)
-    _avg_pool(
-        slab, pooling.kernel, pooling.stride, pooling.padding, pooling.count_include_pad,
-        pooling.divisor or 0, first_row, slab_row, height, out,
-    )  # fmt: skip
+    rows = (first_row, slab_row, height)
+    if op == "max_pool2d":
+        padding, dilation = pooling.padding[1], pooling.dilation
+        _max_pool(slab, pooling.kernel, pooling.stride, padding, dilation, *rows, out)
+    else:
+        counted = (pooling.count_include_pad, pooling.divisor or 0)
+        _avg_pool(slab, pooling.kernel, pooling.stride, pooling.padding, *counted, *rows, out)
     return out
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import simpy
 
-from accelsim.kernels import avg_pool2d, max_pool2d, relu
+from accelsim.kernels import pool2d, relu
 from accelsim.layer import VectorLayer
 from accelsim.machine.dram import Block, Dram
 from accelsim.machine.program import VectorStep
@@ -153,9 +153,9 @@ def _apply(layer: VectorLayer, tile: _Tile, data: np.ndarray) -> np.ndarray:
     """Return the tile's results, (1, channels, rows, Q), from its ifmap rows."""
     if layer.pooling is None:
         return relu(data)
-    pool = max_pool2d if layer.op == "max_pool2d" else avg_pool2d
     out_hw = (tile.rows[1] - tile.rows[0], layer.output_shape[3])
-    return pool(
+    return pool2d(
+        layer.op,
         data[0],
         layer.pooling,
         out_hw,

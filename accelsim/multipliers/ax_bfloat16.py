@@ -9,6 +9,9 @@ The zero rule is that of `ax_fpm`, on the operands before they are cut. Other th
 released model itself flushes, and earlier: where ``ea + ew - 127 < 1``, before the exponent is
 raised by one, the product is +0. Overflow, NaN and infinity are as in `ax_fpm`.
 
+>>> float(product(1.0, 1.0))
+2.0
+
 Sources
 -------
 The multiplier model released with Guesmi et al., "Defensive Approximation: Securing CNNs using
@@ -19,18 +22,14 @@ from __future__ import annotations
 
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.base import Multiplier
-from accelsim.multipliers.tiled import TiledArray, fast_form, scalar_product
+from accelsim.multipliers.tiled import TiledArray, fast_form, scalar_product, tiled_sum
 
 __all__ = ["ARRAY", "product"]
 
 ARRAY = TiledArray(bits=8, carry=False, least_sum=128)
 
-product = scalar_product(ARRAY)
-"""The definition: (activation, weight) -> product, float32 whose low 16 bits are zero.
-
->>> float(product(1.0, 1.0))
-2.0
-"""
+product = scalar_product(ARRAY, tiled_sum(ARRAY))
+"""The definition: (activation, weight) -> product, float32 whose low 16 bits are zero."""
 
 MULTIPLIERS.register(
     "ax_bfloat16",

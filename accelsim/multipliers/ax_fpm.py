@@ -18,6 +18,9 @@ above 254 infinity with the sign; with a NaN or an infinity among the operands t
 IEEE 754 product of the operands as they are (so infinity times a true zero is NaN, infinity times
 1e-37 infinity).
 
+>>> round(float(product(0.856, 0.471)), 15)
+0.426080584526062
+
 Sources
 -------
 Guesmi et al., "Defensive Approximation: Securing CNNs using Approximate Computing", ASPLOS 2021,
@@ -28,18 +31,14 @@ from __future__ import annotations
 
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.base import Multiplier
-from accelsim.multipliers.tiled import TiledArray, fast_form, scalar_product
+from accelsim.multipliers.tiled import TiledArray, fast_form, scalar_product, tiled_sum
 
 __all__ = ["ARRAY", "product"]
 
 ARRAY = TiledArray(bits=24, carry=False, least_sum=127)
 
-product = scalar_product(ARRAY)
-"""The definition: (activation, weight) -> product, float32.
-
->>> round(float(product(np.float32(0.856), np.float32(0.471))), 15)
-0.426080584526062
-"""
+product = scalar_product(ARRAY, tiled_sum(ARRAY))
+"""The definition: (activation, weight) -> product, float32."""
 
 MULTIPLIERS.register(
     "ax_fpm",

@@ -8,6 +8,9 @@ S, truncated, and at least as large in magnitude as the exact one but for the tr
 
 Everything else, zero rule, flush, overflow, NaN and infinity, is as in `ax_fpm`.
 
+>>> float(product(1.9999999, 1.9999999)) == 2 * 2.124444007873535
+True
+
 Sources
 -------
 The array of Guesmi et al., "Defensive Approximation", ASPLOS 2021; the exponent is this project's.
@@ -17,19 +20,15 @@ from __future__ import annotations
 
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.base import Multiplier
-from accelsim.multipliers.tiled import TiledArray, fast_form, scalar_product
+from accelsim.multipliers.tiled import TiledArray, fast_form, scalar_product, tiled_sum
 
 __all__ = ["ARRAY", "product"]
 
 # 126: a sum of exponents one lower than ax_fpm's least still gives 1 where the carry adds one.
 ARRAY = TiledArray(bits=24, carry=True, least_sum=126)
 
-product = scalar_product(ARRAY)
-"""The definition: (activation, weight) -> product, float32.
-
->>> float(product(1.9999999, 1.9999999)) == 2 * 2.124444007873535
-True
-"""
+product = scalar_product(ARRAY, tiled_sum(ARRAY))
+"""The definition: (activation, weight) -> product, float32."""
 
 MULTIPLIERS.register(
     "ax_fpm_carry",

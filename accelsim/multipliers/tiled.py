@@ -34,7 +34,16 @@ from accelsim.formats import (
 )
 from accelsim.multipliers.base import FastForm
 
-__all__ = ["SMALLEST", "ZERO_BELOW", "TiledArray", "fast_form", "scalar_product", "signed_power"]
+__all__ = [
+    "EXPONENT_OFFSET",
+    "SMALLEST",
+    "ZERO_BELOW",
+    "TiledArray",
+    "fast_form",
+    "scalar_product",
+    "signed_power",
+    "tiled_sum",
+]
 
 ZERO_BELOW = 1e-36
 SMALLEST = int(np.float32(ZERO_BELOW).view(np.uint32))
@@ -71,10 +80,28 @@ class TiledArray(NamedTuple):
         return nibble * (0x111111 & ((1 << self.bits) - 1))
 
 
-def scalar_product(array: TiledArray) -> Callable[..., Any]:
-    """Return the jitted (activation, weight) -> product, float32: the definition."""
-    bits, carry, least_sum = array.bits, int(array.carry), array.least_sum
-    dropped, low, high, top = array.dropped, array.mask(1), array.mask(14), array.mask(8)
+def tiled_sum(array: TiledArray) -> Callable[..., Any]:
+    """Return the jitted (activation, weight) significands -> S of the tiled array, int64."""
+    low, high, top = array.mask(1), array.mask(14), array.mask(8)
+
+    @jit
+    def total(activation, weight):  # type: ignore[no-untyped-def]
+        return (activation & low) * weight + 2 * (activation & high) * (weight & top)
+
+    return total
+
+
+def scalar_product(array: TiledArray, mantissa: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the jitted (activation, weight) -> product, float32: the definition.
+
+    Parameters
+    ----------
+    array : TiledArray
+        Width, carry and flush.
+    mantissa : jitted (int64, int64) -> int64
+        What the mantissa array makes of two significands: `tiled_sum`, or another arrangement.
+    """
+    bits, carry, least_sum, dropped = array.bits, int(array.carry), array.least_sum, array.dropped
     fraction_field = (1 << (bits - 1)) - 1
 
     @jit
@@ -88,15 +115,15 @@ def scalar_product(array: TiledArray) -> Callable[..., Any]:
         exponents = (a_size >> FRACTION_BITS) + (w_size >> FRACTION_BITS)
         activation = ((a_bits & FRACTION_FIELD) | IMPLICIT_ONE) >> dropped
         weight = ((w_bits & FRACTION_FIELD) | IMPLICIT_ONE) >> dropped
-        significand = (activation & low) * weight + 2 * (activation & high) * (weight & top)
-        overlong = significand >> (2 * bits)  # 1 where S has a bit more
+        total = mantissa(activation, weight)
+        overlong = total >> (2 * bits)  # 1 where S has a bit more
         exponent = exponents - EXPONENT_OFFSET + carry * overlong
         if exponents < least_sum or exponent < 1:
             return np.float32(0.0)
         sign = (a_bits ^ w_bits) & SIGN_FIELD
         if exponent > 254:
             return float32_from_bits(sign | EXPONENT_FIELD)
-        fraction = (significand >> (bits + overlong)) & fraction_field
+        fraction = (total >> (bits + overlong)) & fraction_field
         return float32_from_bits(sign | (exponent << FRACTION_BITS) | (fraction << dropped))
 
     return product
