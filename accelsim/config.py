@@ -93,8 +93,8 @@ class Accelerator(_Section):
     """Clock of the array, the buffers and the vector unit."""
     multiplier: Name = "exact_fp32"
     """Registered name of the functional unit in every PE."""
-    accumulator: Name = "float32"
-    """Registered name of the accumulator in every PE."""
+    accumulator: Name = "auto"
+    """Registered name of the accumulator in every PE; auto: the usual one of the multiplier."""
     energy_table: Name = "cmos45"
     """Name of a table in `energy_tables/`, or the path of a CSV file."""
     array: ArrayConfig

@@ -1,4 +1,4 @@
-"""The fields of IEEE 754 binary32 numbers, and the casts between values and bit patterns.
+"""Number formats: integers of any width, and the fields of IEEE 754 binary32 numbers.
 
 A float32 is ``(-1)^sign * 2^(exponent - 127) * (2^23 + fraction) / 2^23``, its pattern
 ``sign << 31 | exponent << 23 | fraction``. The jitted casts hand patterns over as *signed 64-bit*
@@ -8,11 +8,13 @@ int64 every step of a 32-bit field computation is exact.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim.compilation import jit
-from accelsim.errors import DataError
+from accelsim.errors import ConfigError, DataError
 
 __all__ = [
     "EXPONENT_FIELD",
@@ -21,6 +23,7 @@ __all__ = [
     "IMPLICIT_ONE",
     "MAGNITUDE_FIELD",
     "SIGN_FIELD",
+    "IntegerFormat",
     "as_float32",
     "float32_bits",
     "float32_from_bits",
@@ -34,6 +37,82 @@ FRACTION_FIELD = 0x007FFFFF
 EXPONENT_FIELD = 0x7F800000
 MAGNITUDE_FIELD = 0x7FFFFFFF
 SIGN_FIELD = 0x80000000
+
+MAX_BITS = 16
+"""Widest integer operand."""
+
+
+@dataclass(frozen=True)
+class IntegerFormat:
+    """Integers of *bits* bits: two's complement when *signed*, else from zero up.
+
+    >>> IntegerFormat(8, signed=True).name, IntegerFormat(4, signed=False).high
+    ('int8', 15)
+    """
+
+    bits: int
+    signed: bool
+
+    def __post_init__(self) -> None:
+        if isinstance(self.bits, bool) or not isinstance(self.bits, int):
+            raise ConfigError(f"bits must be an int, got {self.bits!r}")
+        if not 2 <= self.bits <= MAX_BITS:
+            raise ConfigError(f"bits must lie in 2..{MAX_BITS}, got {self.bits}")
+
+    @property
+    def name(self) -> str:
+        """``int8``, ``uint16``."""
+        return f"{'int' if self.signed else 'uint'}{self.bits}"
+
+    @property
+    def low(self) -> int:
+        """Least value."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def high(self) -> int:
+        """Greatest value."""
+        return (1 << (self.bits - self.signed)) - 1
+
+    @property
+    def dtype(self) -> np.dtype[np.integer]:
+        """Smallest numpy integer type that holds the values."""
+        return np.dtype(f"{'int' if self.signed else 'uint'}{8 if self.bits <= 8 else 16}")
+
+    def values(self) -> NDArray[np.int64]:
+        """Return all values, int64 (2^bits,), in the order of their bit patterns.
+
+        >>> IntegerFormat(2, signed=True).values().tolist()
+        [0, 1, -2, -1]
+        """
+        patterns = np.arange(1 << self.bits, dtype=np.int64)
+        return np.where(patterns > self.high, patterns - (1 << self.bits), patterns)
+
+    def checked(self, values: ArrayLike, owner: str) -> NDArray[np.int64]:
+        """Return *values* as int64; raise unless they are integers of this format.
+
+        Raises
+        ------
+        DataError
+            For a dtype that is not an integer one, or values outside of the format.
+        """
+        array = np.asarray(values)
+        if array.dtype.kind not in "iu":
+            raise DataError(
+                f"{owner} must be of an integer dtype, got {array.dtype}; quantize it first"
+            )
+        self.check_range(array, owner)
+        return array.astype(np.int64)
+
+    def check_range(self, array: NDArray[np.integer], owner: str) -> None:
+        """Raise DataError unless all values of the integer *array* are of this format."""
+        if array.dtype == self.dtype and self.bits == 8 * self.dtype.itemsize:
+            return
+        if array.size and not (self.low <= array.min() and array.max() <= self.high):
+            raise DataError(
+                f"{owner} must lie in {self.low}..{self.high} ({self.name}), got "
+                f"{array.min()}..{array.max()}; quantize it to {self.name}"
+            )
 
 
 @jit

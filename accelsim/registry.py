@@ -8,18 +8,47 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from accelsim.errors import UnknownNameError, nearest
 
-__all__ = ["Registry", "modules_of"]
+__all__ = ["Family", "Registry", "modules_of"]
 
 Entry = TypeVar("Entry")
 
 
+@dataclass(frozen=True)
+class Family(Generic[Entry]):
+    """Entries that differ in numbers, made when they are asked for by name.
+
+    Attributes
+    ----------
+    form : str
+        How a name is written, for people ("drum<k>_<u|s><bits>").
+    pattern : str
+        Regular expression that a whole name matches; its named groups are the numbers.
+    title : str
+        What they are, one line.
+    make : callable
+        Called with the name and the groups as keywords; returns the entry or raises ConfigError
+        naming what is wrong with the numbers.
+    """
+
+    form: str
+    pattern: str
+    title: str
+    make: Callable[..., Entry]
+
+
 class Registry(Mapping[str, Entry], Generic[Entry]):
     """An ordered Mapping name -> entry whose files are imported on first look-up.
+
+    A name that nobody registered may still belong to a `Family`, or be the path of a file that
+    holds an entry; such entries are made once, and are not among the names that are listed.
 
     Parameters
     ----------
@@ -33,6 +62,9 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         self.kind = kind
         self._discover: Callable[[], None] | None = discover
         self._entries: dict[str, Entry] = {}
+        self._made: dict[str, Entry] = {}
+        self._families: list[Family[Entry]] = []
+        self._open_file: tuple[str, Callable[[str], Entry]] | None = None
 
     def register(self, name: str, entry: Entry) -> Entry:
         """Add *entry* under *name* and return it; a name can be taken once only."""
@@ -41,19 +73,74 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         self._entries[name] = entry
         return entry
 
+    def register_family(self, family: Family[Entry]) -> Family[Entry]:
+        """Add *family* and return it."""
+        self._families.append(family)
+        return family
+
+    def register_files(self, suffix: str, open_file: Callable[[str], Entry]) -> None:
+        """Let names that end with *suffix* be paths of files that *open_file* reads.
+
+        A file is read anew at each look-up, since it may have changed.
+        """
+        self._open_file = (suffix, open_file)
+
+    @property
+    def families(self) -> tuple[Family[Entry], ...]:
+        """Families whose members can be asked for by name."""
+        self._load()
+        return tuple(self._families)
+
     def __getitem__(self, name: str) -> Entry:
         self._load()
-        try:
-            return self._entries[name]
-        except (KeyError, TypeError):
-            known = sorted(self._entries)
-            raise UnknownNameError(
-                f"no {self.kind} named {name!r}; known: {', '.join(known)}.{nearest(name, known)}"
-            ) from None
+        entry = self._find(name)
+        if entry is not None:
+            return entry
+        known = sorted(self._entries)
+        forms = "".join(f", {family.form}" for family in self._families)
+        raise UnknownNameError(
+            f"no {self.kind} named {name!r}; known: {', '.join(known)}{forms}."
+            f"{nearest(name, known)}"
+        )
 
     def __contains__(self, name: object) -> bool:
         self._load()
-        return name in self._entries
+        return (
+            name in self._entries
+            or self._family_of(name) is not None
+            or (self._is_file(name) and Path(str(name)).is_file())
+        )
+
+    def _find(self, name: str) -> Entry | None:
+        if not isinstance(name, str):
+            return None
+        if name in self._entries:
+            return self._entries[name]
+        if self._open_file is not None and self._is_file(name):
+            return self._open_file[1](name)
+        found = self._family_of(name)
+        if found is None:
+            return None
+        if name not in self._made:
+            family, groups = found
+            self._made[name] = family.make(name, **groups)
+        return self._made[name]
+
+    def _is_file(self, name: object) -> bool:
+        return (
+            isinstance(name, str)
+            and self._open_file is not None
+            and name.endswith(self._open_file[0])
+        )
+
+    def _family_of(self, name: object) -> tuple[Family[Entry], dict[str, str]] | None:
+        """Return the family that *name* belongs to, with the numbers in it."""
+        if isinstance(name, str):
+            for family in self._families:
+                match = re.fullmatch(family.pattern, name)
+                if match:
+                    return family, match.groupdict()
+        return None
 
     def __iter__(self) -> Iterator[str]:
         self._load()

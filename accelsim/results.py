@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from accelsim.accumulators import accumulator_of
 from accelsim.config import Accelerator
 from accelsim.energy import EnergyTable, energy_by_component
 from accelsim.errors import ConfigError, DataError
@@ -97,19 +98,18 @@ def tabulate(
     )
     cycles, images = result.total_cycles, len(trace.images)
     latency_us = cycles * accelerator.period_ns / 1e3
+    multiplier = MULTIPLIERS[accelerator.multiplier]
     summary = {
         "workload": trace.name,
         "accelerator": accelerator.name,
         "multiplier": accelerator.multiplier,
-        "accumulator": accelerator.accumulator,
+        "accumulator": accumulator_of(multiplier, accelerator.accumulator).name,
         "dataflow": accelerator.array.dataflow,
         "rows": accelerator.array.rows,
         "cols": accelerator.array.cols,
         "clock_mhz": accelerator.clock_mhz,
-        "multiplier_delay_ps": MULTIPLIERS[accelerator.multiplier].delay_ps,
-        "multiplier_latency_cycles": MULTIPLIERS[accelerator.multiplier].latency_cycles(
-            accelerator.clock_mhz
-        ),
+        "multiplier_delay_ps": multiplier.delay_ps,
+        "multiplier_latency_cycles": multiplier.latency_cycles(accelerator.clock_mhz),
         "pe_interval_cycles": array_model(accelerator).timing.interval_cycles,
         "images": images,
         "macs": int(layers["macs"].sum()),

@@ -19,13 +19,15 @@ import numpy as np
 from numba.core import event
 with event.install_recorder("numba:compile") as recorder:
     from accelsim.kernels import accumulate
+    from accelsim.accumulators import accumulator_of
     from accelsim.multipliers import MULTIPLIERS
-    for name in MULTIPLIERS:
+    for name, unit in MULTIPLIERS.items():
+        dtype = np.float32 if not hasattr(unit, "operands") else unit.operands.dtype
         for columns in (1, 20):
-            psums = np.zeros((2, columns), np.float32)
-            operands = np.ones((3, columns), np.float32), np.ones((2, 3), np.float32)
-            accumulate(name, "float32", *operands, psums)
-        MULTIPLIERS[name].product(1.5, 1.5)
+            psums = np.zeros((2, columns), accumulator_of(unit).dtype)
+            operands = np.ones((3, columns), dtype), np.ones((2, 3), dtype)
+            accumulate(name, "auto", *operands, psums)
+        unit.product(*np.ones((2, 1), dtype))
 print(len(recorder.buffer), float(psums.sum()))
 """
 

@@ -23,6 +23,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "formats": (1, {"numpy", "numba"}),
     "compilation": (1, {"numpy", "numba"}),
     "multipliers": (2, {"numpy", "numba"}),
+    "circuits": (2, {"numpy", "numba"}),
     "accumulators": (2, {"numpy", "numba"}),
     "dataflows": (2, {"numpy"}),
     "kernels": (3, {"numpy", "numba"}),

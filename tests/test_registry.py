@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from accelsim.errors import AccelsimError, UnknownNameError
-from accelsim.registry import Registry
+from accelsim.registry import Family, Registry
 
 
 def shelf(entries):
@@ -44,3 +46,38 @@ def test_rejects_a_name_taken_twice():
     assert "a" in registry
     with pytest.raises(ValueError, match="thing 'a' is registered twice"):
         registry.register("a", 2)
+
+
+def family(registry):
+    registry.register_family(
+        Family("n<k>", r"n(?P<k>\d+)", "numbers", lambda name, k: (name, int(k)))
+    )
+    return registry
+
+
+def test_a_family_makes_members_by_name_and_lists_none():
+    registry = family(shelf({"a": 1}))
+    assert registry["n12"] == ("n12", 12)
+    assert registry["n12"] is registry["n12"]
+    assert "n3" in registry
+    assert "nx" not in registry
+    assert list(registry) == ["a"]
+    assert [one.form for one in registry.families] == ["n<k>"]
+    with pytest.raises(UnknownNameError, match="known: a, n<k>"):
+        registry["m3"]
+
+
+def test_a_registered_name_comes_before_a_family():
+    registry = family(shelf({"n1": "own"}))
+    assert registry["n1"] == "own"
+
+
+def test_names_with_the_suffix_are_files_read_anew(tmp_path):
+    registry = shelf({"a": 1})
+    registry.register_files(".thing", lambda path: Path(path).read_text())
+    file = tmp_path / "x.thing"
+    assert str(file) not in registry
+    for text in ("one", "two"):
+        file.write_text(text)
+        assert registry[str(file)] == text
+    assert str(file) in registry

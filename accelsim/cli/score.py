@@ -41,8 +41,11 @@ def score(
         float | None, typer.Option("--epsilon", help="Budget in (0, 1]; each attack's own if none.")
     ] = None,
     accumulator: Annotated[
-        str, typer.Option("--accumulator", help="From 'accelsim list accumulators'.")
-    ] = "float32",
+        str,
+        typer.Option(
+            "--accumulator", help="From 'accelsim list accumulators'; auto: each unit's usual one."
+        ),
+    ] = "auto",
     seed: Annotated[int, typer.Option("--seed", help="Of the attacks' random starts.")] = 0,
     weights: WeightsOption = None,
     out: OutOption = None,

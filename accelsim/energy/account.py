@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from accelsim.accumulators import ACCUMULATORS
+from accelsim.accumulators import accumulator_of
 from accelsim.config import Accelerator
 from accelsim.energy.table import EnergyTable
 from accelsim.layer import WORD_BYTES
+from accelsim.multipliers import MULTIPLIERS
 
 __all__ = ["COMPONENTS", "energy_by_component"]
 
@@ -54,8 +55,7 @@ def energy_by_component(
             energy["glb"] += count * table.energy_pj("glb", action, capacities[part])
         else:
             energy[family] += count * table.energy_pj(component, action)
-    psum_words = ACCUMULATORS[accelerator.accumulator].bytes // WORD_BYTES
-    power_mw = leakage_mw(accelerator, table, psum_words)
+    power_mw = leakage_mw(accelerator, table)
     energy["leakage"] = power_mw * cycles * accelerator.period_ns
     return energy
 
@@ -70,17 +70,18 @@ def glb_capacities(accelerator: Accelerator) -> dict[str, float]:
     }
 
 
-def leakage_mw(accelerator: Accelerator, table: EnergyTable, psum_words: int) -> float:
+def leakage_mw(accelerator: Accelerator, table: EnergyTable) -> float:
     """Return the leakage power of all on-chip components in mW (pJ per ns).
 
-    A PE has a multiplier, an accumulator and registers for an activation, a weight and a psum of
-    *psum_words* 32-bit words; the GLB three partitions; the vector unit its lanes.
+    A PE has a multiplier, an accumulator and registers for an activation, a weight and a psum; the
+    GLB three partitions; the vector unit its lanes.
     """
     pes = accelerator.array.rows * accelerator.array.cols
-    registers = 2 + psum_words  # activation, weight, psum
+    accumulator = accumulator_of(MULTIPLIERS[accelerator.multiplier], accelerator.accumulator)
+    registers = 2 + accumulator.bytes // WORD_BYTES  # activation, weight, psum
     per_pe = (
-        table.energy_pj(f"multiplier.{accelerator.multiplier}", "leak")
-        + table.energy_pj(f"accumulator.{accelerator.accumulator}", "leak")
+        table.energy_pj(f"multiplier.{MULTIPLIERS[accelerator.multiplier].name}", "leak")
+        + table.energy_pj(f"accumulator.{accumulator.name}", "leak")
         + registers * table.energy_pj("rf", "leak")
     )
     glb = sum(

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.accumulators import ACCUMULATORS, Accumulator
+from accelsim.accumulators import Accumulator, accumulator_of
 from accelsim.errors import DataError
 from accelsim.kernels.few import FEW_COLUMNS, row_kernel
+from accelsim.kernels.integers import accumulate_integers
 from accelsim.kernels.panels import panel_kernel
 from accelsim.kernels.parts import plain_kernel
-from accelsim.multipliers import MULTIPLIERS, Multiplier
+from accelsim.multipliers import MULTIPLIERS, FloatMultiplier, IntegerMultiplier, Multiplier
 
-__all__ = ["accumulate", "entries", "finish", "require_bias", "require_float32"]
+__all__ = ["accumulate", "entries", "finish", "require_bias", "require_float32", "require_operands"]
 
 
 def accumulate(
@@ -38,8 +39,10 @@ def accumulate(
     Parameters
     ----------
     multiplier, accumulator : entry or its registered name
-    activations : ndarray of float32, (k, m)
-    weights : ndarray of float32, (n, k)
+    activations : ndarray, (k, m)
+        float32; for an integer unit its format's dtype (`IntegerFormat.dtype`) and range.
+    weights : ndarray, (n, k)
+        As *activations*.
     psums : ndarray of the accumulator's dtype, (n, m)
 
     Raises
@@ -56,8 +59,8 @@ def accumulate(
     3.0
     """
     unit, adder = entries(multiplier, accumulator)
-    activations = require_float32(activations, "activations", "(k, m)")
-    weights = require_float32(weights, "weights", "(n, k)")
+    activations = require_operands(unit, activations, "activations", "(k, m)")
+    weights = require_operands(unit, weights, "weights", "(n, k)")
     if not isinstance(psums, np.ndarray) or psums.dtype != adder.dtype:
         kind = getattr(psums, "dtype", type(psums).__name__)
         raise DataError(
@@ -76,13 +79,18 @@ def accumulate(
         return
     # One layout only, since Numba compiles again for every other.
     work = np.ascontiguousarray(psums)
-    _kernel(unit, adder, work.shape[1] < FEW_COLUMNS)(activations, weights, work)
+    if isinstance(unit, IntegerMultiplier):
+        accumulate_integers(unit, adder, activations, weights, work)
+    elif isinstance(unit, FloatMultiplier):
+        _kernel(unit, adder, work.shape[1] < FEW_COLUMNS)(activations, weights, work)
     if work is not psums:
         psums[...] = work
 
 
 @functools.cache
-def _kernel(multiplier: Multiplier, accumulator: Accumulator, few: bool) -> Callable[..., None]:
+def _kernel(
+    multiplier: FloatMultiplier, accumulator: Accumulator, few: bool
+) -> Callable[..., None]:
     """Return the jitted ``(activations, weights, psums) -> None`` for few or for many columns."""
     if multiplier.fast is None:
         return plain_kernel(multiplier.scalar, accumulator.add)
@@ -121,12 +129,27 @@ def finish(psums: NDArray[Any], bias: NDArray[np.float32] | None) -> NDArray[np.
 def entries(
     multiplier: Multiplier | str, accumulator: Accumulator | str
 ) -> tuple[Multiplier, Accumulator]:
-    """Return the entries that the arguments are or name."""
+    """Return the entries that the arguments are or name; they must fit each other."""
     if not isinstance(multiplier, Multiplier):
         multiplier = MULTIPLIERS[multiplier]
-    if not isinstance(accumulator, Accumulator):
-        accumulator = ACCUMULATORS[accumulator]
-    return multiplier, accumulator
+    name = accumulator.name if isinstance(accumulator, Accumulator) else accumulator
+    return multiplier, accumulator_of(multiplier, name)
+
+
+def require_operands(unit: Multiplier, array: NDArray[Any], name: str, layout: str) -> NDArray[Any]:
+    """Return *array* C-contiguous; raise unless *unit* takes it as an operand.
+
+    Parameters
+    ----------
+    layout : str
+        As for `require_float32`.
+    """
+    if not isinstance(unit, IntegerMultiplier):
+        return require_float32(array, name, layout)
+    operands = unit.operands
+    array = _require(array, name, layout, operands.dtype, "quantize with accelsim.quantization")
+    operands.check_range(array, f"{unit.name}: {name}")
+    return array
 
 
 def require_float32(array: NDArray[Any], name: str, layout: str) -> NDArray[np.float32]:
@@ -137,16 +160,23 @@ def require_float32(array: NDArray[Any], name: str, layout: str) -> NDArray[np.f
     layout : str
         For counting the dimensions and for the message: ``"(k, m)"``.
     """
+    return _require(
+        array, name, layout, np.dtype(np.float32), "convert with numpy.asarray(x, numpy.float32)"
+    )
+
+
+def _require(
+    array: NDArray[Any], name: str, layout: str, dtype: np.dtype[Any], way_out: str
+) -> NDArray[Any]:
     dimensions = layout.count(",") + (not layout.endswith(",)"))
-    if not isinstance(array, np.ndarray) or array.dtype != np.float32 or array.ndim != dimensions:
+    if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != dimensions:
         got = (
             f"{array.shape} of {array.dtype}"
             if isinstance(array, np.ndarray)
             else type(array).__name__
         )
         raise DataError(
-            f"{name} must be a float32 ndarray {layout}, got {got}; "
-            "convert with numpy.asarray(x, numpy.float32) and reshape"
+            f"{name} must be a {dtype} ndarray {layout}, got {got}; {way_out} and reshape"
         )
     return np.ascontiguousarray(array)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import simpy
 
-from accelsim.accumulators import ACCUMULATORS
+from accelsim.accumulators import accumulator_of
 from accelsim.dataflows.tiling import ArrayModel, Tile, tile_gemm
 from accelsim.kernels import accumulate, finish, im2col, relu
 from accelsim.layer import WORD_BYTES, LayerShape
@@ -68,6 +68,9 @@ class MacRun:
         env = state.env
         self.state, self.dram, self.step, self.array = state, dram, step, array
         self.values = dram.memory is not None
+        self.multiplier = MULTIPLIERS[state.accelerator.multiplier]
+        self.accumulator = accumulator_of(self.multiplier, state.accelerator.accumulator)
+        self.psum_words = self.accumulator.bytes // WORD_BYTES
         self.free = {
             name: simpy.Container(env, capacity=SLOTS, init=SLOTS)
             for name in ("ifmap", "weight", "ofmap")
@@ -124,7 +127,6 @@ class MacRun:
         m, n, k = tile_gemm(shape, tile)
         taps = tap_prefix(shape, tile)
         resume = not tile.starts_psums
-        psum_words = ACCUMULATORS[config.accumulator].bytes // WORD_BYTES
         for one in self.array.passes(m, n, k, resume=resume):
             pixels = slice(one.first_pixel, one.first_pixel + one.pixels)
             ifmap_words = tile.channels.size * int(taps[pixels.stop] - taps[pixels.start])
@@ -135,38 +137,35 @@ class MacRun:
             yield from self.state.busy("array", "pass", max(one.cycles, feed), tile.index)
             self.compute_cycles += one.cycles
             products, outputs = one.pixels * one.filters * k, one.pixels * one.filters
-            reads, writes = self.array.dataflow.rf_accesses(one, psum_words)
-            counts[f"multiplier.{config.multiplier}", "compute"] += products
-            counts[f"accumulator.{config.accumulator}", "add"] += products
+            reads, writes = self.array.dataflow.rf_accesses(one, self.psum_words)
+            counts[f"multiplier.{self.multiplier.name}", "compute"] += products
+            counts[f"accumulator.{self.accumulator.name}", "add"] += products
             counts["rf", "read"] += reads
             counts["rf", "write"] += writes
             counts["glb.ifmap", "read"] += ifmap_words
             counts["glb.weight", "read"] += weight_words
-            counts["glb.ofmap", "read"] += outputs * psum_words * int(resume)
-            counts["glb.ofmap", "write"] += outputs * psum_words
+            counts["glb.ofmap", "read"] += outputs * self.psum_words * int(resume)
+            counts["glb.ofmap", "write"] += outputs * self.psum_words
 
     def _sum(self, tile: Tile, operands: _Operands, outputs: _Outputs) -> None:
         """Add the tile's products to its psums: all its passes at once, each sum in k order."""
-        config = self.state.accelerator
-        accumulator = ACCUMULATORS[config.accumulator]
         m, n, _ = tile_gemm(self.step.layer.shape, tile)
         if outputs.psums is None:
-            outputs.psums = np.zeros((n, m), accumulator.dtype)
+            outputs.psums = np.zeros((n, m), self.accumulator.dtype)
         if operands.ifmap is None or operands.weights is None:
             raise ValueError(f"layer {self.step.name!r}: tile {tile.index} has no operands")
         activations = gather(self.step.layer.shape, tile, operands.ifmap)
         weights = operands.weights.reshape(n, -1)
-        accumulate(MULTIPLIERS[config.multiplier], accumulator, activations, weights, outputs.psums)
+        accumulate(self.multiplier, self.accumulator, activations, weights, outputs.psums)
 
     def _vector_unit(self) -> Process:
         lanes, counts = self.state.accelerator.vector_unit.lanes, self.state.counts
-        psum_words = ACCUMULATORS[self.state.accelerator.accumulator].bytes // WORD_BYTES
         for _ in range(sum(tile.ends_psums for tile in self.tiles)):
             outputs = yield from self.state.wait("vector_unit", "psums", self.summed.get())
             m, n, _ = tile_gemm(self.step.layer.shape, outputs.tile)
             biases = n if self.step.bias is not None else 0
             # A float64 psum is narrowed to float32 on the way, which counts as an addition.
-            additions = m * biases + (m * n if psum_words > 1 else 0)
+            additions = m * biases + (m * n if self.psum_words > 1 else 0)
             compares = m * n if self.step.relu else 0
             cycles = -(-(additions + compares) // lanes)
             yield from self.state.busy("vector_unit", "drain", cycles, outputs.tile.index)
@@ -174,7 +173,7 @@ class MacRun:
             counts["vector_unit", "compare"] += compares
             counts["glb.weight", "read"] += biases
             if cycles:
-                counts["glb.ofmap", "read"] += m * n * psum_words
+                counts["glb.ofmap", "read"] += m * n * self.psum_words
                 counts["glb.ofmap", "write"] += m * n
             if outputs.psums is not None:
                 ofmap = finish(outputs.psums, outputs.bias)

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from math import prod
 
-from accelsim.accumulators import ACCUMULATORS
+from accelsim.accumulators import accumulator_of
 from accelsim.config import Accelerator
 from accelsim.dataflows import DATAFLOWS, PeTiming
 from accelsim.dataflows.tiling import ArrayModel, Budget, Tiling, choose_tiling
@@ -89,8 +89,10 @@ def array_model(accelerator: Accelerator) -> ArrayModel:
     every cycle, another only when the last has finished; no PE starts one faster than its
     accumulator can add, since in an output-stationary PE every addition waits for the one before.
     """
-    latency = MULTIPLIERS[accelerator.multiplier].latency_cycles(accelerator.clock_mhz)
-    addition = ACCUMULATORS[accelerator.accumulator].latency_cycles(accelerator.clock_mhz)
+    multiplier = MULTIPLIERS[accelerator.multiplier]
+    latency = multiplier.latency_cycles(accelerator.clock_mhz)
+    accumulator = accumulator_of(multiplier, accelerator.accumulator)
+    addition = accumulator.latency_cycles(accelerator.clock_mhz)
     interval = max(1 if accelerator.array.pipelined else latency, addition)
     return ArrayModel(
         DATAFLOWS[accelerator.array.dataflow],
@@ -104,9 +106,10 @@ def array_model(accelerator: Accelerator) -> ArrayModel:
 
 def possible_actions(accelerator: Accelerator) -> list[tuple[str, str]]:
     """Return every (component, action) that a machine may count: what an energy table must have."""
+    multiplier = MULTIPLIERS[accelerator.multiplier]
     return [
-        (f"multiplier.{accelerator.multiplier}", "compute"),
-        (f"accumulator.{accelerator.accumulator}", "add"),
+        (f"multiplier.{multiplier.name}", "compute"),
+        (f"accumulator.{accumulator_of(multiplier, accelerator.accumulator).name}", "add"),
         *((memory, action) for memory in MEMORIES for action in ("read", "write")),
         *(("vector_unit", action) for action in ("add", "compare", "divide")),
     ]
@@ -123,7 +126,8 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
         The configuration names a multiplier, accumulator or dataflow that does not exist.
     """
     array, allocator = array_model(accelerator), _Allocator()
-    psum_words = ACCUMULATORS[accelerator.accumulator].bytes // WORD_BYTES
+    accumulator = accumulator_of(MULTIPLIERS[accelerator.multiplier], accelerator.accumulator)
+    psum_words = accumulator.bytes // WORD_BYTES
     half = {
         name: int(getattr(accelerator.glb, f"{name}_kib") * 1024 // 2 // WORD_BYTES)
         for name in ("ifmap", "weight", "ofmap")

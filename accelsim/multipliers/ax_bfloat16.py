@@ -21,7 +21,7 @@ Approximate Computing", ASPLOS 2021, whose results this matches on all stored pa
 from __future__ import annotations
 
 from accelsim.multipliers import MULTIPLIERS
-from accelsim.multipliers.base import Multiplier
+from accelsim.multipliers.base import FloatMultiplier
 from accelsim.multipliers.tiled import TiledArray, fast_form, scalar_product, tiled_sum
 
 __all__ = ["ARRAY", "product"]
@@ -33,7 +33,7 @@ product = scalar_product(ARRAY, tiled_sum(ARRAY))
 
 MULTIPLIERS.register(
     "ax_bfloat16",
-    Multiplier(
+    FloatMultiplier(
         name="ax_bfloat16",
         title="approximate bfloat16 multiplier of Defensive Approximation (tiled AMA5 array)",
         description=(

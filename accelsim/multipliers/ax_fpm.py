@@ -30,7 +30,7 @@ and the multiplier model released with it, whose results this matches on all sto
 from __future__ import annotations
 
 from accelsim.multipliers import MULTIPLIERS
-from accelsim.multipliers.base import Multiplier
+from accelsim.multipliers.base import FloatMultiplier
 from accelsim.multipliers.tiled import TiledArray, fast_form, scalar_product, tiled_sum
 
 __all__ = ["ARRAY", "product"]
@@ -42,7 +42,7 @@ product = scalar_product(ARRAY, tiled_sum(ARRAY))
 
 MULTIPLIERS.register(
     "ax_fpm",
-    Multiplier(
+    FloatMultiplier(
         name="ax_fpm",
         title="approximate fp32 multiplier of Defensive Approximation (tiled AMA5 mantissa array)",
         description=(

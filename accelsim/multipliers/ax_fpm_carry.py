@@ -19,7 +19,7 @@ The array of Guesmi et al., "Defensive Approximation", ASPLOS 2021; the exponent
 from __future__ import annotations
 
 from accelsim.multipliers import MULTIPLIERS
-from accelsim.multipliers.base import Multiplier
+from accelsim.multipliers.base import FloatMultiplier
 from accelsim.multipliers.tiled import TiledArray, fast_form, scalar_product, tiled_sum
 
 __all__ = ["ARRAY", "product"]
@@ -32,7 +32,7 @@ product = scalar_product(ARRAY, tiled_sum(ARRAY))
 
 MULTIPLIERS.register(
     "ax_fpm_carry",
-    Multiplier(
+    FloatMultiplier(
         name="ax_fpm_carry",
         title="ax_fpm with the carry of its longest sums kept",
         description=(

@@ -26,7 +26,7 @@ import numpy as np
 from accelsim.compilation import jit
 from accelsim.formats import MAGNITUDE_FIELD, float32_bits, float32_from_bits
 from accelsim.multipliers import MULTIPLIERS
-from accelsim.multipliers.base import FastForm, Multiplier
+from accelsim.multipliers.base import FastForm, FloatMultiplier
 from accelsim.multipliers.tiled import (
     EXPONENT_OFFSET,
     SMALLEST,
@@ -70,7 +70,7 @@ def _combine(a, w):  # type: ignore[no-untyped-def]
 
 MULTIPLIERS.register(
     "ax_fpm_flat",
-    Multiplier(
+    FloatMultiplier(
         name="ax_fpm_flat",
         title="fp32 multiplier with one flat 24x24 array of AMA5 adders",
         description=(

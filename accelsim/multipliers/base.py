@@ -1,4 +1,4 @@
-"""What a multiplier is: a scalar product, its facts, and if it likes a faster form of itself."""
+"""What a multiplier is: a definition of its product, its facts, perhaps a fast form, a circuit."""
 
 from __future__ import annotations
 
@@ -13,9 +13,19 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from accelsim.compilation import jit
 from accelsim.errors import ConfigError, DataError
-from accelsim.formats import as_float32
+from accelsim.formats import IntegerFormat, as_float32
 
-__all__ = ["FastForm", "Multiplier", "latency_cycles"]
+__all__ = [
+    "TABLE_BITS",
+    "FastForm",
+    "FloatMultiplier",
+    "IntegerMultiplier",
+    "Multiplier",
+    "latency_cycles",
+]
+
+TABLE_BITS = 12
+"""Widest operands whose products are kept in a table: 64 MiB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,37 +65,87 @@ class FastForm:
     neutral: float = -0.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Multiplier:
-    """A functional unit: fp32 activation times fp32 weight, in that order.
+    """A functional unit: activation times weight, in that order.
+
+    Of two kinds: `FloatMultiplier` and `IntegerMultiplier`, by what the operands are.
 
     Attributes
     ----------
     name, title, description : str
         Registered name, one line, and a paragraph.
-    scalar : jitted (float32, float32) -> float32
-        The definition, bit by bit. All other forms are tested against it.
-    delay_ps : float
-        Combinational delay of the circuit, ps.
+    delay_ps : float or None
+        Combinational delay of the circuit, ps. None: nobody has said; the unit computes and is
+        measured, but no machine can be built with it.
     delay_source : str
-        Where *delay_ps* comes from.
+        Where *delay_ps* comes from, or why it is not known.
     sources : tuple of str
         Where the arithmetic comes from.
-    fast : FastForm or None
-        None: the kernels call *scalar*.
-    circuit : None
-        Gate netlist, where one is modeled.
+    build_circuit : callable or None
+        Returns the gate netlist as a `accelsim.circuits.Circuit`; None: none is modeled.
     """
 
     name: str
     title: str
     description: str
-    scalar: Callable[..., Any]
-    delay_ps: float
+    delay_ps: float | None
     delay_source: str
     sources: tuple[str, ...]
+    build_circuit: Callable[[], Any] | None = None
+
+    def product(self, a: ArrayLike, w: ArrayLike) -> NDArray[Any]:
+        """Return the unit's product of activations *a* and weights *w*, element by element."""
+        raise NotImplementedError
+
+    @functools.cached_property
+    def circuit(self) -> Any:
+        """Gate netlist (delay, area, toggles, Verilog), or None; built on first use."""
+        return None if self.build_circuit is None else self.build_circuit()
+
+    def latency_cycles(self, clock_mhz: float) -> int:
+        """Return the whole cycles of a *clock_mhz* clock that one product takes, at least 1.
+
+        Raises
+        ------
+        ConfigError
+            The unit's delay is not known.
+        """
+        if self.delay_ps is None:
+            raise ConfigError(
+                f"multiplier {self.name!r} has no known delay ({self.delay_source}), so no machine "
+                "can be built with it; use accelsim.nn.approximate or characterize, or give the "
+                "unit a delay_ps"
+            )
+        return latency_cycles(self.delay_ps, clock_mhz)
+
+    def _broadcast(
+        self, activations: NDArray[Any], weights: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        try:
+            activations, weights = np.broadcast_arrays(activations, weights)
+        except ValueError:
+            raise DataError(
+                f"{self.name}: activations of shape {activations.shape} do not broadcast with "
+                f"weights of shape {weights.shape}; reshape one of them"
+            ) from None
+        return activations, weights
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FloatMultiplier(Multiplier):
+    """A unit of fp32 operands and products, whatever format it computes in.
+
+    Attributes
+    ----------
+    scalar : jitted (float32, float32) -> float32
+        The definition, bit by bit. All other forms are tested against it.
+    fast : FastForm or None
+        None: the kernels call *scalar*.
+    """
+
+    scalar: Callable[..., Any]
     fast: FastForm | None = None
-    circuit: None = None
 
     def product(self, a: ArrayLike, w: ArrayLike) -> NDArray[np.float32]:
         """Return the unit's product of activations *a* and weights *w*, element by element.
@@ -105,22 +165,97 @@ class Multiplier:
         DataError
             When a dtype is not float32 (or float16, which widens exactly), or shapes do not fit.
         """
-        activations = as_float32(a, f"{self.name}: activation")
-        weights = as_float32(w, f"{self.name}: weight")
-        try:
-            activations, weights = np.broadcast_arrays(activations, weights)
-        except ValueError:
-            raise DataError(
-                f"{self.name}: activations of shape {activations.shape} do not broadcast with "
-                f"weights of shape {weights.shape}; reshape one of them"
-            ) from None
+        activations, weights = self._broadcast(
+            as_float32(a, f"{self.name}: activation"), as_float32(w, f"{self.name}: weight")
+        )
         out = np.empty(activations.shape, np.float32)
         _elementwise(self.scalar)(activations.ravel(), weights.ravel(), out.reshape(-1))
         return out
 
-    def latency_cycles(self, clock_mhz: float) -> int:
-        """Return the whole cycles of a *clock_mhz* clock that one product takes, at least 1."""
-        return latency_cycles(self.delay_ps, clock_mhz)
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class IntegerMultiplier(Multiplier):
+    """A unit of integer operands of one format; networks reach it through quantization.
+
+    Defined by *scalar*, or where there is no formula by *values*. Up to `TABLE_BITS` bits the
+    kernels look products up in `table`, which *scalar* fills once.
+
+    Attributes
+    ----------
+    operands : IntegerFormat
+        Width and signedness of activation and weight.
+    scalar : jitted (int64, int64) -> int64, or None
+        The definition on operand values.
+    values : ndarray of int32, (2^bits, 2^bits), or None
+        The definition as a table; see `table` for its order.
+    """
+
+    operands: IntegerFormat
+    scalar: Callable[..., Any] | None = None
+    values: NDArray[np.int32] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.scalar is None) == (self.values is None):
+            raise ConfigError(f"{self.name}: give either scalar or values, not both or none")
+        size = 1 << self.operands.bits
+        if self.values is not None and (
+            self.values.shape != (size, size) or self.values.dtype != np.int32
+        ):
+            raise ConfigError(
+                f"{self.name}: values must be int32 of shape {(size, size)} for "
+                f"{self.operands.name} operands, got {self.values.dtype} of {self.values.shape}"
+            )
+
+    def product(self, a: ArrayLike, w: ArrayLike) -> NDArray[np.int64]:
+        """Return the unit's product of activations *a* and weights *w*, element by element.
+
+        Parameters
+        ----------
+        a, w : array_like of integers
+            Operands inside the unit's format that broadcast against each other, in this order.
+
+        Returns
+        -------
+        ndarray of int64, of the broadcast shape
+
+        Raises
+        ------
+        DataError
+            When a dtype is not an integer one, a value lies outside the format, or shapes do not
+            fit.
+        """
+        activations, weights = self._broadcast(
+            self.operands.checked(a, f"{self.name}: activation"),
+            self.operands.checked(w, f"{self.name}: weight"),
+        )
+        if self.scalar is None:
+            mask = (1 << self.operands.bits) - 1
+            return self.table[activations & mask, weights & mask].astype(np.int64)
+        out = np.empty(activations.shape, np.int64)
+        _elementwise(self.scalar)(activations.ravel(), weights.ravel(), out.reshape(-1))
+        return out
+
+    @functools.cached_property
+    def table(self) -> NDArray[np.int32]:
+        """All products, int32 (2^bits, 2^bits): ``table[a & mask, w & mask]``, by bit patterns.
+
+        Row: activation, column: weight; a negative operand's pattern is its two's complement.
+
+        Raises
+        ------
+        ConfigError
+            The operands have more than `TABLE_BITS` bits.
+        """
+        if self.values is not None:
+            return self.values
+        bits = self.operands.bits
+        if bits > TABLE_BITS:
+            raise ConfigError(
+                f"{self.name}: a table of {bits}-bit operands would have 2^{2 * bits} entries; "
+                f"tables go up to {TABLE_BITS} bits, use product() instead"
+            )
+        values = self.operands.values()
+        return self.product(values[:, None], values).astype(np.int32)
 
 
 def latency_cycles(delay_ps: float, clock_mhz: float) -> int:

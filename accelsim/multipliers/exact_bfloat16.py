@@ -21,7 +21,7 @@ from accelsim.formats import (
     float32_from_bits,
 )
 from accelsim.multipliers import MULTIPLIERS
-from accelsim.multipliers.base import FastForm, Multiplier
+from accelsim.multipliers.base import FastForm, FloatMultiplier
 
 __all__ = ["product"]
 
@@ -73,7 +73,7 @@ def _combine(a, w):  # type: ignore[no-untyped-def]
 
 MULTIPLIERS.register(
     "exact_bfloat16",
-    Multiplier(
+    FloatMultiplier(
         name="exact_bfloat16",
         title="bfloat16 multiplier, operands and product rounded to nearest even",
         description=(

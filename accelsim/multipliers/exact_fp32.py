@@ -10,7 +10,7 @@ import numpy as np
 
 from accelsim.compilation import jit
 from accelsim.multipliers import MULTIPLIERS
-from accelsim.multipliers.base import FastForm, Multiplier
+from accelsim.multipliers.base import FastForm, FloatMultiplier
 
 __all__ = ["product"]
 
@@ -37,7 +37,7 @@ def _combine(a, w):  # type: ignore[no-untyped-def]
 
 MULTIPLIERS.register(
     "exact_fp32",
-    Multiplier(
+    FloatMultiplier(
         name="exact_fp32",
         title="IEEE 754 fp32 multiplier, round to nearest even",
         description=(

@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from accelsim.accumulators import ACCUMULATORS
+from accelsim.accumulators import AUTO, accumulator_of
 from accelsim.errors import ConfigError, TraceError, nearest
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.nn.operators import Unit
@@ -34,7 +34,7 @@ def approximate(
     model: nn.Module,
     *,
     multiplier: str = "ax_fpm",
-    accumulator: str = "float32",
+    accumulator: str = AUTO,
     gradient: str = "exact",
 ) -> ApproximateModule:
     """Return a copy of *model* whose convolutions and linear layers run on a functional unit.
@@ -46,7 +46,8 @@ def approximate(
     multiplier : str
         Key of `accelsim.multipliers.MULTIPLIERS`; operands are (activation, weight).
     accumulator : str
-        Key of `accelsim.accumulators.ACCUMULATORS`: the type in which the products are summed.
+        Key of `accelsim.accumulators.ACCUMULATORS`: the type in which the products are summed;
+        ``"auto"``: the usual one of the multiplier, ``"float32"`` for floating-point units.
     gradient : str
         ``"exact"``: the backward pass is the exact layer's, as if the unit were exact
         (straight-through), with respect to inputs, weights and biases. ``"none"``: outputs carry no
@@ -82,7 +83,8 @@ def approximate(
             f"{nearest(gradient, GRADIENTS)}"
         )
     _check_module(model)
-    MULTIPLIERS[multiplier], ACCUMULATORS[accumulator]  # unknown names are told before the copy
+    # Unknown names are told before the copy.
+    accumulator_of(MULTIPLIERS[multiplier], accumulator)
     try:
         network = copy.deepcopy(model)
     except (RuntimeError, TypeError, pickle.PickleError) as error:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from accelsim import kernels
-from accelsim.accumulators import ACCUMULATORS
+from accelsim.accumulators import accumulator_of
 from accelsim.errors import ConfigError, DataError
 from accelsim.multipliers import MULTIPLIERS
 
@@ -22,7 +22,7 @@ class Unit:
 
     def __init__(self, multiplier: str, accumulator: str, network: nn.Module) -> None:
         self.multiplier = MULTIPLIERS[multiplier]
-        self.accumulator = ACCUMULATORS[accumulator]
+        self.accumulator = accumulator_of(self.multiplier, accumulator)
         self.network = network
 
     def conv2d(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.accumulators import ACCUMULATORS
+from accelsim.accumulators import AUTO, accumulator_of
 from accelsim.errors import ConfigError, DataError, nearest
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.robustness.attack import AttackResult, checked_epsilon, checked_seed
@@ -49,7 +49,7 @@ def evaluate(
     attacks: Sequence[str],
     multipliers: Sequence[str],
     scenario: str = "transfer",
-    accumulator: str = "float32",
+    accumulator: str = AUTO,
     epsilon: float | None = None,
     seed: int = 0,
     batch_size: int = 64,
@@ -77,7 +77,7 @@ def evaluate(
     scenario : str
         ``"transfer"``.
     accumulator : str
-        Key of `accelsim.accumulators.ACCUMULATORS`.
+        Key of `accelsim.accumulators.ACCUMULATORS`, or ``"auto"``: each multiplier's usual one.
     epsilon : float, optional
         The budget in (0, 1] for every attack; by default each attack's own.
     seed : int
@@ -152,7 +152,7 @@ def evaluate_rows(
     attacks: Sequence[str],
     multipliers: Sequence[str],
     scenario: str = "transfer",
-    accumulator: str = "float32",
+    accumulator: str = AUTO,
     epsilon: float | None = None,
     seed: int = 0,
     batch_size: int = 64,
@@ -201,7 +201,7 @@ def evaluate_rows(
                 "scenario": scenario,
                 "source": SOURCE,
                 "multiplier": name,
-                "accumulator": accumulator,
+                "accumulator": accumulator_of(MULTIPLIERS[name], accumulator).name,
                 "attack": attack_name,
                 "norm": attack.norm,
                 "seed": seed,
@@ -245,7 +245,7 @@ def check_settings(
     scenario: str,
     attacks: Sequence[str],
     multipliers: Sequence[str],
-    accumulator: str = "float32",
+    accumulator: str = AUTO,
     epsilon: float | None = None,
     seed: int = 0,
     batch_size: int = 64,
@@ -273,8 +273,7 @@ def check_settings(
     for name in attacks:
         ATTACKS[name]
     for name in multipliers:
-        MULTIPLIERS[name]
-    ACCUMULATORS[accumulator]
+        accumulator_of(MULTIPLIERS[name], accumulator)
     checked_seed(seed)
     if epsilon is not None:
         checked_epsilon(epsilon)

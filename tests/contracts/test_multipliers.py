@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from accelsim.accumulators import ACCUMULATORS
 from accelsim.errors import ConfigError, DataError, UnknownNameError
 from accelsim.kernels import accumulate
-from accelsim.multipliers import MULTIPLIERS
+from accelsim.multipliers import MULTIPLIERS, FloatMultiplier, IntegerMultiplier
 
-UNITS = list(MULTIPLIERS)
+UNITS = [name for name, unit in MULTIPLIERS.items() if isinstance(unit, FloatMultiplier)]
+FLOAT_ACCUMULATORS = [name for name, entry in ACCUMULATORS.items() if not entry.integer]
 SPECIAL = np.array(
     [0, 1, 0x7FFFFF, 0x800000, 0x3F800000, 0x3FFFFFFF, 0x7F7FFFFF, 0x7F800000, 0x7FC00000,
      0x03AA2424, 0x03AA2425, 0x1F000000, 0x5F000000],
@@ -41,7 +42,7 @@ def added_to_zero(products, accumulator):
         return (np.float32(0.0) + products).astype(ACCUMULATORS[accumulator].dtype)
 
 
-@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize("name", list(MULTIPLIERS))
 def test_entry_is_complete(name):
     unit = MULTIPLIERS[name]
     assert unit.name == name
@@ -50,6 +51,10 @@ def test_entry_is_complete(name):
     assert unit.description
     assert unit.delay_source
     assert unit.sources
+    if unit.delay_ps is None:
+        with pytest.raises(ConfigError, match=f"{name}.* has no known delay"):
+            unit.latency_cycles(100)
+        return
     assert unit.delay_ps > 0
     assert unit.latency_cycles(1e-3) == 1
     assert unit.latency_cycles(2.5e6 / unit.delay_ps) == 3
@@ -66,7 +71,7 @@ def test_product_is_the_scalar_one_broadcast(name):
     assert unit.product(np.zeros((0, 3), np.float32), 1.0).shape == (0, 3)
 
 
-@pytest.mark.parametrize("accumulator", list(ACCUMULATORS))
+@pytest.mark.parametrize("accumulator", FLOAT_ACCUMULATORS)
 @pytest.mark.parametrize("name", UNITS)
 @pytest.mark.parametrize("columns", [1, 40])
 def test_kernels_do_special_values_like_the_scalar(name, accumulator, columns):
@@ -102,7 +107,7 @@ words = st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=30)
 
 
 @pytest.mark.parametrize("name", UNITS)
-@given(activations=words, weights=words, accumulator=st.sampled_from(list(ACCUMULATORS)))
+@given(activations=words, weights=words, accumulator=st.sampled_from(FLOAT_ACCUMULATORS))
 def test_kernels_equal_the_scalar_on_any_bits(name, activations, weights, accumulator):
     a, w = (np.array(side, np.uint32).view(np.float32) for side in (activations, weights))
     expected = MULTIPLIERS[name].product(a, w[:, None])
@@ -128,6 +133,67 @@ def test_rejects_shapes_that_do_not_broadcast(name):
 def test_rejects_a_clock_that_does_not_tick(name):
     with pytest.raises(ConfigError, match="clock_mhz"):
         MULTIPLIERS[name].latency_cycles(0)
+
+
+INTEGER_UNITS = [name for name, unit in MULTIPLIERS.items() if isinstance(unit, IntegerMultiplier)]
+INTEGER_ACCUMULATORS = [name for name, entry in ACCUMULATORS.items() if entry.integer]
+
+
+def integers(unit, shape, seed):
+    """Random operands of a unit, its extremes among them."""
+    kind = MULTIPLIERS[unit].operands
+    values = np.random.default_rng(seed).integers(kind.low, kind.high + 1, shape, kind.dtype)
+    values.flat[: min(values.size, 3)] = [kind.low, kind.high, 0][: values.size]
+    return values
+
+
+@pytest.mark.parametrize("name", INTEGER_UNITS)
+def test_integer_product_is_the_scalar_one_or_the_table_broadcast(name):
+    unit = MULTIPLIERS[name]
+    a, w = integers(name, 40, 0), integers(name, 30, 1)
+    got = unit.product(a[:, None], w)
+    assert got.dtype == np.int64
+    assert got.shape == (40, 30)
+    if unit.scalar is not None:
+        assert got.tolist() == [[unit.scalar(int(x), int(y)) for y in w] for x in a]
+    if unit.operands.bits <= 8:
+        mask = (1 << unit.operands.bits) - 1
+        rows, columns = a.astype(int)[:, None] & mask, w.astype(int) & mask
+        np.testing.assert_array_equal(unit.table[rows, columns], got)
+
+
+@pytest.mark.parametrize("name", INTEGER_UNITS)
+@pytest.mark.parametrize("accumulator", INTEGER_ACCUMULATORS)
+@pytest.mark.parametrize("shape", [(5, 30, 40), (5, 30, 3), (1, 1, 1), (70, 300, 130)])
+def test_integer_kernels_add_the_products(name, accumulator, shape):
+    n, k, m = shape
+    unit, dtype = MULTIPLIERS[name], ACCUMULATORS[accumulator].dtype
+    activations, weights = integers(name, (k, m), 2), integers(name, (n, k), 3)
+    start = np.random.default_rng(4).integers(-1000, 1000, (n, m), dtype)
+    psums, expected = start.copy(), start.astype(np.int64)
+    accumulate(name, accumulator, activations, weights, psums)
+    limits = np.iinfo(dtype)
+    for kk in range(k):
+        expected = expected + unit.product(activations[kk], weights[:, kk, None])
+        if accumulator == "int32_saturating":
+            expected = np.clip(expected, limits.min, limits.max)
+    np.testing.assert_array_equal(psums, expected.astype(dtype))
+
+
+@pytest.mark.parametrize("name", INTEGER_UNITS)
+def test_rejects_what_is_no_operand_of_an_integer_unit(name):
+    unit = MULTIPLIERS[name]
+    with pytest.raises(DataError, match=f"{name}: activation must be of an integer dtype"):
+        unit.product(1.5, 1)
+    with pytest.raises(DataError, match=rf"{name}: weight must lie in .*\({unit.operands.name}\)"):
+        unit.product(1, unit.operands.high + 1)
+    with pytest.raises(DataError, match="do not broadcast"):
+        unit.product(np.ones(2, int), np.ones(3, int))
+    psums = np.zeros((1, 1), np.int64)
+    with pytest.raises(DataError, match=f"activations must be a {unit.operands.dtype} ndarray"):
+        accumulate(name, "int64", np.ones((1, 1), np.float32), np.ones((1, 1), np.float32), psums)
+    with pytest.raises(ConfigError, match="adds floats, but multiplier .* makes integers"):
+        accumulate(name, "float32", np.ones((1, 1)), np.ones((1, 1)), psums)
 
 
 def test_rejects_an_unknown_name():

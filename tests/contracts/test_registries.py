@@ -5,6 +5,8 @@ import pytest
 import accelsim
 from accelsim.config import Accelerator, presets
 from accelsim.energy import load_table, tables
+from accelsim.errors import ConfigError
+from accelsim.multipliers import IntegerMultiplier
 from accelsim.simulation import check_machine
 
 
@@ -15,12 +17,24 @@ def test_every_preset_can_run(name):
 
 @pytest.mark.parametrize("table", tables())
 @pytest.mark.parametrize("multiplier", sorted(accelsim.MULTIPLIERS))
-@pytest.mark.parametrize("accumulator", sorted(accelsim.ACCUMULATORS))
+@pytest.mark.parametrize("accumulator", ["auto", *sorted(accelsim.ACCUMULATORS)])
 def test_every_table_has_every_unit(table, multiplier, accumulator):
-    machine = Accelerator.preset("edge_16x16")
-    check_machine(
-        machine.replace(multiplier=multiplier, accumulator=accumulator, energy_table=table)
+    machine = Accelerator.preset("edge_16x16").replace(
+        multiplier=multiplier, accumulator=accumulator, energy_table=table
     )
+    if not _fit(multiplier, accumulator):
+        with pytest.raises(ConfigError, match=f"multiplier '{multiplier}' makes"):
+            check_machine(machine)
+    elif accelsim.MULTIPLIERS[multiplier].delay_ps is None:
+        with pytest.raises(ConfigError, match="has no known delay"):
+            check_machine(machine)
+    else:
+        check_machine(machine)
+
+
+def _fit(multiplier, accumulator):
+    integer = isinstance(accelsim.MULTIPLIERS[multiplier], IntegerMultiplier)
+    return accumulator == "auto" or accelsim.ACCUMULATORS[accumulator].integer == integer
 
 
 @pytest.mark.parametrize("table", tables())

@@ -36,12 +36,12 @@ def test_leakage_by_hand():
     """
     buffer = (7.52517e-05 * 0.000254988) ** 0.5
     power_mw = 16 * (0.041263 + 0.015 + 3 * 0.001695) + 3 * buffer + 4 * 0.015
-    assert leakage_mw(MACHINE, TABLE, 1) == pytest.approx(power_mw, rel=1e-4)
+    assert leakage_mw(MACHINE, TABLE) == pytest.approx(power_mw, rel=1e-4)
     energy = energy_by_component({}, 1000, MACHINE, TABLE)
     assert energy["leakage"] == pytest.approx(power_mw * 10_000, rel=1e-4)
     assert sum(energy.values()) == energy["leakage"]
     wide = MACHINE.replace(accumulator="float64")
-    more = leakage_mw(wide, TABLE, 2) - leakage_mw(MACHINE, TABLE, 1)
+    more = leakage_mw(wide, TABLE) - leakage_mw(MACHINE, TABLE)
     assert more == pytest.approx(16 * (0.015 + 0.001695), rel=1e-3)
 
 
@@ -54,4 +54,4 @@ def test_rejects_an_action_without_a_row(count):
 def test_rejects_a_buffer_outside_the_tables_range():
     huge = MACHINE.replace(**{"glb.ofmap_kib": 4096})
     with pytest.raises(EnergyTableError, match="covers glb leak from 512 to 1048576 bytes"):
-        leakage_mw(huge, TABLE, 1)
+        leakage_mw(huge, TABLE)
