@@ -39,6 +39,11 @@ def show(
 
     Example: accelsim show ax_fpm
     """
+    from accelsim.multipliers import MULTIPLIERS
+
+    if name in MULTIPLIERS:  # also members of families and unit files, which are not listed
+        _show_multiplier(name)
+        return
     known: list[str] = []
     for kind, entries in KINDS.items():
         if name in (names := entries()):
@@ -55,9 +60,11 @@ def _titles(registry: Mapping[str, object]) -> dict[str, str]:
 
 
 def _multipliers() -> dict[str, str]:
+    """Return the listed units, then the forms of names of which there are many."""
     from accelsim.multipliers import MULTIPLIERS
 
-    return _titles(MULTIPLIERS)
+    forms = {family.form: f"{family.title} (a family)" for family in MULTIPLIERS.families}
+    return _titles(MULTIPLIERS) | forms
 
 
 def _accumulators() -> dict[str, str]:
@@ -130,19 +137,22 @@ def _facts(title: str, facts: Mapping[str, object]) -> None:
 
 
 def _show_multiplier(name: str) -> None:
-    from accelsim.multipliers import MULTIPLIERS
+    from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 
     unit = MULTIPLIERS[name]
-    examples = ((0.856, 0.471), (1.5, 1.5), (1.9999999, 1.9999999))
-    _facts(
-        unit.title,
-        {
-            "description": unit.description,
-            **{f"product({a}, {w})": float(unit.product(a, w)) for a, w in examples},
-            "delay": f"{unit.delay_ps:g} ps: {unit.delay_source}",
-            "sources": "; ".join(unit.sources),
-        },
-    )
+    facts: dict[str, object] = {"description": unit.description}
+    if isinstance(unit, IntegerMultiplier):
+        operands = unit.operands
+        facts["operands"] = f"{operands.name}, {operands.low} to {operands.high}"
+        for a, w in ((3, 2), (operands.high // 2, operands.high // 3), (operands.high,) * 2):
+            facts[f"product({a}, {w})"] = int(unit.product(a, w))
+    else:
+        for x, y in ((0.856, 0.471), (1.5, 1.5), (1.9999999, 1.9999999)):
+            facts[f"product({x}, {y})"] = float(unit.product(x, y))
+    delay = "not known" if unit.delay_ps is None else f"{unit.delay_ps:g} ps"
+    facts["delay"] = f"{delay}: {unit.delay_source}"
+    facts["sources"] = "; ".join(unit.sources)
+    _facts(unit.title, facts)
 
 
 def _show_accumulator(name: str) -> None:
@@ -217,8 +227,19 @@ def _show_table(name: str) -> None:
     )
 
 
+def _show_family(form: str) -> None:
+    import re
+
+    from accelsim.multipliers import MULTIPLIERS
+
+    family = next(one for one in MULTIPLIERS.families if one.form == form)
+    listed = [name for name in MULTIPLIERS if re.fullmatch(family.pattern, name)]
+    facts = {"names": f"{family.form}, any numbers", "listed": ", ".join(listed) or "none"}
+    _facts(f"{family.title} (a family)", facts)
+
+
 _SHOW: dict[str, Callable[[str], None]] = {
-    "multipliers": _show_multiplier,
+    "multipliers": _show_family,
     "accumulators": _show_accumulator,
     "dataflows": _show_dataflow,
     "workloads": _show_workload,
