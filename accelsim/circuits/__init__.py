@@ -9,6 +9,7 @@ from __future__ import annotations
 from accelsim.circuits.cells import CELLS, Cell
 from accelsim.circuits.circuit import Circuit, FloatPorts, IntegerPorts
 from accelsim.circuits.evaluate import count_toggles, evaluate
+from accelsim.circuits.floats import FloatForm, float_circuit
 from accelsim.circuits.full_adders import FULL_ADDERS, FullAdder
 from accelsim.circuits.integers import integer_circuit
 from accelsim.circuits.netlist import Builder, Gate, Netlist
@@ -19,6 +20,7 @@ __all__ = [
     "Builder",
     "Cell",
     "Circuit",
+    "FloatForm",
     "FloatPorts",
     "FullAdder",
     "Gate",
@@ -26,5 +28,6 @@ __all__ = [
     "Netlist",
     "count_toggles",
     "evaluate",
+    "float_circuit",
     "integer_circuit",
 ]

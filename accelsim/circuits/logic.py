@@ -139,12 +139,24 @@ def add(
 
 
 def increment(gate: GateMaker, x: Sequence[int], carry: int) -> tuple[tuple[int, ...], int]:
-    """Return (x + carry, carry out): a chain of half adders."""
-    total = []
-    for bit in x:
-        digit, carry = gate("HA", bit, carry)
-        total.append(digit)
-    return tuple(total), carry
+    """Return (x + carry, carry out).
+
+    Bit i flips where *carry* and all bits below it are 1; those ANDs form a prefix tree that does
+    not wait for *carry*.
+    """
+    below = _prefix_ands(gate, x)
+    carries = [carry, *(gate("AND2", carry, ones)[0] for ones in below)]
+    flipped = zip(x, carries[:-1], strict=True)
+    return tuple(gate("XOR2", bit, flip)[0] for bit, flip in flipped), carries[-1]
+
+
+def _prefix_ands(gate: GateMaker, x: Sequence[int]) -> list[int]:
+    """Return the ANDs of bits 0 to i, for every i: Sklansky's tree."""
+    if len(x) == 1:
+        return list(x)
+    middle = len(x) // 2
+    low, high = _prefix_ands(gate, x[:middle]), _prefix_ands(gate, x[middle:])
+    return low + [gate("AND2", low[-1], ones)[0] for ones in high]
 
 
 def conditional_negate(gate: GateMaker, x: Sequence[int], negative: int) -> tuple[int, ...]:
@@ -156,17 +168,14 @@ def conditional_negate(gate: GateMaker, x: Sequence[int], negative: int) -> tupl
 def at_least(gate: GateMaker, x: Sequence[int], bound: int) -> int:
     """Return the net of ``x >= bound`` for an unsigned x: a balanced tree of comparisons."""
 
-    def compare(low: int, high: int) -> tuple[int, int]:
-        """Return (greater, at least) of bits low to high - 1; of one bit b: b > k, b >= k."""
+    def compare(low: int, high: int, strictly: bool) -> int:
+        """Return x > bound (*strictly*) or x >= bound, of bits low to high - 1 alone."""
         if high - low == 1:
-            bit = x[low]
-            return (0, bit) if bound >> low & 1 else (bit, 1)
+            one = bound >> low & 1
+            return (0 if one else x[low]) if strictly else (x[low] if one else 1)
         middle = (low + high) // 2
-        greater, equal_or_more = compare(middle, high)
-        greater_below, at_least_below = compare(low, middle)
-        return tuple(  # type: ignore[return-value]
-            gate("OR2", greater, *gate("AND2", equal_or_more, below))[0]
-            for below in (greater_below, at_least_below)
-        )
+        below = compare(low, middle, strictly)
+        not_less = gate("AND2", compare(middle, high, False), below)[0]
+        return gate("OR2", compare(middle, high, True), not_less)[0]
 
-    return compare(0, len(x))[1]
+    return compare(0, len(x), False)
