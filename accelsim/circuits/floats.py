@@ -13,8 +13,9 @@ The hidden bit is the OR of the exponent's bits. An exponent above 254 gives inf
 least gives zero: there are no subnormal products, and subnormal operands count as zeros. NaN and
 infinite operands follow IEEE 754. Zeros are signed under ``ieee``, else always +0.
 
-The mantissa array is one of `arrays`; everything else is built of two-input gates, multiplexers and
-ripple adders with constants folded away, whatever *cleanup* says about the array.
+The mantissa array is one of `arrays`; everything else is built of two-input gates and multiplexers
+(the exponents' adder and the incrementers are prefix trees) with constants folded away, whatever
+*cleanup* says about the array.
 
 Sources
 -------
@@ -33,6 +34,7 @@ from accelsim.circuits.integers import Cleanup, array_product, cleaned, gate_mak
 from accelsim.circuits.logic import (
     GateMaker,
     add,
+    add_fast,
     at_least,
     folding,
     increment,
@@ -218,7 +220,7 @@ def _exponent(
     ``- 127`` is ``+ 1 - 128``: a carry into the adder, and 7 added to the top three bits. The
     exponent and its successor are there before the mantissa array is done; it only selects.
     """
-    total, carry = add(gate, a.exponent, w.exponent, carry=1)
+    total, carry = add_fast(gate, a.exponent, w.exponent, carry=1)
     high, _ = add(gate, (total[7], carry, 0), (1, 1, 1))
     exponent = (*total[:7], *high)
     if form.exponent != "ieee":

@@ -8,6 +8,7 @@ import pytest
 from accelsim.circuits import CELLS, Builder, evaluate
 from accelsim.circuits.logic import (
     add,
+    add_fast,
     at_least,
     conditional_negate,
     folding,
@@ -82,6 +83,19 @@ def test_add(maker):
     assert got.tolist() == (x + y).tolist()
     got, (x, y), _ = outputs_of(lambda gate, x, y: add(gate, x, y, 1)[0], [3, 3], maker)
     assert got.tolist() == ((x + y + 1) & 7).tolist()
+
+
+@MAKERS
+@pytest.mark.parametrize("width", [1, 2, 3, 5])
+@pytest.mark.parametrize("carry", [0, 1])
+def test_add_fast(maker, width, carry):
+    def build(gate, x, y):
+        total, carry_out = add_fast(gate, x, y, carry)
+        return (*total, carry_out)
+
+    got, (x, y), netlist = outputs_of(build, [width, width], maker)
+    assert got.tolist() == (x + y + carry).tolist()
+    assert netlist.depth <= 2 + 2 * width.bit_length()
 
 
 @MAKERS
