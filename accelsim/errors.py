@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "AccelsimError",
+    "CircuitError",
     "ConfigError",
     "DataError",
     "EnergyTableError",
@@ -24,6 +25,10 @@ __all__ = [
 
 class AccelsimError(Exception):
     """Base of all errors that accelsim raises on purpose; its text is one clear message."""
+
+
+class CircuitError(AccelsimError):
+    """A netlist that is no combinational circuit, or a circuit asked for what it cannot be."""
 
 
 class ConfigError(AccelsimError):

@@ -31,7 +31,13 @@ from __future__ import annotations
 
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.base import FloatMultiplier
-from accelsim.multipliers.tiled import TiledArray, fast_form, scalar_product, tiled_sum
+from accelsim.multipliers.tiled import (
+    TiledArray,
+    array_circuit,
+    fast_form,
+    scalar_product,
+    tiled_sum,
+)
 
 __all__ = ["ARRAY", "product"]
 
@@ -65,5 +71,6 @@ MULTIPLIERS.register(
             "the multiplier model released by its authors, matched bit for bit",
         ),
         fast=fast_form(ARRAY),
+        build_circuit=lambda: array_circuit("ax_fpm", ARRAY),
     ),
 )

@@ -20,7 +20,13 @@ from __future__ import annotations
 
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.base import FloatMultiplier
-from accelsim.multipliers.tiled import TiledArray, fast_form, scalar_product, tiled_sum
+from accelsim.multipliers.tiled import (
+    TiledArray,
+    array_circuit,
+    fast_form,
+    scalar_product,
+    tiled_sum,
+)
 
 __all__ = ["ARRAY", "product"]
 
@@ -51,5 +57,6 @@ MULTIPLIERS.register(
             "Approximate Computing\", ASPLOS 2021; the exponent is this project's",
         ),
         fast=fast_form(ARRAY),
+        build_circuit=lambda: array_circuit("ax_fpm_carry", ARRAY),
     ),
 )

@@ -32,11 +32,12 @@ from accelsim.multipliers.tiled import (
     SMALLEST,
     ZERO_BELOW,
     TiledArray,
+    array_circuit,
     scalar_product,
     signed_power,
 )
 
-__all__ = ["product"]
+__all__ = ["ARRAY", "product"]
 
 
 @jit
@@ -45,7 +46,9 @@ def _flat_sum(activation, weight):  # type: ignore[no-untyped-def]
     return (activation & 1) * weight + ((activation & ~1) << 24) * (weight >> 23)
 
 
-product = scalar_product(TiledArray(bits=24, carry=False, least_sum=127), _flat_sum)
+ARRAY = TiledArray(bits=24, carry=False, least_sum=127)
+
+product = scalar_product(ARRAY, _flat_sum)
 """The definition: (activation, weight) -> product, float32."""
 
 
@@ -102,5 +105,6 @@ MULTIPLIERS.register(
             zero_below=ZERO_BELOW,
             neutral=0.0,
         ),
+        build_circuit=lambda: array_circuit("ax_fpm_flat", ARRAY, style="ripple_row"),
     ),
 )

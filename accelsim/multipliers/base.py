@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from accelsim.compilation import jit
 from accelsim.errors import ConfigError, DataError
 from accelsim.formats import IntegerFormat, as_float32
+
+if TYPE_CHECKING:
+    from accelsim.circuits import Circuit
 
 __all__ = [
     "TABLE_BITS",
@@ -92,14 +95,14 @@ class Multiplier:
     delay_ps: float | None
     delay_source: str
     sources: tuple[str, ...]
-    build_circuit: Callable[[], Any] | None = None
+    build_circuit: Callable[[], Circuit] | None = None
 
     def product(self, a: ArrayLike, w: ArrayLike) -> NDArray[Any]:
         """Return the unit's product of activations *a* and weights *w*, element by element."""
         raise NotImplementedError
 
     @functools.cached_property
-    def circuit(self) -> Any:
+    def circuit(self) -> Circuit | None:
         """Gate netlist (delay, area, toggles, Verilog), or None; built on first use."""
         return None if self.build_circuit is None else self.build_circuit()
 

@@ -13,6 +13,8 @@ rounding to nearest even as in IEEE 754.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from accelsim.compilation import jit
@@ -22,6 +24,9 @@ from accelsim.formats import (
 )
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.base import FastForm, FloatMultiplier
+
+if TYPE_CHECKING:
+    from accelsim.circuits import Circuit
 
 __all__ = ["product"]
 
@@ -71,6 +76,19 @@ def _combine(a, w):  # type: ignore[no-untyped-def]
     return _rounded(a[0] * w[0])
 
 
+def _circuit() -> Circuit:
+    from accelsim.circuits import FloatForm, float_circuit
+
+    return float_circuit(
+        FloatForm(significand_bits=8, port_bits=16),
+        name="exact_bfloat16",
+        domain=(
+            "operands, rounded to bfloat16 on their way in, that are no subnormals, with an exact "
+            "product that is zero, NaN or not below 2^-126 in magnitude: subnormals become zeros"
+        ),
+    )
+
+
 MULTIPLIERS.register(
     "exact_bfloat16",
     FloatMultiplier(
@@ -100,5 +118,6 @@ MULTIPLIERS.register(
             exponent_sums=(1 + 127, 254 + 127 - 4),
             zero_below=0.0,
         ),
+        build_circuit=_circuit,
     ),
 )

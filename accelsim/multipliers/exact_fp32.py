@@ -6,11 +6,16 @@ add is ever fused, as a PE with a separate adder does it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from accelsim.compilation import jit
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.base import FastForm, FloatMultiplier
+
+if TYPE_CHECKING:
+    from accelsim.circuits import Circuit
 
 __all__ = ["product"]
 
@@ -33,6 +38,19 @@ def _split(value):  # type: ignore[no-untyped-def]
 @jit
 def _combine(a, w):  # type: ignore[no-untyped-def]
     return a[0] * w[0]
+
+
+def _circuit() -> Circuit:
+    from accelsim.circuits import FloatForm, float_circuit
+
+    return float_circuit(
+        FloatForm(),
+        name="exact_fp32",
+        domain=(
+            "operands that are no subnormals, with an exact product that "
+            "is zero, NaN or not below 2^-126 in magnitude: subnormals become zeros"
+        ),
+    )
 
 
 MULTIPLIERS.register(
@@ -60,5 +78,6 @@ MULTIPLIERS.register(
             parts=1,
             dtype=np.float32,
         ),
+        build_circuit=_circuit,
     ),
 )

@@ -5,11 +5,16 @@ The product of two *bits*-bit integers, all of its 2 x *bits* bits kept.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from accelsim.compilation import jit
 from accelsim.formats import IntegerFormat
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.base import IntegerMultiplier
 from accelsim.registry import Family
+
+if TYPE_CHECKING:
+    from accelsim.circuits import Circuit
 
 __all__ = ["exact_integer", "product"]
 
@@ -31,6 +36,12 @@ def exact_integer(
     delay_source: str = "not stated for this width",
 ) -> IntegerMultiplier:
     """Return the exact multiplier of *operands*."""
+
+    def circuit() -> Circuit:
+        from accelsim.circuits import integer_circuit
+
+        return integer_circuit(operands.bits, operands.signed, style="carry_save", name=name)
+
     return IntegerMultiplier(
         name=name,
         title=f"exact {operands.bits}x{operands.bits} {'signed' if operands.signed else 'unsigned'}"
@@ -41,6 +52,7 @@ def exact_integer(
         delay_ps=delay_ps,
         delay_source=delay_source,
         sources=("the definition of integer multiplication",),
+        build_circuit=circuit,
     )
 
 

@@ -15,7 +15,7 @@ of normalized significands; whether the exponent then rises by one more is the u
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -34,11 +34,17 @@ from accelsim.formats import (
 )
 from accelsim.multipliers.base import FastForm
 
+if TYPE_CHECKING:
+    from accelsim.circuits import Circuit
+    from accelsim.circuits.arrays import Buffers, Style
+    from accelsim.circuits.integers import Cleanup
+
 __all__ = [
     "EXPONENT_OFFSET",
     "SMALLEST",
     "ZERO_BELOW",
     "TiledArray",
+    "array_circuit",
     "fast_form",
     "scalar_product",
     "signed_power",
@@ -78,6 +84,36 @@ class TiledArray(NamedTuple):
     def mask(self, nibble: int) -> int:
         """Return the pattern of one nibble repeated over a significand."""
         return nibble * (0x111111 & ((1 << self.bits) - 1))
+
+
+def array_circuit(
+    name: str,
+    array: TiledArray,
+    style: Style = "tiled",
+    buffers: Buffers = "kept",
+    cleanup: Cleanup = "constants",
+) -> Circuit:
+    """Return the gates of the unit *name*: AMA5 cells in *array*, its exponent, zero rule, flush.
+
+    Parameters
+    ----------
+    style : str
+        ``tiled``; ``ripple_row`` or ``carry_save`` for the flat array.
+    buffers, cleanup : str
+        Whether AMA5 cells keep their two buffers, and what becomes of superfluous gates: see
+        `accelsim.circuits.float_circuit`.
+    """
+    from accelsim.circuits import FloatForm, float_circuit
+
+    form = FloatForm(
+        significand_bits=array.bits,
+        exponent="carry" if array.carry else "released",
+        rounding="truncate",
+        zero_below=SMALLEST,
+        # A carry that lifts an exponent to 1 saves the product: there the sum is 1 lower.
+        least_exponent=array.least_sum - EXPONENT_OFFSET + int(array.carry),
+    )
+    return float_circuit(form, "ama5", style, buffers, cleanup, name=name)
 
 
 def tiled_sum(array: TiledArray) -> Callable[..., Any]:
