@@ -144,11 +144,15 @@ class FloatMultiplier(Multiplier):
     scalar : jitted (float32, float32) -> float32
         The definition, bit by bit. All other forms are tested against it.
     fast : FastForm or None
-        None: the kernels call *scalar*.
+        None: the kernels use *batch*, or else call *scalar*.
+    batch : jitted (float32 activations, float32 weights, float32 out) -> None, or None
+        Fills the 1-D *out* with the products of as many pairs, the same bits as *scalar*. For units
+        whose circuit is worth evaluating on many pairs at once, thousands for the best.
     """
 
     scalar: Callable[..., Any]
     fast: FastForm | None = None
+    batch: Callable[..., None] | None = None
 
     def product(self, a: ArrayLike, w: ArrayLike) -> NDArray[np.float32]:
         """Return the unit's product of activations *a* and weights *w*, element by element.
