@@ -52,7 +52,7 @@ class FastForm:
         Least and greatest sum of the two biased exponent fields that `combine` can do; None: it
         can do all operands, infinities and NaN too.
     zero_below : float
-        Operands of smaller magnitude have the product zero with all finite operands.
+        Operands of smaller magnitude count as zero: `combine` does them with every finite operand.
     neutral : float
         Added to every psum first. -0.0 changes no number. A unit that never gives -0 but whose
         `combine` may says +0.0: a psum that is not -0 does not change by adding either zero.
