@@ -35,10 +35,11 @@ def _member(
         columns = in_range(name, "c", cut, 0, columns)
         where = f"in the columns below {columns}, exact cells above"
     adder = f"ama{cell}"
+    cells = cells_below(operands.bits, [(columns, adder)])
     return integer_unit(
         name,
         operands,
-        array_sum(cells_below(operands.bits, [(columns, adder)])),
+        array_sum(cells),
         title=f"ripple-row array with {adder.upper()} cells {where}",
         description=(
             f"Row by row over the activation's bits, {adder.upper()} cells {where}; cell input A "
@@ -48,6 +49,8 @@ def _member(
             'Gupta, Mohapatra, Raghunathan, Roy, "Low-Power Digital Signal Processing Using '
             'Approximate Adders", IEEE TCAD 32(1), 2013: the cells',
         ),
+        style="ripple_row",
+        cells=lambda row, column: cells[row - 1][column],
     )
 
 

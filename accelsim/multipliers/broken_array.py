@@ -66,6 +66,8 @@ def _member(name: str, h: str, v: str, sign: str, bits: str) -> IntegerMultiplie
             'efficient VLSI implementation of soft-computing applications", IEEE TCAS-I 57(4), '
             "2010",
         ),
+        style="carry_save",
+        dropped=lambda j, i: i < rows or i + j < columns,
     )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from accelsim.circuits import Circuit, integer_circuit
 from accelsim.compilation import jit
 from accelsim.errors import ConfigError
 from accelsim.formats import IntegerFormat
@@ -85,6 +86,7 @@ def integer_unit(
     description: str,
     sources: tuple[str, ...],
     delays: Mapping[str, tuple[float, str]] | None = None,
+    **structure: Any,
 ) -> IntegerMultiplier:
     """Return the unit *name* around a jitted unsigned core.
 
@@ -99,8 +101,17 @@ def integer_unit(
     sources : tuple of str
     delays : mapping of unit names to (ps, source), or None
         The family's published delays; units that are not among them have none.
+    structure
+        What `accelsim.circuits.integer_circuit` builds the unsigned core with (style, cells,
+        dropped); nothing: the unit has no circuit.
     """
     delay_ps, delay_source = (delays or {}).get(name, (None, NO_FIGURE))
+
+    def circuit() -> Circuit:
+        return integer_circuit(
+            operands.bits, operands.signed, signing="sign_magnitude", name=name, **structure
+        )
+
     signed = " Signed: sign-magnitude around the unsigned core." if operands.signed else ""
     kind = "signed" if operands.signed else "unsigned"
     return IntegerMultiplier(
@@ -112,4 +123,5 @@ def integer_unit(
         delay_ps=delay_ps,
         delay_source=delay_source,
         sources=sources,
+        build_circuit=circuit if structure else None,
     )

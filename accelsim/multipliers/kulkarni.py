@@ -53,6 +53,7 @@ def _member(name: str, sign: str, bits: str) -> IntegerMultiplier:
             'multiplier architecture", VLSI Design 2011',
         ),
         delays=_DELAYS,
+        style="kulkarni",
     )
 
 

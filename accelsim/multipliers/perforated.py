@@ -59,6 +59,8 @@ def _member(name: str, j: str, k: str, sign: str, bits: str) -> IntegerMultiplie
             'Zervakis, Tsoumanis, Xydis, Soudris, Pekmestzi, "Design-efficient approximate '
             'multiplication circuits through partial product perforation", IEEE TVLSI 24(10), 2016',
         ),
+        style="carry_save",
+        dropped=lambda a_bit, w_bit: first <= w_bit < first + omitted,
     )
 
 

@@ -56,6 +56,8 @@ def _member(name: str, t: str, sign: str, bits: str) -> IntegerMultiplier:
             'Jiang, Liu, Liu, Lombardi, Han, "A review, classification, and comparative evaluation '
             'of approximate arithmetic circuits", ACM JETC 13(4), 2017: TruM',
         ),
+        style="carry_save",
+        dropped=lambda a_bit, w_bit: min(a_bit, w_bit) < cleared,
     )
 
 
