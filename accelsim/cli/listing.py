@@ -45,6 +45,11 @@ def show(
             _SHOW[kind](name)
             return
         known += names
+    from accelsim.multipliers import MULTIPLIERS
+
+    if name in MULTIPLIERS:  # a member of a family, or a unit file
+        _show_multiplier(name)
+        return
     raise UnknownNameError(
         f"nothing is named {name!r}; 'accelsim list' prints what is.{nearest(name, known)}"
     )
@@ -130,16 +135,22 @@ def _facts(title: str, facts: Mapping[str, object]) -> None:
 
 
 def _show_multiplier(name: str) -> None:
-    from accelsim.multipliers import MULTIPLIERS
+    from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 
     unit = MULTIPLIERS[name]
-    examples = ((0.856, 0.471), (1.5, 1.5), (1.9999999, 1.9999999))
+    examples: tuple[tuple[float, float], ...] = ((0.856, 0.471), (1.5, 1.5), (1.9999999, 1.9999999))
+    if isinstance(unit, IntegerMultiplier):
+        low, high = unit.operands.low, unit.operands.high
+        examples = ((2, 3), (3, 2), (high, high), (low, high))
+    delay = "unknown" if unit.delay_ps is None else f"{unit.delay_ps:g} ps"
+    warnings = getattr(unit, "warnings", ())
     _facts(
         unit.title,
         {
             "description": unit.description,
-            **{f"product({a}, {w})": float(unit.product(a, w)) for a, w in examples},
-            "delay": f"{unit.delay_ps:g} ps: {unit.delay_source}",
+            **({"warnings": "; ".join(warnings)} if warnings else {}),
+            **{f"product({a}, {w})": unit.product(a, w).item() for a, w in examples},
+            "delay": f"{delay}: {unit.delay_source}",
             "sources": "; ".join(unit.sources),
         },
     )
