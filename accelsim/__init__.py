@@ -21,6 +21,7 @@ _HOMES = {
     "Run": "accelsim.results",
     "Trace": "accelsim.layer",
     "WORKLOADS": "accelsim.workload",
+    "import_multiplier": "accelsim.importing",
     "load_run": "accelsim.results",
     "load_workload": "accelsim.workload",
     "simulate": "accelsim.simulation",

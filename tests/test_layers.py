@@ -27,6 +27,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "accumulators": (2, {"numpy", "numba"}),
     "dataflows": (2, {"numpy"}),
     "kernels": (3, {"numpy", "numba"}),
+    "importing": (3, {"numpy"}),
     "energy": (3, {"numpy", "pandas"}),
     "machine": (4, {"simpy", "numpy"}),
     "timeline": (4, {"pandas"}),

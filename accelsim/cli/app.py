@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli import compare, listing, plot, score, simulate, sweep, train
+from accelsim.cli import compare, import_, listing, plot, score, simulate, sweep, train
 from accelsim.version import __version__
 
 __all__ = ["app"]
@@ -47,5 +47,6 @@ for _verb in (
     listing.list_,
     listing.show,
     train.train,
+    import_.import_,
 ):
     app.command(name=_verb.__name__.rstrip("_"))(_verb)

@@ -50,6 +50,11 @@ def show(
             _SHOW[kind](name)
             return
         known += names
+    from accelsim.multipliers import MULTIPLIERS
+
+    if name in MULTIPLIERS:  # a member of a family, or a unit file
+        _show_multiplier(name)
+        return
     raise UnknownNameError(
         f"nothing is named {name!r}; 'accelsim list' prints what is.{nearest(name, known)}"
     )
@@ -144,11 +149,13 @@ def _show_multiplier(name: str) -> None:
     if isinstance(unit, IntegerMultiplier):
         operands = unit.operands
         facts["operands"] = f"{operands.name}, {operands.low} to {operands.high}"
-        for a, w in ((3, 2), (operands.high // 2, operands.high // 3), (operands.high,) * 2):
+        for a, w in ((2, 3), (3, 2), (operands.high,) * 2, (operands.low, operands.high)):
             facts[f"product({a}, {w})"] = int(unit.product(a, w))
     else:
         for x, y in ((0.856, 0.471), (1.5, 1.5), (1.9999999, 1.9999999)):
             facts[f"product({x}, {y})"] = float(unit.product(x, y))
+    if getattr(unit, "warnings", ()):
+        facts["warnings"] = "; ".join(unit.warnings)
     delay = "not known" if unit.delay_ps is None else f"{unit.delay_ps:g} ps"
     facts["delay"] = f"{delay}: {unit.delay_source}"
     facts["sources"] = "; ".join(unit.sources)
