@@ -6,13 +6,15 @@ accumulator's dtype: the same bits as the three plain loops, many times faster. 
 
 from __future__ import annotations
 
-from accelsim.kernels.convolution import conv2d, im2col, linear
+from accelsim.kernels.columns import im2col
+from accelsim.kernels.convolution import conv2d, convolve, linear
 from accelsim.kernels.gemm import accumulate, finish
 from accelsim.kernels.vector import pool2d, relu
 
 __all__ = [
     "accumulate",
     "conv2d",
+    "convolve",
     "finish",
     "im2col",
     "linear",
