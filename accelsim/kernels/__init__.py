@@ -9,15 +9,18 @@ from __future__ import annotations
 from accelsim.kernels.columns import im2col
 from accelsim.kernels.convolution import conv2d, convolve, linear
 from accelsim.kernels.gemm import accumulate, finish
+from accelsim.kernels.quantized import conv2d_quantized, linear_quantized
 from accelsim.kernels.vector import pool2d, relu
 
 __all__ = [
     "accumulate",
     "conv2d",
+    "conv2d_quantized",
     "convolve",
     "finish",
     "im2col",
     "linear",
+    "linear_quantized",
     "pool2d",
     "relu",
 ]
