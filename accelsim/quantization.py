@@ -382,7 +382,8 @@ def layer_quantization(
 def _range(value: Iterable[float], owner: str) -> tuple[float, float]:
     """Return *value* as a range of two float32 numbers, else raise."""
     try:
-        low, high = (float(np.float32(bound)) for bound in value)
+        with np.errstate(over="ignore"):
+            low, high = (float(np.float32(bound)) for bound in value)
     except (TypeError, ValueError):
         low, high = np.nan, np.nan
     if not (np.isfinite(low) and np.isfinite(high) and low <= high):

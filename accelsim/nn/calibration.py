@@ -55,8 +55,9 @@ def calibrate(
     images : float32, (N, C, H, W)
         A few dozen that are like those to come, but not the same.
     observer : str
-        ``"minmax"``: from the least to the greatest activation. ``"histogram"``: the range inside
-        of it in which 8-bit integers have the least mean squared error; outliers are clipped.
+        ``"minmax"``: from the least to the greatest activation. ``"histogram"``: torch's
+        search inside of it for one in which 8-bit integers have a small mean squared error; what
+        lies outside is clipped.
 
     Raises
     ------
