@@ -18,6 +18,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "version": (0, set()),
     "resources": (0, set()),
     "files": (0, set()),
+    "statistics": (0, set()),
     "config": (1, {"pydantic", "ruamel"}),
     "layer": (1, set()),
     "formats": (1, {"numpy", "numba"}),

@@ -1,4 +1,4 @@
-"""Tests of accelsim.robustness.statistics."""
+"""Tests of accelsim.statistics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.robustness.statistics import Z95, wilson
+from accelsim.statistics import Z95, wilson
 
 
 @pytest.mark.parametrize(
