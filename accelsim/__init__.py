@@ -21,6 +21,7 @@ _HOMES = {
     "Run": "accelsim.results",
     "Trace": "accelsim.layer",
     "WORKLOADS": "accelsim.workload",
+    "characterize": "accelsim.characterization",
     "load_run": "accelsim.results",
     "load_workload": "accelsim.workload",
     "simulate": "accelsim.simulation",

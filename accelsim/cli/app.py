@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli import compare, listing, plot, score, simulate, sweep, train
+from accelsim.cli import characterize, compare, listing, plot, score, simulate, sweep, train
 from accelsim.version import __version__
 
 __all__ = ["app"]
@@ -42,6 +42,7 @@ for _verb in (
     simulate.simulate,
     score.score,
     sweep.sweep,
+    characterize.characterize,
     compare.compare,
     plot.plot,
     listing.list_,
