@@ -43,7 +43,7 @@ def cost_rows(
         "circuit_delay_ps": ("gate netlists", lambda one: _circuit(one, "delay_ps")),
         "circuit_area_um2": ("gate netlists", lambda one: _circuit(one, "area_um2")),
         "circuit_energy_pj": (
-            f"gate netlists, {CIRCUIT_PAIRS:,} uniform pairs, no glitches",
+            f"gate netlists at their own voltage, {CIRCUIT_PAIRS:,} uniform pairs, no glitches",
             lambda one: _circuit_energy(one, seed),
         ),
     }
