@@ -334,7 +334,7 @@ def test_rejects_inputs_of_another_device():
 
 def test_rejects_unknown_gradient():
     with pytest.raises(
-        ConfigError, match=r"gradient must be one of exact, none, got 'exakt'.*'exact'"
+        ConfigError, match=r"gradient must be one of exact, unit, none, got 'exakt'.*'exact'"
     ):
         approximate(nn.Linear(2, 2), gradient="exakt")
 
