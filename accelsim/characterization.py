@@ -22,7 +22,7 @@ from accelsim.metrics import Metrics, measure
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier, Multiplier
 from accelsim.operands import check_sample, choose_pairs, given_pairs, layer_pairs
 
-__all__ = ["Characterization", "baseline_of", "characterize", "check_layers"]
+__all__ = ["Characterization", "baseline_of", "characterize"]
 
 Progress = Callable[[int, int, str], None]
 
@@ -131,7 +131,8 @@ def characterize(
         Measure over these pairs instead.
     workload : Trace or str, optional
         Sample *pairs* products of each of its MAC layers, too, as activation and weight meet there
-        in an exact run. A name stands for the workload's first *images* test images.
+        in an exact run; for a unit of integers these are quantized. A name stands for the
+        workload's first *images* test images, calibrated on training images where need be.
     energy_table : str
         Name or path of the table that energies per product are read from.
     progress : callable, optional
@@ -142,10 +143,10 @@ def characterize(
     UnknownNameError
         A unit, workload or table of that name does not exist.
     ConfigError
-        A number is out of range; the two units have operands of different kinds; or a workload is
-        given for a unit whose operands are not float32.
+        A number is out of range, or the two units have operands of different kinds.
     DataError
-        Given operands that are not the unit's.
+        Given operands that are not the unit's, or a trace that is not calibrated although the unit
+        takes integers.
 
     Examples
     --------
@@ -157,14 +158,12 @@ def characterize(
     other = baseline_of(unit, against)
     check_sample(pairs, seed)
     table = load_table(energy_table)
-    if workload is not None:
-        check_layers(unit)
     if operands is None:
         chosen = choose_pairs(unit, pairs, seed, distribution, exhaustive_bits)
     else:
         chosen = given_pairs(*operands)
     tell: Progress = progress or (lambda done, total, what: None)
-    trace = _trace(workload, images) if isinstance(workload, str) else workload
+    trace = _trace(workload, images, unit) if isinstance(workload, str) else workload
     measured = measure(unit, chosen, lambda done, total: tell(done, total, "products"))
     costs = cost_rows(unit, other, table, seed)
     layers = None if trace is None else _layers(unit, trace, pairs, seed, tell)
@@ -177,6 +176,7 @@ def characterize(
         "distribution": distribution if operands is None else "given",
         "workload": None if trace is None else trace.name,
         "trace_hash": None if trace is None else trace.fingerprint,
+        "calibration": None if trace is None else trace.calibration,
         "energy_table": table.name,
         "table_hash": table.fingerprint,
         "versions": versions(),
@@ -214,22 +214,17 @@ def baseline_of(unit: Multiplier, against: Multiplier | str | None = None) -> Mu
     return other
 
 
-def check_layers(unit: Multiplier) -> None:
-    """Raise ConfigError unless a network's operands can be given to *unit* as they are."""
-    if isinstance(unit, IntegerMultiplier):
-        raise ConfigError(
-            f"per-layer metrics need the operands that a layer multiplies, which are float32 here, "
-            f"and {unit.name} takes {unit.operands.name}; leave the workload out, or give the "
-            "layer's quantized operands (operands=)"
-        )
-
-
-def _trace(workload: str, images: int) -> Trace:
+def _trace(workload: str, images: int, unit: Multiplier) -> Trace:
     from accelsim.tracing import trace
     from accelsim.workload import load_workload
 
     model, batch, _ = load_workload(workload, limit=images)
-    return trace(model, batch, name=workload)
+    traced = trace(model, batch, name=workload)
+    if not isinstance(unit, IntegerMultiplier):
+        return traced
+    from accelsim.nn import calibrate_workload
+
+    return traced.calibrated(calibrate_workload(workload, model))
 
 
 SHARED = ("error_rate", "exact_zero", "inflated", "med", "mean_error")
@@ -242,7 +237,7 @@ RELATIVE = ("mred", "bias")
 def _layers(unit: Multiplier, trace: Trace, pairs: int, seed: int, tell: Progress) -> pd.DataFrame:
     """Return a row of metrics per MAC layer, and one for all of them."""
     rows = []
-    for layer, sample in layer_pairs(trace, pairs, seed):
+    for layer, sample in layer_pairs(trace, unit, pairs, seed):
         found = measure(
             unit,
             sample,

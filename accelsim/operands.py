@@ -18,6 +18,7 @@ from accelsim.formats import FRACTION_BITS, IntegerFormat
 from accelsim.kernels.network import run_trace
 from accelsim.layer import INPUT, MacLayer, Trace
 from accelsim.multipliers import IntegerMultiplier, Multiplier
+from accelsim.quantization import Scheme, layer_quantization
 
 __all__ = [
     "DISTRIBUTIONS",
@@ -231,12 +232,20 @@ def given_pairs(activations: ArrayLike, weights: ArrayLike) -> OperandPairs:
     return OperandPairs(f"{a.size:,} given pairs", a.size, False, chunks)
 
 
-def layer_pairs(trace: Trace, count: int, seed: int = 0) -> list[tuple[MacLayer, OperandPairs]]:
+def layer_pairs(
+    trace: Trace, unit: Multiplier, count: int, seed: int = 0
+) -> list[tuple[MacLayer, OperandPairs]]:
     """Return *count* operand pairs of every MAC layer of *trace*, as they meet in an exact run.
 
     Each pair is one of the layer's products, all of them equally likely, drawn with replacement:
     zeros of padding and of a ReLU before come as often as they do in the layer. The layers before
-    are computed by ``exact_fp32`` and float32 sums.
+    are computed by ``exact_fp32`` and float32 sums. For a *unit* of integers the operands are those
+    integers that stand for them, by the usual scheme (`accelsim.quantization.Scheme`).
+
+    Raises
+    ------
+    DataError
+        The unit takes integers and the trace is not calibrated.
     """
     found = []
     tensors = {INPUT: trace.images}
@@ -245,22 +254,29 @@ def layer_pairs(trace: Trace, count: int, seed: int = 0) -> list[tuple[MacLayer,
         alone = Trace(layer.name, (replace(layer, source=INPUT),), ifmap, layer.name)
         tensors[layer.name] = run_trace(alone, "exact_fp32", "float32")
         if isinstance(layer, MacLayer):
-            pairs = given_pairs(
-                *_products(layer, ifmap, count, np.random.default_rng([seed, index]))
-            )
+            rng = np.random.default_rng([seed, index])
+            pairs = given_pairs(*_products(layer, unit, ifmap, count, rng))
             text = f"{count:,} products of {layer.name}, seed {seed}"
             found.append((layer, replace(pairs, text=text)))
     return found
 
 
 def _products(
-    layer: MacLayer, ifmap: NDArray[np.float32], count: int, rng: np.random.Generator
+    layer: MacLayer,
+    unit: Multiplier,
+    ifmap: NDArray[np.float32],
+    count: int,
+    rng: np.random.Generator,
 ) -> Chunk:
     """Return activations and weights of *count* of the layer's products."""
-    shape = layer.shape
+    shape, weights = layer.shape, layer.weight
+    activations, fill = ifmap, np.float32(0.0)
+    integers = layer_quantization(layer, unit, Scheme())
+    if integers is not None:
+        activations = integers.activations.quantize(ifmap, f"layer {layer.name!r}: activations")
+        weights = integers.weights.quantize(weights, f"layer {layer.name!r}: weights")
+        fill = activations.dtype.type(integers.fill)
     share = shape.c // shape.groups
-    images = ifmap.reshape(shape.n, shape.c, shape.h, shape.w)
-    weights = layer.weight.reshape(shape.m, share, shape.r, shape.s)
     n, m, p, q, c, r, s = (
         rng.integers(0, bound, count)
         for bound in (shape.n, shape.m, shape.p, shape.q, share, shape.r, shape.s)
@@ -269,5 +285,7 @@ def _products(
     col = q * shape.stride[1] + s * shape.dilation[1] - shape.padding[1]
     inside = (row >= 0) & (row < shape.h) & (col >= 0) & (col < shape.w)
     channel = m // (shape.m // shape.groups) * share + c
+    images = activations.reshape(shape.n, shape.c, shape.h, shape.w)
     read = images[n, channel, np.where(inside, row, 0), np.where(inside, col, 0)]
-    return np.where(inside, read, np.float32(0.0)), weights[m, c, r, s]
+    taps = weights.reshape(shape.m, share, shape.r, shape.s)
+    return np.where(inside, read, fill), taps[m, c, r, s]

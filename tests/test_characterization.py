@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import accelsim
+from accelsim.compilation import jit
 from accelsim.costs import CIRCUIT_PAIRS, cost_rows
 from accelsim.energy import load_table
 from accelsim.errors import ConfigError, DataError, UnknownNameError
@@ -15,8 +16,13 @@ from accelsim.formats import IntegerFormat
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 
 
+@jit
+def _cleared(a, w):
+    return (a & ~3) * (w & ~3)
+
+
 class FakeCircuit:
-    """Counts what it is asked for; 2 fJ for every set bit of the operands."""
+    """What a circuit says of itself."""
 
     def delay_ps(self):
         return 700.0
@@ -113,6 +119,18 @@ def test_layers_are_weighted_by_their_products(small_trace):
     assert whole["relative_error_std"] ** 2 == pytest.approx((share * second).sum())
 
 
+def test_layers_of_a_unit_of_integers_are_quantized():
+    """The clearing unit loses most where operands are small, as they are in a layer."""
+    operands = MULTIPLIERS["exact_int8"].operands
+    cleared = unit("cleared", operands=operands, scalar=_cleared)
+    found = accelsim.characterize(cleared, pairs=20_000, workload="lenet5_digits", images=2)
+    assert found.manifest["calibration"].startswith("minmax over")
+    assert (found.layers["error_rate"] > 0.1).all()
+    assert found.layers["mred"].iloc[-1] > found.value("mred")
+    exact = accelsim.characterize("exact_int8", pairs=1000, workload="lenet5_digits", images=1)
+    assert not exact.layers[["error_rate", "mred", "med"]].any(axis=None)
+
+
 def test_given_operands_are_measured_instead():
     found = accelsim.characterize("exact_int8", operands=([1, 2, 3], [4, 5, 6]))
     assert found.operands == "3 given pairs"
@@ -130,7 +148,7 @@ def test_rejects_what_cannot_be_measured(small_trace):
         accelsim.characterize("ax_fpm", energy_table="cmos54")
     with pytest.raises(ConfigError, match="exact_int8 takes integers and ax_fpm floats"):
         accelsim.characterize("exact_int8", against="ax_fpm")
-    with pytest.raises(ConfigError, match="exact_int8 takes int8; leave the workload out"):
+    with pytest.raises(DataError, match="'conv1': multiplier 'exact_int8' takes int8.*calibrate"):
         accelsim.characterize("exact_int8", workload=small_trace)
     with pytest.raises(ConfigError, match="pairs must be an int >= 1000"):
         accelsim.characterize("ax_fpm", pairs=10)

@@ -63,6 +63,11 @@ def test_a_seed_gives_the_same_pairs_each_time_and_another_others():
     assert first[0].max() > 60_000
 
 
+def test_random_integers_are_all_of_their_format():
+    for side in joined(random_pairs(INTEGER, 20_000)):
+        assert np.unique(side).tolist() == list(range(-128, 128))
+
+
 def test_few_bits_are_paired_exhaustively():
     assert choose_pairs(INTEGER).exhaustive
     assert not choose_pairs(INTEGER, exhaustive_bits=7).exhaustive
@@ -124,14 +129,14 @@ def brute_force(layer, images):
 def test_layer_pairs_are_the_layers_products_as_often_as_they_come():
     """Groups, stride, dilation and lopsided padding; every operand is another number."""
     shape = LayerShape(
-        n=2, m=4, c=4, h=5, w=4, r=2, s=3, stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2
+        n=2, m=4, c=4, h=5, w=4, r=2, s=3, stride=(2, 1), padding=(1, 2), dilation=(2, 2), groups=2
     )
     images = np.arange(1, 161, dtype=np.float32).reshape(2, 4, 5, 4)
     weight = np.arange(1000, 1048, dtype=np.float32).reshape(4, 2, 2, 3)
     layer = MacLayer("conv", "conv2d", INPUT, shape, weight, None)
     expected = brute_force(layer, images)
     assert sum(expected.values()) == shape.macs
-    ((found, pairs),) = layer_pairs(Trace("t", (layer,), images, "conv"), 200_000, 1)
+    ((found, pairs),) = layer_pairs(Trace("t", (layer,), images, "conv"), FLOAT, 200_000, 1)
     assert found is layer
     counts = collections.Counter(zip(*(side.tolist() for side in joined(pairs)), strict=True))
     assert counts.keys() == expected.keys()
@@ -148,7 +153,7 @@ def test_layer_pairs_come_from_the_exact_run(small_trace):
     """Their mean product is that of the layer: of its exact outputs without the bias."""
     from accelsim.kernels import conv2d
 
-    found = {layer.name: joined(pairs) for layer, pairs in layer_pairs(small_trace, 200_000)}
+    found = {layer.name: joined(pairs) for layer, pairs in layer_pairs(small_trace, FLOAT, 200_000)}
     assert list(found) == [layer.name for layer in small_trace.layers if hasattr(layer, "weight")]
     first = small_trace.layers[0]
     outputs = conv2d(
@@ -161,3 +166,22 @@ def test_layer_pairs_come_from_the_exact_run(small_trace):
     a, _ = found["linear2"]
     assert a.min() == 0
     assert 0.3 < (a == 0).mean() < 0.95
+
+
+def test_layer_pairs_of_integers_stand_for_the_same_operands():
+    """One 2 x 2 filter over one padded image; scales 1 and 0.5, by ranges of 127 and 63.5."""
+    shape = LayerShape(n=1, m=1, c=1, h=2, w=2, r=2, s=2, padding=(1, 1))
+    images = np.array([[[[127, -3], [2.4, 0]]]], np.float32)
+    weight = np.array([[[[63.5, -1], [0.5, 0]]]], np.float32)
+    layer = MacLayer("conv", "conv2d", INPUT, shape, weight, None, (-100.0, 127.0))
+    trace = Trace("t", (layer,), images, "conv")
+    ((_, pairs),) = layer_pairs(trace, INTEGER, 20_000)
+    a, w = joined(pairs)
+    assert set(a.tolist()) == {127, -3, 2, 0}
+    assert set(w.tolist()) == {127, -2, 1, 0}
+    # 36 products, 16 with a pixel; an affine format's zero is no zero.
+    assert np.mean(a == 127) == pytest.approx(4 / 36, abs=0.01)
+    ((_, pairs),) = layer_pairs(trace, MULTIPLIERS["exact_uint8"], 20_000)
+    a, _ = joined(pairs)
+    zero = round(100 / (227 / 255))
+    assert np.mean(a == zero) == pytest.approx((20 + 4) / 36, abs=0.02)

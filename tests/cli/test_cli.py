@@ -190,7 +190,6 @@ def files(tmp_path):
         ("characterize exact_int8 --distribution normal", "integer operands are drawn uniformly"),
         ("characterize exact_int8 --exhaustive-bits 13", "exhaustive_bits must be an int in 0..12"),
         ("characterize ax_fpm --workload lenet5_digit", "Did you mean 'lenet5_digits'?"),
-        ("characterize exact_int8 --workload lenet5_digits", "exact_int8 takes int8"),
         ("characterize ax_fpm --out {0}/file", "is a file"),
         ("characterize ax_fpm --out {0}/foreign", "not results of accelsim"),
         ("list multiplers", "Did you mean 'multipliers'?"),
