@@ -14,8 +14,8 @@ from accelsim.errors import ConfigError, DataError, nearest
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.robustness.attack import AttackResult, checked_epsilon, checked_seed
 from accelsim.robustness.attacks import ATTACKS
-from accelsim.robustness.statistics import wilson
 from accelsim.robustness.verdict import Verdict, judge
+from accelsim.statistics import wilson
 from accelsim.workload import check_images, check_labels
 
 if TYPE_CHECKING:
