@@ -143,6 +143,7 @@ def _facts(title: str, facts: Mapping[str, object]) -> None:
 
 def _show_multiplier(name: str) -> None:
     from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
+    from accelsim.multipliers.imported import ImportedMultiplier
 
     unit = MULTIPLIERS[name]
     facts: dict[str, object] = {"description": unit.description}
@@ -154,7 +155,7 @@ def _show_multiplier(name: str) -> None:
     else:
         for x, y in ((0.856, 0.471), (1.5, 1.5), (1.9999999, 1.9999999)):
             facts[f"product({x}, {y})"] = float(unit.product(x, y))
-    if getattr(unit, "warnings", ()):
+    if isinstance(unit, ImportedMultiplier) and unit.warnings:
         facts["warnings"] = "; ".join(unit.warnings)
     delay = "not known" if unit.delay_ps is None else f"{unit.delay_ps:g} ps"
     facts["delay"] = f"{delay}: {unit.delay_source}"
