@@ -30,7 +30,7 @@ def cost_rows(
     ``delay_ps`` is what the units state, ``energy_pj`` what the table says per product;
     ``circuit_delay_ps``, ``circuit_area_um2`` and ``circuit_energy_pj`` come from the gate
     netlists: nominal delay, cells' area, and energy of their toggles over random uniform pairs,
-    glitches not counted.
+    glitches not counted, or all counted (``circuit_energy_glitches_pj``).
 
     Returns
     -------
@@ -44,7 +44,11 @@ def cost_rows(
         "circuit_area_um2": ("gate netlists", lambda one: _circuit(one, "area_um2")),
         "circuit_energy_pj": (
             f"gate netlists at their own voltage, {CIRCUIT_PAIRS:,} uniform pairs, no glitches",
-            lambda one: _circuit_energy(one, seed),
+            lambda one: _circuit_energy(one, seed, glitches=False),
+        ),
+        "circuit_energy_glitches_pj": (
+            "the same with every glitch, all gates of one delay: an upper bound",
+            lambda one: _circuit_energy(one, seed, glitches=True),
         ),
     }
     rows = []
@@ -86,8 +90,8 @@ def _circuit(unit: Multiplier, method: str) -> Found:
     return float(getattr(unit.circuit, method)()), ""
 
 
-def _circuit_energy(unit: Multiplier, seed: int) -> Found:
+def _circuit_energy(unit: Multiplier, seed: int, *, glitches: bool) -> Found:
     if unit.circuit is None:
         return math.nan, "no circuit is modeled"
     (a, w), *_ = random_pairs(unit, CIRCUIT_PAIRS, seed).chunks()
-    return float(np.mean(unit.circuit.energy_pj(a, w, glitches=False))), ""
+    return float(np.mean(unit.circuit.energy_pj(a, w, glitches=glitches))), ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -31,9 +32,8 @@ class FakeCircuit:
         return 50.0
 
     def energy_pj(self, a, w, glitches=True):
-        assert not glitches
         assert len(a) == len(w) == CIRCUIT_PAIRS
-        return 0.25
+        return 0.75 if glitches else 0.25
 
 
 def unit(name, **changes):
@@ -54,9 +54,8 @@ def unit(name, **changes):
 
 
 def test_costs_of_two_units_with_circuits_and_without():
-    rows = cost_rows(
-        unit("drawn", build_circuit=FakeCircuit), MULTIPLIERS["exact_int16"], load_table("cmos45")
-    )
+    other = dataclasses.replace(MULTIPLIERS["exact_int16"], build_circuit=None)
+    rows = cost_rows(unit("drawn", build_circuit=FakeCircuit), other, load_table("cmos45"))
     found = {row["cost"]: row for row in rows}
     assert np.isnan(found["delay_ps"]["value"])
     assert found["delay_ps"]["against"] == 3110
@@ -66,6 +65,8 @@ def test_costs_of_two_units_with_circuits_and_without():
     assert found["circuit_delay_ps"]["value"] == 700
     assert found["circuit_area_um2"]["value"] == 50
     assert found["circuit_energy_pj"]["value"] == 0.25
+    assert found["circuit_energy_glitches_pj"]["value"] == 0.75
+    assert found["circuit_area_um2"]["note"] == "exact_int16: no circuit is modeled"
     assert all(np.isnan(row["ratio"]) for row in rows)
 
 

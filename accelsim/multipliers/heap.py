@@ -34,6 +34,7 @@ from typing import Any
 
 import numpy as np
 
+from accelsim.circuits import Circuit, FloatForm, float_circuit
 from accelsim.compilation import jit
 from accelsim.errors import ConfigError
 from accelsim.formats import (
@@ -114,6 +115,7 @@ def heap(
         ),
         scalar=scalar,
         batch=_batch(sliced_array(table), scalar),
+        build_circuit=_circuit_of(name, table),
         delay_ps=delay_ps,
         delay_source=delay_source,
         sources=(
@@ -145,6 +147,20 @@ def read_cells(path: str | Path) -> CellMap:
         raise ConfigError(f"cell map {str(path)!r} must be an array of arrays of names")
     table = [[str(name).strip() for name in row] for row in rows]
     return checked_cells(table, BITS, f"cell map {str(path)!r}")
+
+
+def _circuit_of(name: str, table: CellMap) -> Callable[[], Circuit] | None:
+    """Return what builds the gates; None where S may have its leading one anywhere.
+
+    With an exact cell in the top place the product of the hidden bits is in S: it has 47 or 48
+    bits. Without, a normalizer of any shift would be needed, and none is modeled.
+    """
+    if table[-1][-1] != "exact":
+        return None
+    form = FloatForm(rounding="truncate", zero_below=SMALLEST, signed_zeros=False)
+    return lambda: float_circuit(
+        form, lambda row, column: table[row - 1][column], "ripple_row", name=name
+    )
 
 
 def _cell_map(cells: Any, owner: str) -> CellMap:
