@@ -24,6 +24,12 @@ from accelsim.registry import Family
 
 __all__: list[str] = []
 
+_DERIVED = "derived: exact_uint8's 1430 ps x {}, the ratio of the circuits' delays"
+_DELAYS = {
+    "ama5_u8": (378.0, _DERIVED.format(0.264)),
+    "ama5_cut8_u8": (1414.0, _DERIVED.format(0.9887)),
+}
+
 
 def _member(
     name: str, cell: str, sign: str, bits: str, cut: str | None = None
@@ -49,6 +55,7 @@ def _member(
             'Gupta, Mohapatra, Raghunathan, Roy, "Low-Power Digital Signal Processing Using '
             'Approximate Adders", IEEE TCAD 32(1), 2013: the cells',
         ),
+        delays=_DELAYS,
         style="ripple_row",
         cells=lambda row, column: cells[row - 1][column],
     )

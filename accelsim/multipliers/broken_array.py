@@ -32,6 +32,9 @@ from accelsim.registry import Family
 
 __all__: list[str] = []
 
+_DERIVED = "derived: exact_uint8's 1430 ps x {}, the ratio of the circuits' delays"
+_DELAYS = {"bam_h0v6_u8": (1430.0, _DERIVED.format(1.0))}
+
 
 @functools.cache
 def _core(bits: int, h: int, v: int) -> Callable[..., Any]:
@@ -66,6 +69,7 @@ def _member(name: str, h: str, v: str, sign: str, bits: str) -> IntegerMultiplie
             'efficient VLSI implementation of soft-computing applications", IEEE TCAS-I 57(4), '
             "2010",
         ),
+        delays=_DELAYS,
         style="carry_save",
         dropped=lambda j, i: i < rows or i + j < columns,
     )

@@ -29,6 +29,9 @@ from accelsim.registry import Family
 
 __all__: list[str] = []
 
+_DERIVED = "derived: exact_uint8's 1430 ps x {}, the ratio of the circuits' delays"
+_DELAYS = {"perforated_j0k2_u8": (1221.0, _DERIVED.format(0.8542))}
+
 
 @functools.cache
 def _core(j: int, k: int) -> Callable[..., Any]:
@@ -59,6 +62,7 @@ def _member(name: str, j: str, k: str, sign: str, bits: str) -> IntegerMultiplie
             'Zervakis, Tsoumanis, Xydis, Soudris, Pekmestzi, "Design-efficient approximate '
             'multiplication circuits through partial product perforation", IEEE TVLSI 24(10), 2016',
         ),
+        delays=_DELAYS,
         style="carry_save",
         dropped=lambda a_bit, w_bit: first <= w_bit < first + omitted,
     )

@@ -30,6 +30,9 @@ from accelsim.registry import Family
 
 __all__: list[str] = []
 
+_DERIVED = "derived: exact_uint8's 1430 ps x {}, the ratio of the circuits' delays"
+_DELAYS = {"truncated2_u8": (1013.0, _DERIVED.format(0.7083))}
+
 
 @functools.cache
 def _core(t: int) -> Callable[..., Any]:
@@ -56,6 +59,7 @@ def _member(name: str, t: str, sign: str, bits: str) -> IntegerMultiplier:
             'Jiang, Liu, Liu, Lombardi, Han, "A review, classification, and comparative evaluation '
             'of approximate arithmetic circuits", ACM JETC 13(4), 2017: TruM',
         ),
+        delays=_DELAYS,
         style="carry_save",
         dropped=lambda a_bit, w_bit: min(a_bit, w_bit) < cleared,
     )
