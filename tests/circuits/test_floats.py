@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from accelsim.circuits import FloatForm, float_circuit
+from accelsim.circuits import FULL_ADDERS, Builder, FloatForm, FullAdder, evaluate, float_circuit
+from accelsim.circuits.integers import array_product
 from accelsim.errors import CircuitError
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.ax_fpm import ARRAY as TILED
@@ -66,11 +67,63 @@ def test_half_way_cases_go_to_even():
         assert circuit.product(a, w) == a * w
 
 
+def significand_sum(cells, form):
+    """S of the ripple-row array that float_circuit builds, for arrays of significands."""
+    builder = Builder()
+    a, w = (builder.input(port, form.significand_bits) for port in "aw")
+    builder.output("p", array_product(builder.gate, a, w, cells, style="ripple_row"))
+    netlist = builder.finish()
+    return lambda a, w: evaluate(netlist, {"a": a, "w": w})["p"]
+
+
+def rounded_by_arithmetic(total, form):
+    """(fraction, rise of the exponent over ea + ew - 127) of sums S > 0, one by one."""
+    bits, results = form.significand_bits, []
+    for value in total.tolist():
+        place = value.bit_length() - 1
+        low = place - bits + 1
+        kept = value >> low if low >= 0 else value << -low
+        if form.rounding == "nearest_even" and low > 0:
+            rest = value & ((1 << low) - 1)
+            kept += rest > 1 << low - 1 or (rest == 1 << low - 1 and kept & 1)
+        if kept >> bits:
+            kept, place = kept >> 1, place + 1
+        results.append((kept & ((1 << bits - 1) - 1), place - (2 * bits - 2)))
+    return np.array(results).T
+
+
+@pytest.mark.parametrize("rounding", ["truncate", "nearest_even"])
+@pytest.mark.parametrize("exponent", ["ieee", "leading"])
+@pytest.mark.parametrize("cells", ["ama1", "ama3", "ama4", "ama5", "exact"])
+def test_arrays_of_any_cells_are_normalized_and_rounded(exponent, rounding, cells):
+    """All 128 x 128 significands of bfloat16; under ieee where S is a product's size."""
+    form = FloatForm(8, 16, exponent, rounding)
+    a, w = (x.ravel() for x in np.meshgrid(*[np.arange(128, 256)] * 2))
+    total = significand_sum(cells, form)(a, w)
+    usable = total >= (1 << 14 if exponent == "ieee" else 1)
+    a, w, total = a[usable], w[usable], total[usable]
+    assert total.size > 4000
+    fraction, rise = rounded_by_arithmetic(total, form)
+    expected = ((127 + rise) << 7 | fraction) << 16
+    floats = [((127 << 7 | (x & 127)) << 16).astype(np.uint32).view(np.float32) for x in (a, w)]
+    circuit = float_circuit(form, cells, "ripple_row")
+    np.testing.assert_array_equal(circuit.product(*floats).view(np.uint32), expected)
+
+
+def test_a_sum_of_zero_is_plus_zero(monkeypatch):
+    """A cell that adds nothing leaves of S no more than the activation's lowest bit."""
+    monkeypatch.setitem(FULL_ADDERS, "none", FullAdder("none", "0" * 8, "0" * 8, "0"))
+    circuit = float_circuit(FloatForm(exponent="leading"), "none", "ripple_row")
+    got = circuit.product(np.float32([-1.5, np.inf, 1.5 + 2**-23]), np.float32(1 + 2**-23))
+    np.testing.assert_array_equal(got, np.float32([0, np.inf, 2.0**-46]))
+    assert not np.signbit(got[0])
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"port_bits": 24}, "FloatForm.port_bits must be one of 16, 32, got 24"),
-        ({"exponent": "none"}, "FloatForm.exponent must be one of ieee, carry, released"),
+        ({"exponent": "none"}, "FloatForm.exponent must be one of ieee, carry, released, leading"),
         ({"rounding": "up"}, "FloatForm.rounding must be one of nearest_even, truncate"),
         ({"least_exponent": 0}, "FloatForm.least_exponent must be one of 1, 2, got 0"),
         ({"significand_bits": 25}, r"significand_bits must lie in 4\.\.24 at ports of 32 bits"),
