@@ -28,6 +28,22 @@ def test_simulate_both_units(accelsim, tmp_path):
         assert manifest["accelerator"]["multiplier"] == unit
 
 
+def test_integer_units_are_calibrated_on_the_training_split(accelsim, tmp_path):
+    units = ("-m", "exact_fp32", "-m", "exact_uint8")
+    code, _, err = accelsim(*SIMULATE, *units, "--out", tmp_path / "r")
+    assert code == 0, err
+    source = "minmax over the first 128 train images"
+    manifests = [read_manifest(tmp_path / "r" / name, "run") for name in units[1::2]]
+    assert [one["calibration"] for one in manifests] == [None, source]
+    attack = ("--attack", "fgsm", "--images", "20", "--out", tmp_path / "s")
+    code, out, err = accelsim("score", "lenet5_digits", "-m", "exact_uint8", *attack)
+    assert code == 0, err
+    assert "exact_uint8" in out
+    assert read_manifest(tmp_path / "s", "score")["calibration"] == source
+    code, out, _ = accelsim("score", "lenet5_digits", "-m", "exact_uint8", *attack, "--json")
+    assert code == 0
+
+
 def test_simulate_json_is_json_alone(accelsim):
     code, out, _ = accelsim(*SIMULATE, "--json", "--timing-only", "--set", "array.rows=32")
     (run,) = json.loads(out)
@@ -164,6 +180,7 @@ def files(tmp_path):
         ("simulate lenet5_digits --out /proc/accelsim", "cannot be written"),
         ("simulate lenet5_digits --out {0}/foreign", "not results of accelsim"),
         ("simulate lenet5_digits --imags 3", "--images"),
+        ("simulate lenet5_digits --set quantization.weights=no", "quantization.weights: input"),
         ("score lenet5_digits --attack fgms", "Did you mean 'fgsm'?"),
         ("score lenet5_digits --epsilon 0", "epsilon must be a number in (0, 1]"),
         ("score lenet5_digits --epsilon nan", "epsilon must be a number in (0, 1]"),
