@@ -18,7 +18,7 @@ surfaces = error_surfaces([error_surface(unit) for unit in UNITS])
 surfaces.savefig(HERE / "product_error_surface.png", dpi=120)
 for unit in UNITS:
     pairs = random_pairs(unit, 250_000)
-    a, w = next(pairs.chunks())
+    ((a, w),) = pairs.chunks()
     figure = error_magnitude(
         exact_product(a, w),
         unit.product(a, w).astype(float),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from accelsim.characterization import Characterization
     from accelsim.multipliers import Multiplier
+    from accelsim.operands import OperandPairs
 
 __all__ = ["characterize"]
 
@@ -75,7 +76,7 @@ def characterize(
 
     entry = MULTIPLIERS[unit]
     baseline = baseline_of(entry, against)
-    chosen = choose_pairs(entry, pairs, seed, distribution, exhaustive_bits)
+    choose_pairs(entry, pairs, seed, distribution, exhaustive_bits)
     if workload is not None:
         workload = WORKLOADS[workload].name
     if out is not None:
@@ -94,7 +95,11 @@ def characterize(
                 images=images,
                 progress=update,
             )
-            pictures = {} if out is None else _pictures(entry, chosen)
+            pictures = {}
+            if out is not None:
+                few = min(pairs, PICTURED)
+                drawn = choose_pairs(entry, few, seed, distribution, min(exhaustive_bits, 8))
+                pictures = _pictures(entry, drawn)
         if out is not None:
             found.save(Path(out), pictures)
     except KeyboardInterrupt:
@@ -108,13 +113,17 @@ def characterize(
         note(f"wrote {out}")
 
 
-def _pictures(unit: Multiplier, pairs: Any) -> dict[str, bytes]:
-    """Return the figures by file name; the second one of the first pairs, a quarter million."""
+PICTURED = 250_000
+"""Random pairs that are enough for a figure."""
+
+
+def _pictures(unit: Multiplier, pairs: OperandPairs) -> dict[str, bytes]:
+    """Return the figures by file name; the second one of *pairs*, a single chunk."""
     from accelsim.figures import error_magnitude, error_surfaces, rendered
     from accelsim.metrics import exact_product
     from accelsim.surfaces import error_surface
 
-    a, w = next(pairs.chunks())
+    ((a, w),) = pairs.chunks()
     title = f"{unit.name}: relative error of products, {pairs.text}"
     product = unit.product(a, w).astype(float)
     return {

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from matplotlib.figure import Figure
 
 from accelsim.folders import read_manifest, read_table
 
@@ -60,6 +61,23 @@ def test_out_holds_tables_and_figures(accelsim, tmp_path):
     # Made again without a workload: no layers of the time before are left.
     assert not (folder / "layers.csv").exists()
     assert accelsim("compare", folder)[0] == 2
+
+
+def test_figures_of_many_pairs_show_all_operands(accelsim, tmp_path, monkeypatch):
+    """All pairs of 10 bits come in chunks, the first with small activations only."""
+    drawn = []
+
+    def catch(exact, product, title):
+        drawn.append((exact, title))
+        return Figure()
+
+    monkeypatch.setattr("accelsim.figures.error_magnitude", catch)
+    line = ("characterize", "exact_uint10", "--exhaustive-bits", "10", "--out", tmp_path / "u")
+    code, out, _ = accelsim(*line)
+    assert (code, "all 1,048,576 pairs of uint10" in out) == (0, True)
+    ((exact, title),) = drawn
+    assert exact.max() > 1_000_000
+    assert "250,000 pairs, uniform over uint10" in title
 
 
 def test_ctrl_c_leaves_nothing(accelsim, tmp_path, monkeypatch):
