@@ -115,7 +115,7 @@ def heap(
         ),
         scalar=scalar,
         batch=_batch(sliced_array(table), scalar),
-        build_circuit=_circuit_of(name, table),
+        build_circuit=lambda: _circuit_of(name, table),
         delay_ps=delay_ps,
         delay_source=delay_source,
         sources=(
@@ -149,18 +149,19 @@ def read_cells(path: str | Path) -> CellMap:
     return checked_cells(table, BITS, f"cell map {str(path)!r}")
 
 
-def _circuit_of(name: str, table: CellMap) -> Callable[[], Circuit] | None:
-    """Return what builds the gates; None where S may have its leading one anywhere.
+def _circuit_of(name: str, table: CellMap) -> Circuit:
+    """Return the gates; a normalizer of any shift only where S may have its leading one anywhere.
 
     With an exact cell in the top place the product of the hidden bits is in S: it has 47 or 48
-    bits. Without, a normalizer of any shift would be needed, and none is modeled.
+    bits.
     """
-    if table[-1][-1] != "exact":
-        return None
-    form = FloatForm(rounding="truncate", zero_below=SMALLEST, signed_zeros=False)
-    return lambda: float_circuit(
-        form, lambda row, column: table[row - 1][column], "ripple_row", name=name
+    form = FloatForm(
+        exponent="ieee" if table[-1][-1] == "exact" else "leading",
+        rounding="truncate",
+        zero_below=SMALLEST,
+        signed_zeros=False,
     )
+    return float_circuit(form, lambda row, column: table[row - 1][column], "ripple_row", name=name)
 
 
 def _cell_map(cells: Any, owner: str) -> CellMap:

@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.circuits import FULL_ADDERS
-from accelsim.energy import load_table
 from accelsim.errors import ConfigError
 from accelsim.kernels import accumulate
 from accelsim.multipliers import MULTIPLIERS
-from accelsim.multipliers.cell_array import array_sum, cells_below, count_cells
+from accelsim.multipliers.cell_array import array_sum, cells_below
 from accelsim.multipliers.cell_slices import LANES, WORDS, sliced_array
 from accelsim.multipliers.heap import BANDS, heap, read_cells
 
@@ -238,33 +237,9 @@ def test_rejects_cuts_that_do_not_ascend_or_leave_the_array(name):
         MULTIPLIERS[name]
 
 
-def longest_exact_chain(cells):
-    """Cells that a signal can pass one after the other without an approximate one between."""
-    length = {}
-    for r in range(1, 24):
-        for j in range(24):
-            above = (r - 1, j + 1) if j < 23 else (r - 1, 23)
-            before = max(length.get((r, j - 1), 0), length.get(above, 0))
-            length[r, j] = before + 1 if cells[r - 1][j] == "exact" else 0
-    return max(length.values())
-
-
-def test_delay_and_energy_are_what_they_say():
-    """Cell areas of Gupta et al., TCAD 2013 (IBM 90 nm, um2); the rest as the table's notes say."""
-    areas = {"exact": 40.66, "ama4": 23.91, "ama5": 13.54}
-    cells = cells_below(24, BANDS)
-    exact = cells_below(24, [])
-    assert (longest_exact_chain(cells), longest_exact_chain(exact)) == (9, 68)
-    delay = 1279 * (5860 * 9 / 68 + 335) / (580 + 335)
-    assert MULTIPLIERS["heap"].delay_ps == pytest.approx(delay, abs=1)
-
-    def area(table):
-        return sum(areas[cell] * count for cell, count in count_cells(table).items())
-
-    flat = area(cells_below(24, [(48, "ama5")]))
-    share = (area(cells) - flat) / (area(exact) - flat)
-    table = load_table("cmos45")
-    compute = 3.7 * (0.45 + 0.55 * share)
-    assert table.energy_pj("multiplier.heap", "compute") == pytest.approx(compute, rel=1e-3)
-    leak = (55.91 * (0.52 + 0.48 * share) + 4.25) * (0.9 / 1.1) ** 2 / 1000
-    assert table.energy_pj("multiplier.heap", "leak") == pytest.approx(leak, rel=1e-3)
+@pytest.mark.parametrize("cells", [RANDOM_MAP, [(48, "ama3")], [(30, "ama1"), (45, "ama2")]])
+def test_gates_of_other_maps_are_the_unit(cells):
+    """Also where S may be small: no exact cell in the top place."""
+    unit = heap("other", cells)
+    a, w = any_floats(20_000, 3), any_floats(20_000, 4)
+    assert_same_bits(unit.circuit.product(a, w), unit.product(a, w))
