@@ -9,6 +9,7 @@ import pytest
 
 from accelsim.metrics import measure
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
+from accelsim.multipliers.measures import measure_table
 from accelsim.operands import choose_pairs
 from accelsim.surfaces import error_surface
 
@@ -43,3 +44,29 @@ def test_every_unit_has_an_error_surface(name):
     surface = error_surface(MULTIPLIERS[name])
     assert np.isfinite(surface.error).all()
     assert surface.error.shape[0] == surface.error.shape[1] <= 256
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, u in MULTIPLIERS.items() if isinstance(u, IntegerMultiplier)]
+)
+def test_import_and_characterize_measure_the_same(name):
+    """`measures` is what an import compares with headers, `metrics` what characterize prints."""
+    unit = MULTIPLIERS[name]
+    if unit.operands.bits > 8:
+        return
+    errors = measure_table(unit.table, unit.operands)
+    found = measure(unit, choose_pairs(unit, 5000))
+    span = 4.0**unit.operands.bits
+    for metric, other in {
+        "error_rate": errors.ep_percent / 100,
+        "med": errors.mae,
+        "nmed_span": errors.mae_percent / 100,
+        "wce": errors.wce,
+        "mred": errors.mre_percent / 100,
+        "wcre": errors.wcre_percent / 100,
+        "mse": errors.mse,
+        "mean_error": errors.bias,
+        "zero_operand_wrong": errors.nonzero_for_zero,
+    }.items():
+        assert found[metric].value == pytest.approx(other, rel=1e-12), metric
+    assert errors.wce_percent / 100 == pytest.approx(errors.wce / span)

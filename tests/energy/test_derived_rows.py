@@ -42,3 +42,9 @@ def test_ratios_are_those_of_the_circuits(name):
     assert unit.delay_source.startswith("derived")
     ratio = unit.circuit.delay_ps() / exact.circuit.delay_ps()
     assert unit.delay_ps == pytest.approx(exact.delay_ps * ratio, rel=0.005)
+
+
+def test_the_carry_of_ax_fpm_carry_costs_the_delay_that_its_circuit_says():
+    carry, released = MULTIPLIERS["ax_fpm_carry"], MULTIPLIERS["ax_fpm"]
+    ratio = carry.circuit.delay_ps() / released.circuit.delay_ps()
+    assert carry.delay_ps == pytest.approx(released.delay_ps * ratio, rel=1e-3)
