@@ -68,6 +68,7 @@ def test_product_is_the_scalar_one_broadcast(name):
     expected = [[np.float32(unit.scalar(a, w)) for w in SPECIAL] for a in SPECIAL]
     assert_same_bits(got, np.array(expected, np.float32))
     assert unit.product(1.0, 1.0).shape == ()
+    assert unit.product(SPECIAL[:1], SPECIAL[:1, None]).shape == (1, 1)  # a contiguous broadcast
     assert unit.product(np.zeros((0, 3), np.float32), 1.0).shape == (0, 3)
 
 
