@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -123,6 +124,38 @@ def test_signed_and_unsigned_exact_units_agree_bit_for_bit(kind, per_channel):
     errors = [np.abs(one - exact).max() for one in (outputs[0], outputs[2])]
     # Sixteen bits have steps 2^8 times as fine.
     assert 2**7 < errors[0] / errors[1] < 2**9
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+@pytest.mark.parametrize("kind", ["affine", "symmetric"])
+@pytest.mark.parametrize("name", ["int8", "uint8", "int16"])
+def test_an_exact_unit_computes_what_torchs_fake_quantization_does(name, kind, per_channel):
+    """torch rounds operands to the same integers and computes with the floats they stand for."""
+    operands = IntegerFormat(int(name.removeprefix("u")[3:]), name[0] != "u")
+    rng = np.random.default_rng(3)
+    images = rng.normal(0.3, 1, (2, 4, 7, 7)).astype(np.float32)
+    weights = rng.normal(0, 1, (6, 2, 3, 3)).astype(np.float32)
+    bias = rng.normal(0, 1, 6).astype(np.float32)
+    scheme = Scheme(kind, kind, per_channel)
+    layer = quantize_layer((-2, 2.5), weights, operands, scheme, "conv")
+    window = ((2, 1), (1, 1), (1, 1), 2)
+    got = conv2d_quantized(f"exact_{name}", "auto", layer, images, weights, bias, *window)
+    x, w = (
+        fake_quantize(quantizer, torch.from_numpy(values))
+        for quantizer, values in ((layer.activations, images), (layer.weights, weights))
+    )
+    expected = torch.nn.functional.conv2d(x, w, torch.from_numpy(bias), *window)
+    np.testing.assert_allclose(got, expected.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def fake_quantize(quantizer, values):
+    scale, zero_point = (
+        torch.from_numpy(np.array(one)) for one in (quantizer.scale, quantizer.zero_point)
+    )
+    bounds = int(quantizer.least.max()), quantizer.operands.high
+    if scale.ndim == 0:
+        return torch.fake_quantize_per_tensor_affine(values, float(scale), int(zero_point), *bounds)
+    return torch.fake_quantize_per_channel_affine(values, scale, zero_point.int(), 0, *bounds)
 
 
 def test_rejects_what_does_not_fit():
