@@ -1,6 +1,6 @@
 """What quantization alone costs: exact integer units against exact float32, on all test images.
 
-Writes ``quantization_accuracy.csv`` beside this file. Activations are calibrated on the first 128
+Writes ``results/quantization_accuracy.csv``. Activations are calibrated on the first 128
 training images. ``right`` counts the images classified correctly, ``agree`` those that get the
 class that ``exact_fp32`` gives them; ``logit_error`` is the root mean square of the differences of
 the logits, in standard deviations of the logits of ``exact_fp32``.
@@ -55,5 +55,5 @@ for unit, activations, weights, per_channel in product(UNITS, KINDS, KINDS, (Tru
         outputs = logits(unit, calibration=ranges[observer], scheme=scheme)
         rows.append(row(unit, scheme, observer, outputs))
 table = pd.DataFrame(rows)
-table.to_csv(Path(__file__).with_suffix(".csv"), index=False)
+table.to_csv(Path(__file__).parent / "results" / "quantization_accuracy.csv", index=False)
 print(table.to_string(index=False))
