@@ -173,7 +173,8 @@ class FloatMultiplier(Multiplier):
             as_float32(a, f"{self.name}: activation"), as_float32(w, f"{self.name}: weight")
         )
         out = np.empty(activations.shape, np.float32)
-        _elementwise(self.scalar)(activations.ravel(), weights.ravel(), out.reshape(-1))
+        # Not ravel: a view of a broadcast array warns when Numba looks at it.
+        _elementwise(self.scalar)(activations.flatten(), weights.flatten(), out.reshape(-1))
         return out
 
 
@@ -236,7 +237,8 @@ class IntegerMultiplier(Multiplier):
             mask = (1 << self.operands.bits) - 1
             return self.table[activations & mask, weights & mask].astype(np.int64)
         out = np.empty(activations.shape, np.int64)
-        _elementwise(self.scalar)(activations.ravel(), weights.ravel(), out.reshape(-1))
+        # Not ravel: a view of a broadcast array warns when Numba looks at it.
+        _elementwise(self.scalar)(activations.flatten(), weights.flatten(), out.reshape(-1))
         return out
 
     @functools.cached_property
