@@ -9,6 +9,7 @@ int64 every step of a 32-bit field computation is exact.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +26,7 @@ __all__ = [
     "SIGN_FIELD",
     "IntegerFormat",
     "as_float32",
+    "broadcast_operands",
     "float32_bits",
     "float32_from_bits",
     "float64_bits",
@@ -181,3 +183,23 @@ def as_float32(values: ArrayLike, owner: str) -> NDArray[np.float32]:
             "for example with x.astype(numpy.float32)"
         )
     return array.astype(np.float32, copy=False)
+
+
+def broadcast_operands(
+    owner: str, activations: NDArray[Any], weights: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return *activations* and *weights* broadcast against each other, as read-only views.
+
+    Raises
+    ------
+    DataError
+        Their shapes do not fit; the message starts with *owner*.
+    """
+    try:
+        activations, weights = np.broadcast_arrays(activations, weights)
+    except ValueError:
+        raise DataError(
+            f"{owner}: activations of shape {activations.shape} do not broadcast with "
+            f"weights of shape {weights.shape}; reshape one of them"
+        ) from None
+    return activations, weights

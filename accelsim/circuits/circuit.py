@@ -19,8 +19,8 @@ from accelsim.circuits import timing
 from accelsim.circuits.evaluate import count_toggles, evaluate
 from accelsim.circuits.netlist import Netlist
 from accelsim.circuits.verilog import structural_verilog
-from accelsim.errors import CircuitError, DataError
-from accelsim.formats import IntegerFormat, as_float32
+from accelsim.errors import CircuitError
+from accelsim.formats import IntegerFormat, as_float32, broadcast_operands
 
 __all__ = ["Circuit", "FloatPorts", "IntegerPorts", "Ports"]
 
@@ -195,13 +195,9 @@ class Circuit:
         self, a: ArrayLike, w: ArrayLike
     ) -> tuple[dict[str, NDArray[np.int64]], tuple[int, ...]]:
         """Return the patterns at the ports, 1-D, and the broadcast shape."""
-        activations = self.ports.encode(a, f"circuit {self.name}: activation")
-        weights = self.ports.encode(w, f"circuit {self.name}: weight")
-        try:
-            activations, weights = np.broadcast_arrays(activations, weights)
-        except ValueError:
-            raise DataError(
-                f"circuit {self.name}: activations of shape {activations.shape} do not broadcast "
-                f"with weights of shape {weights.shape}; reshape one of them"
-            ) from None
+        activations, weights = broadcast_operands(
+            f"circuit {self.name}",
+            self.ports.encode(a, f"circuit {self.name}: activation"),
+            self.ports.encode(w, f"circuit {self.name}: weight"),
+        )
         return {ACTIVATION: activations.ravel(), WEIGHT: weights.ravel()}, activations.shape

@@ -2,30 +2,37 @@
 
 Numbers have 8 exponent bits and, at the ports, 23 or 7 fraction bits. ``n`` is the width of the
 significands that the mantissa array multiplies; lower fraction bits are cut off, and zero in the
-product. With the leading one of the array's sum S at bit ``t`` or ``t - 1``::
+product. With the leading one of the array's sum S at bit ``t`` or ``t - 1``, which all rules but
+the last take for granted::
 
     rule       t         biased exponent
     ieee       2n - 1    ea + ew - 127 + (leading one at t) + (rounding carries)
     carry      2n        ea + ew - 126 + (leading one at t) + (rounding carries)
     released   2n        ea + ew - 126                      + (rounding carries)
+    leading    any       ea + ew - 127 + (place of the leading one - (2n - 2)) + (rounding carries)
+
+``leading`` is for arrays of approximate cells whose S can be small: it counts the zeros above the
+leading one of 2n bits and shifts; S = 0 makes the product zero.
 
 The hidden bit is the OR of the exponent's bits. An exponent above 254 gives infinity; one below the
 least gives zero: there are no subnormal products, and subnormal operands count as zeros. NaN and
 infinite operands follow IEEE 754. Zeros are signed under ``ieee``, else always +0.
 
-The mantissa array is one of `arrays`; everything else is built of two-input gates, multiplexers and
-ripple adders with constants folded away, whatever *cleanup* says about the array.
+The mantissa array is one of `arrays`; everything else is built of two-input gates and multiplexers
+(the exponents' adder and the incrementers are prefix trees) with constants folded away, whatever
+*cleanup* says about the array.
 
 Sources
 -------
 IEEE 754-2019, clauses 4.3.1 and 6. The rules carry and released are those of
-`accelsim.multipliers.tiled`.
+`accelsim.multipliers.tiled`. The shifter is the textbook one, by 2^k places where as many top bits
+are zero.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from accelsim.circuits.arrays import Buffers, Cells, Style
 from accelsim.circuits.circuit import Circuit, FloatPorts
@@ -33,6 +40,7 @@ from accelsim.circuits.integers import Cleanup, array_product, cleaned, gate_mak
 from accelsim.circuits.logic import (
     GateMaker,
     add,
+    add_fast,
     at_least,
     folding,
     increment,
@@ -47,6 +55,8 @@ __all__ = ["FloatForm", "float_circuit"]
 
 EXPONENT_BITS = 8
 
+ExponentRule = Literal["ieee", "carry", "released", "leading"]
+
 
 @dataclass(frozen=True)
 class FloatForm:
@@ -59,7 +69,7 @@ class FloatForm:
     port_bits : int
         32 (float32) or 16 (bfloat16), of operands and product.
     exponent : str
-        ``ieee``, ``carry`` or ``released``.
+        ``ieee``, ``carry``, ``released`` or ``leading``.
     rounding : str
         ``nearest_even`` or ``truncate``.
     zero_below : int, optional
@@ -70,7 +80,7 @@ class FloatForm:
 
     significand_bits: int = 24
     port_bits: int = 32
-    exponent: Literal["ieee", "carry", "released"] = "ieee"
+    exponent: ExponentRule = "ieee"
     rounding: Literal["nearest_even", "truncate"] = "nearest_even"
     zero_below: int | None = None
     least_exponent: int = 1
@@ -78,7 +88,7 @@ class FloatForm:
     def __post_init__(self) -> None:
         for field, value, choices in (
             ("port_bits", self.port_bits, (16, 32)),
-            ("exponent", self.exponent, ("ieee", "carry", "released")),
+            ("exponent", self.exponent, get_args(ExponentRule)),
             ("rounding", self.rounding, ("nearest_even", "truncate")),
             ("least_exponent", self.least_exponent, (1, 2)),
         ):
@@ -94,7 +104,7 @@ class FloatForm:
     @property
     def top(self) -> int:
         """Place t of the leading one of the greatest sums."""
-        return 2 * self.significand_bits - (self.exponent == "ieee")
+        return 2 * self.significand_bits - (self.exponent in ("ieee", "leading"))
 
 
 class _Operand(NamedTuple):
@@ -110,11 +120,12 @@ class _Operand(NamedTuple):
 
 
 class _Rounded(NamedTuple):
-    """Fraction, and by how much the exponent rises (two nets that are never both 1)."""
+    """Fraction, and what becomes of the exponent."""
 
     fraction: tuple[int, ...]
-    leading: int
-    carry: int
+    rises: tuple[int, ...]  # by one for each net that is 1
+    falls: tuple[int, ...]  # by the number that these nets are
+    nonzero: int
 
 
 def float_circuit(
@@ -162,7 +173,10 @@ def float_circuit(
         style=style,
         buffers=buffers,
     )
-    rounded = _normalize_and_round(gate, total, form)
+    if form.exponent == "leading":
+        rounded = _shift_and_round(gate, total, form)
+    else:
+        rounded = _normalize_and_round(gate, total, form, exact=cells == "exact")
     exponent = _exponent(gate, a, w, rounded, form)
     builder.output("p", _packed(gate, a, w, rounded, exponent, form))
     kind = cells if isinstance(cells, str) else "mixed"
@@ -193,21 +207,52 @@ def _operand(gate: GateMaker, nets: tuple[int, ...], form: FloatForm) -> _Operan
     )
 
 
-def _normalize_and_round(gate: GateMaker, total: tuple[int, ...], form: FloatForm) -> _Rounded:
-    """Return the fraction below the leading one of S, rounded as *form* says."""
+def _normalize_and_round(
+    gate: GateMaker, total: tuple[int, ...], form: FloatForm, exact: bool
+) -> _Rounded:
+    """Return the fraction below the leading one of S at t or t - 1, rounded as *form* says."""
     bits, top = form.significand_bits, form.top
     total = (*total[: top + 1], *[0] * (top + 1 - len(total)))
     leading = total[top]
     fraction = multiplex(gate, total[top - bits : top - 1], total[top - bits + 1 : top], leading)
+    rise = 0 if form.exponent == "released" else leading
     if form.rounding == "truncate":
-        return _Rounded(fraction, leading, 0)
-    # Low bits: one goes into the fraction or is the half, the one below is the half or rest.
+        return _Rounded(fraction, (rise,), (), 1)
     half = gate("MUX2", total[top - bits - 1], total[top - bits], leading)[0]
     shifted_out = gate("AND2", leading, total[top - bits - 1])[0]
-    rest = reduce_tree(gate, "OR2", (*total[: top - bits - 1], shifted_out))
-    up = gate("AND2", half, *gate("OR2", rest, fraction[0]))[0]
-    fraction, carry = increment(gate, fraction, up)
-    return _Rounded(fraction, leading, carry)
+    fraction, carry = _rounded_up(gate, fraction, half, (*total[: top - bits - 1], shifted_out))
+    if exact:
+        # A product is at most 2^(t + 1) - 2^(t - n + 2) + 1: with its leading one at t it is never
+        # rounded up to another digit.
+        return _Rounded(fraction, gate("OR2", rise, carry), (), 1)
+    return _Rounded(fraction, (rise, carry), (), 1)
+
+
+def _shift_and_round(gate: GateMaker, total: tuple[int, ...], form: FloatForm) -> _Rounded:
+    """Return the fraction below the leading one of S wherever it is, rounded as *form* says."""
+    bits, width = form.significand_bits, form.top + 1
+    total = total[:width]
+    zeros = []
+    for step in reversed(range((width - 1).bit_length())):
+        places = 1 << step
+        empty = invert(gate, reduce_tree(gate, "OR2", total[width - places :]))
+        total = multiplex(gate, total, (*[0] * places, *total[:-places]), empty)
+        zeros.append(empty)
+    fraction, carry = total[width - bits : -1], 0
+    if form.rounding == "nearest_even":
+        fraction, carry = _rounded_up(
+            gate, fraction, total[width - bits - 1], total[: width - bits - 1]
+        )
+    # A leading one at the top, no zeros above it, is one place above 2n - 2.
+    return _Rounded(fraction, (1, carry), tuple(reversed(zeros)), total[-1])
+
+
+def _rounded_up(
+    gate: GateMaker, fraction: tuple[int, ...], half: int, rest: tuple[int, ...]
+) -> tuple[tuple[int, ...], int]:
+    """Return (fraction, carry) rounded to nearest even by the bit and the bits below it."""
+    odd_or_more = gate("OR2", reduce_tree(gate, "OR2", rest), fraction[0])[0]
+    return increment(gate, fraction, *gate("AND2", half, odd_or_more))
 
 
 def _exponent(
@@ -218,16 +263,19 @@ def _exponent(
     ``- 127`` is ``+ 1 - 128``: a carry into the adder, and 7 added to the top three bits. The
     exponent and its successor are there before the mantissa array is done; it only selects.
     """
-    total, carry = add(gate, a.exponent, w.exponent, carry=1)
+    total, carry = add_fast(gate, a.exponent, w.exponent, carry=1)
     high, _ = add(gate, (total[7], carry, 0), (1, 1, 1))
     exponent = (*total[:7], *high)
-    if form.exponent != "ieee":
+    if form.exponent in ("carry", "released"):
         exponent, _ = increment(gate, exponent, 1)
-    leading = 0 if form.exponent == "released" else rounded.leading
-    rises = gate("OR2", leading, rounded.carry)[0]
-    if rises == 0:
+    for rises in rounded.rises:
+        if rises != 0:
+            exponent = multiplex(gate, exponent, increment(gate, exponent, 1)[0], rises)
+    if not rounded.falls:
         return exponent
-    return multiplex(gate, exponent, increment(gate, exponent, 1)[0], rises)
+    inverted = [invert(gate, net) for net in rounded.falls]
+    negative = (*inverted, *[1] * (len(exponent) - len(inverted)))
+    return add_fast(gate, exponent, negative, carry=1)[0]
 
 
 def _packed(
@@ -246,7 +294,7 @@ def _packed(
     all_ones = reduce_tree(gate, "AND2", exponent[:EXPONENT_BITS])
     above = gate("OR2", exponent[EXPONENT_BITS], all_ones)[0]
     overflow = gate("AND2", above, invert(gate, negative))[0]
-    both_live = gate("AND2", a.live, w.live)[0]
+    both_live = gate("AND2", rounded.nonzero, *gate("AND2", a.live, w.live))[0]
     special = gate("OR2", a.greatest, w.greatest)[0]
     infinite = gate("OR2", special, *gate("AND2", overflow, both_live))[0]
     nonzero = gate("OR2", special, *gate("AND2", both_live, normal))[0]

@@ -70,8 +70,9 @@ def integer_circuit(
     signing : str
         How signed operands are done. ``baugh_wooley``: inverted partial products of the sign bits;
         ripple_row and carry_save only, and meant for exact cells. ``sign_magnitude``: the unsigned
-        array between conditional negations, ``sign(a) sign(w) core(|a|, |w|)``, with one product
-        bit more, since an approximate core may exceed any product. ``auto``: baugh_wooley for
+        array between conditional negations, ``core(|a|, |w|)``, negated where the signs differ
+        (that of 0 is +), with one product bit more, since an approximate core may exceed any
+        product. ``auto``: baugh_wooley for
         exact, complete flat arrays, else sign_magnitude.
     name : str
         What to call the circuit; by default its cells, operands and style.

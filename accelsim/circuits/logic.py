@@ -16,6 +16,7 @@ from accelsim.circuits.netlist import FIRST_NET, Builder
 __all__ = [
     "GateMaker",
     "add",
+    "add_fast",
     "at_least",
     "conditional_negate",
     "folding",
@@ -136,6 +137,38 @@ def add(
         bit, carry = gate("FA", a, b, carry)
         total.append(bit)
     return tuple(total), carry
+
+
+def add_fast(
+    gate: GateMaker, x: Sequence[int], y: Sequence[int], carry: int = 0
+) -> tuple[tuple[int, ...], int]:
+    """Return (sum, carry out) of two numbers of one width: a prefix adder, Sklansky's tree.
+
+    Its depth grows with the logarithm of the width, its area faster than that of `add`.
+    """
+    halves = [gate("XOR2", a, b)[0] for a, b in zip(x, y, strict=True)]
+    generates = [gate("AND2", a, b)[0] for a, b in zip(x, y, strict=True)]
+    # The carry into bit 0 is a generate below all bits, which nothing propagates into.
+    pairs = [(carry, 0), *zip(generates, halves, strict=True)]
+    carries = [generate for generate, _ in _prefix_carries(gate, pairs)]
+    bits = zip(halves, carries[:-1], strict=True)
+    return tuple(gate("XOR2", half, below)[0] for half, below in bits), carries[-1]
+
+
+def _prefix_carries(gate: GateMaker, pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return (generate, propagate) of positions 0 to i, for every i, from those of each."""
+    if len(pairs) == 1:
+        return list(pairs)
+    middle = len(pairs) // 2
+    low, high = _prefix_carries(gate, pairs[:middle]), _prefix_carries(gate, pairs[middle:])
+    below_generates, below_propagates = low[-1]
+    return low + [
+        (
+            gate("OR2", generates, *gate("AND2", propagates, below_generates))[0],
+            gate("AND2", propagates, below_propagates)[0],
+        )
+        for generates, propagates in high
+    ]
 
 
 def increment(gate: GateMaker, x: Sequence[int], carry: int) -> tuple[tuple[int, ...], int]:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from accelsim.compilation import jit
-from accelsim.errors import ConfigError, DataError
-from accelsim.formats import IntegerFormat, as_float32
+from accelsim.errors import ConfigError
+from accelsim.formats import IntegerFormat, as_float32, broadcast_operands
 
 if TYPE_CHECKING:
     from accelsim.circuits import Circuit
@@ -125,14 +125,7 @@ class Multiplier:
     def _broadcast(
         self, activations: NDArray[Any], weights: NDArray[Any]
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        try:
-            activations, weights = np.broadcast_arrays(activations, weights)
-        except ValueError:
-            raise DataError(
-                f"{self.name}: activations of shape {activations.shape} do not broadcast with "
-                f"weights of shape {weights.shape}; reshape one of them"
-            ) from None
-        return activations, weights
+        return broadcast_operands(self.name, activations, weights)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
