@@ -22,6 +22,7 @@ _HOMES = {
     "Trace": "accelsim.layer",
     "WORKLOADS": "accelsim.workload",
     "import_multiplier": "accelsim.importing",
+    "characterize": "accelsim.characterization",
     "load_run": "accelsim.results",
     "load_workload": "accelsim.workload",
     "simulate": "accelsim.simulation",

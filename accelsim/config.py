@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from ruamel.yaml import YAML
@@ -21,13 +21,22 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from accelsim.errors import ConfigError, UnknownNameError, nearest
 
-__all__ = ["Accelerator", "ArrayConfig", "DramConfig", "GlbConfig", "VectorUnitConfig", "presets"]
+__all__ = [
+    "Accelerator",
+    "ArrayConfig",
+    "DramConfig",
+    "GlbConfig",
+    "QuantizationConfig",
+    "VectorUnitConfig",
+    "presets",
+]
 
 PRESET_DIR = Path(__file__).parent / "presets"
 
 Count = Annotated[int, Field(ge=1, le=2**31, strict=True)]
 Kib = Annotated[float, Field(gt=0, le=2**30, allow_inf_nan=False, strict=True)]
 Name = Annotated[str, StringConstraints(min_length=1, strict=True)]
+Kind = Literal["auto", "affine", "symmetric"]
 
 
 class _Section(BaseModel):
@@ -78,6 +87,17 @@ class VectorUnitConfig(_Section):
     """Elementary operations (an addition, a comparison) done in a cycle."""
 
 
+class QuantizationConfig(_Section):
+    """How operands become integers where the multiplier takes integers; else without effect."""
+
+    activations: Kind = "auto"
+    """affine: any zero point; symmetric: a fixed one; auto: symmetric where the unit is signed."""
+    weights: Kind = "auto"
+    """As activations."""
+    per_channel: Annotated[bool, Field(strict=True)] = True
+    """True: weights have a scale and zero point per filter. False: per layer."""
+
+
 class Accelerator(_Section):
     """One accelerator: everything but the network that a simulation depends on.
 
@@ -101,6 +121,7 @@ class Accelerator(_Section):
     glb: GlbConfig
     dram: DramConfig
     vector_unit: VectorUnitConfig
+    quantization: QuantizationConfig = QuantizationConfig()
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Accelerator:

@@ -40,9 +40,19 @@ SCHEMA = 1
 
 MANIFEST = "manifest.json"
 
-RUN_FILES = {"layers.csv", "summary.csv", "timeline.csv.gz", "outputs.csv"}
-"""Tables of a run. A folder that has the first of them, and nothing else, but no manifest was left
-by an interruption while they were moved into place."""
+KIND_FILES = {
+    "run": ("layers.csv", "summary.csv", "timeline.csv.gz", "outputs.csv"),
+    "characterization": (
+        "metrics.csv",
+        "metrics.json",
+        "costs.csv",
+        "layers.csv",
+        "error_surface.png",
+        "error_magnitude.png",
+    ),
+}
+"""Kind -> files that `write_results` writes. A folder that has the first of them, and nothing else,
+but no manifest was left by an interruption while they were moved into place."""
 
 TEXT_COLUMNS = dict.fromkeys(
     ("config_hash", "trace_hash", "table_hash", "weights_hash", "version"), str
@@ -79,8 +89,9 @@ def prepare_folder(folder: str | Path, kind: str) -> Path:
         with tempfile.TemporaryFile(dir=path):
             pass
         foreign = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
-        if kind == "run" and "layers.csv" in foreign:
-            foreign -= RUN_FILES
+        own = KIND_FILES.get(kind, ("",))
+        if own[0] in foreign:
+            foreign.difference_update(own)
     except OSError as error:
         raise DataError(
             f"results folder {str(path)!r} cannot be written: {error.strerror}"
@@ -155,9 +166,9 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
 
 
 def write_results(
-    folder: Path, tables: Mapping[str, pd.DataFrame], manifest: dict[str, Any]
+    folder: Path, files: Mapping[str, pd.DataFrame | bytes], manifest: dict[str, Any]
 ) -> None:
-    """Make the tables and manifest of a run's *folder* these, in place of what it had.
+    """Make the tables (or other contents) and manifest of *folder* these, in place of what it had.
 
     All files are written aside first: when that fails, a full disk say, what the folder had is
     still there. An interruption while they are moved into place leaves no manifest, so nothing
@@ -168,14 +179,17 @@ def write_results(
     DataError
         A file cannot be written.
     """
-    contents = {name: _csv(name, frame) for name, frame in tables.items()}
+    contents = {
+        name: content if isinstance(content, bytes) else _csv(name, content)
+        for name, content in files.items()
+    }
     contents[MANIFEST] = _json(manifest)
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".") as aside:
             for name, content in contents.items():
                 write_atomically(Path(aside) / name, content)
             (folder / MANIFEST).unlink(missing_ok=True)
-            for stale in RUN_FILES - contents.keys():
+            for stale in set(KIND_FILES[manifest["kind"]]) - contents.keys():
                 (folder / stale).unlink(missing_ok=True)
             for name in contents:
                 os.replace(Path(aside) / name, folder / name)

@@ -16,6 +16,8 @@ from accelsim.errors import TraceError
 if TYPE_CHECKING:
     import numpy as np
 
+    from accelsim.quantization import Calibration
+
 __all__ = [
     "INPUT",
     "WORD_BYTES",
@@ -139,6 +141,8 @@ class MacLayer:
     """float32, (M, C / groups, R, S)."""
     bias: np.ndarray | None
     """float32, (M,)."""
+    activation_range: tuple[float, float] | None = None
+    """Least and greatest activation that calibration saw; units of integers need it."""
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -178,6 +182,32 @@ class Trace:
     """float32, (N, C, H, W)."""
     output: str
     """Name of the layer whose output the network returns."""
+    calibration: str | None = None
+    """Where the layers' activation ranges come from."""
+
+    def calibrated(self, calibration: Calibration) -> Trace:
+        """Return the trace with the activation ranges of *calibration* in its MAC layers.
+
+        Raises
+        ------
+        TraceError
+            It does not have one range for each of them.
+        """
+        names = [layer.name for layer in self.layers if isinstance(layer, MacLayer)]
+        if len(names) != len(calibration.ranges):
+            raise TraceError(
+                f"calibration has {len(calibration.ranges)} ranges, but {self.name} has "
+                f"{len(names)} convolutions and linear layers ({', '.join(names)}); calibrate "
+                "this very network: accelsim.nn.calibrate(model, images)"
+            )
+        ranges = dict(zip(names, calibration.ranges, strict=True))
+        layers = tuple(
+            replace(layer, activation_range=ranges[layer.name])
+            if isinstance(layer, MacLayer)
+            else layer
+            for layer in self.layers
+        )
+        return replace(self, layers=layers, calibration=calibration.source)
 
     def batch(self, images: int) -> Trace:
         """Return the trace of the first *images* images."""
@@ -200,13 +230,15 @@ class Trace:
 
     @cached_property
     def fingerprint(self) -> str:
-        """First 16 hex digits of a SHA-256 over graph, weights and images."""
+        """First 16 hex digits of a SHA-256 over graph, weights, images and ranges."""
         digest = hashlib.sha256(self.images.tobytes())
         for layer in self.layers:
             if isinstance(layer, MacLayer):
                 digest.update(repr((layer.name, layer.op, layer.source, layer.shape)).encode())
                 digest.update(layer.weight.tobytes())
                 digest.update(b"" if layer.bias is None else layer.bias.tobytes())
+                if layer.activation_range is not None:
+                    digest.update(repr(layer.activation_range).encode())
             else:
                 digest.update(repr(layer).encode())
         digest.update(self.output.encode())

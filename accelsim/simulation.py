@@ -13,9 +13,11 @@ from accelsim.energy import EnergyTable, energy_by_component, load_table
 from accelsim.errors import DataError
 from accelsim.folders import versions
 from accelsim.kernels.network import run_trace
-from accelsim.layer import Trace
+from accelsim.layer import MacLayer, Trace
 from accelsim.machine import run_machine
 from accelsim.machine.program import array_model, possible_actions
+from accelsim.multipliers import MULTIPLIERS
+from accelsim.quantization import layer_quantization, scheme_of
 from accelsim.results import Run, tabulate
 
 __all__ = ["check_machine", "simulate"]
@@ -36,7 +38,8 @@ def simulate(
     Parameters
     ----------
     trace : Trace
-        The network with its images, from `accelsim.trace`.
+        The network with its images, from `accelsim.trace`; for a unit of integers a calibrated
+        one, unless it is for cycles and energy only.
     accelerator : Accelerator or str
         The machine; a str is a preset's name or a YAML file's path.
     images : int, optional
@@ -55,7 +58,8 @@ def simulate(
     ------
     AccelsimError
         One of its kinds: a layer that fits no tiling, an unknown name, an energy table without a
-        row that is needed, labels that do not fit the images.
+        row that is needed, labels that do not fit the images, a trace that is not calibrated
+        although the unit takes integers.
     """
     if isinstance(accelerator, str):
         accelerator = Accelerator.load(accelerator)
@@ -68,6 +72,8 @@ def simulate(
     classes = int(np.prod(_output_shape(trace)))
     truth = None if labels is None else _labels(labels, len(trace.images), classes)
     table = check_machine(accelerator)
+    if values:
+        _check_ranges(trace, accelerator)
     simulated = trace if images is None else trace.batch(images)
     result = run_machine(simulated, accelerator, values=values, progress=progress)
     outputs = None
@@ -89,6 +95,7 @@ def simulate(
         "table_hash": table.fingerprint,
         "images": len(trace.images),
         "simulated_images": len(simulated.images),
+        "calibration": trace.calibration,
         "seed": seed,
         "versions": versions(),
     }
@@ -113,14 +120,21 @@ def check_machine(accelerator: Accelerator) -> EnergyTable:
     return table
 
 
+def _check_ranges(trace: Trace, accelerator: Accelerator) -> None:
+    unit, scheme = MULTIPLIERS[accelerator.multiplier], scheme_of(accelerator)
+    for layer in trace.layers:
+        if isinstance(layer, MacLayer):
+            layer_quantization(layer, unit, scheme)
+
+
 def _rest(trace: Trace, accelerator: Accelerator, done: int) -> np.ndarray:
     """Return the outputs of the images from *done* on, by the units alone."""
     left = len(trace.images) - done
     if left == 0:
         return np.empty((0, int(np.prod(_output_shape(trace)))), np.float32)
     rest = replace(trace.batch(left), images=trace.images[done:])
-    outputs = run_trace(rest, accelerator.multiplier, accelerator.accumulator)
-    return outputs.reshape(left, -1)
+    units = (accelerator.multiplier, accelerator.accumulator)
+    return run_trace(rest, *units, scheme_of(accelerator)).reshape(left, -1)
 
 
 def _output_shape(trace: Trace) -> tuple[int, ...]:

@@ -22,6 +22,7 @@ from accelsim.config import Accelerator
 from accelsim.errors import AccelsimError, ConfigError
 from accelsim.folders import prepare_folder, versions, write_manifest, write_table
 from accelsim.layer import Trace
+from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.simulation import check_machine, simulate
 from accelsim.store import Store, point_key
 from accelsim.tracing import trace
@@ -76,6 +77,8 @@ def sweep(
 ) -> pd.DataFrame:
     """Return a row per point of the grid: what varied, and the run's summary.
 
+    Units of integers are calibrated as `accelsim.nn.calibrate_workload` does it.
+
     Parameters
     ----------
     workload : str
@@ -110,13 +113,12 @@ def sweep(
     if workers is not None and (isinstance(workers, bool) or workers < 1):
         raise ConfigError(f"workers must be an int >= 1, got {workers!r}")
     fingerprints = [check_machine(point.accelerator).fingerprint for point in points]
-    traced, _ = _traced(workload, images)
     keys = {
         point_key(
             {
                 "accelerator": point.accelerator.model_dump(mode="json"),
                 "table": fingerprint,
-                "trace": traced.fingerprint,
+                "trace": _traced(workload, images, _integer(point))[0].fingerprint,
                 "values": values,
                 "version": __version__,
             }
@@ -202,7 +204,7 @@ def _evaluate(
 def run_point(workload: str, images: int, values: bool, point: Point) -> dict[str, Any]:
     """Return the row of one point; an error of its own making is in the row."""
     try:
-        traced, labels = _traced(workload, images)
+        traced, labels = _traced(workload, images, _integer(point))
         run = simulate(traced, point.accelerator, labels=labels, values=values)
     except AccelsimError as error:
         return {"error": str(error)}
@@ -223,7 +225,15 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-@lru_cache(maxsize=2)
-def _traced(workload: str, images: int) -> tuple[Trace, Any]:
+def _integer(point: Point) -> bool:
+    """Return whether the point's unit takes integers, which needs a calibrated trace."""
+    return isinstance(MULTIPLIERS[point.accelerator.multiplier], IntegerMultiplier)
+
+
+@lru_cache(maxsize=4)
+def _traced(workload: str, images: int, calibrated: bool) -> tuple[Trace, Any]:
+    from accelsim.nn import calibrate_workload
+
     model, batch, labels = load_workload(workload, limit=images)
-    return trace(model, batch, name=workload), labels
+    calibration = calibrate_workload(workload, model) if calibrated else None
+    return trace(model, batch, name=workload, calibration=calibration), labels

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from accelsim.errors import TraceError
 from accelsim.layer import LayerShape, MacLayer, Trace, VectorLayer
+from accelsim.quantization import Calibration
 
 SHAPES = {
     "n": st.integers(1, 3),
@@ -81,6 +82,17 @@ def test_a_batch_takes_the_first_images():
     assert len(trace.images) == 2
     assert [layer.output_shape[0] for layer in trace.layers] == [2, 2]
     assert trace.macs == 2 * 8
+
+
+def test_a_calibration_gives_every_mac_layer_its_range():
+    trace = small_trace()
+    calibrated = trace.calibrated(Calibration(((-1, 2),), "by hand"))
+    assert calibrated.layers[0].activation_range == (-1, 2)
+    assert calibrated.layers[1] == trace.layers[1]
+    assert (trace.calibration, calibrated.calibration) == (None, "by hand")
+    assert trace.layers[0].activation_range is None
+    with pytest.raises(TraceError, match=r"calibration has 0 ranges, but net has 1 .* \(fc\)"):
+        trace.calibrated(Calibration(()))
 
 
 @pytest.mark.parametrize("images", [0, 4, -1, 1.0, True])

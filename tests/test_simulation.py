@@ -93,6 +93,38 @@ def test_simulating_twice_gives_the_same(small_trace, small_labels, runs):
     pd.testing.assert_frame_equal(again.timeline, runs[0].timeline)
 
 
+@pytest.fixture(scope="module")
+def calibrated(small_trace):
+    """The small trace with the ranges that the command line would find."""
+    model = accelsim.load_workload("lenet5_digits", limit=1)[0]
+    calibration = accelsim.nn.calibrate_workload("lenet5_digits", model)
+    return small_trace.calibrated(calibration)
+
+
+def test_a_unit_of_integers_computes_from_a_calibrated_trace(calibrated, small_labels, runs):
+    machine = MACHINE.replace(multiplier="exact_int8")
+    run = accelsim.simulate(calibrated, machine, labels=small_labels)
+    # Eight bits move these logits, of size 20, by a few tenths.
+    assert 0 < np.abs(run.outputs - runs[0].outputs).max() < 0.5
+    assert run.summary["accumulator"][0] == "int32"
+    assert run.manifest["calibration"] == "minmax over the first 128 train images"
+    assert runs[0].manifest["calibration"] is None
+    part = accelsim.simulate(calibrated, machine, images=1, labels=small_labels)
+    assert part.outputs.tobytes() == run.outputs.tobytes()
+    timing = accelsim.simulate(calibrated, machine, values=False)
+    pd.testing.assert_frame_equal(timing.layers, run.layers)
+
+
+def test_rejects_a_unit_of_integers_without_calibration(small_trace, monkeypatch):
+    machine = MACHINE.replace(multiplier="exact_int8")
+    assert accelsim.simulate(small_trace, machine, values=False).outputs is None
+    monkeypatch.setattr("accelsim.simulation.run_machine", lambda *a, **k: pytest.fail("ran"))
+    with pytest.raises(
+        DataError, match=r"layer 'conv1': .* accelsim\.trace\(model, images, calibr"
+    ):
+        accelsim.simulate(small_trace, machine)
+
+
 @pytest.mark.parametrize("labels", [[1], [0.5, 1.0], [[0, 1]], ["a", "b"]])
 def test_rejects_labels_that_do_not_fit(small_trace, labels):
     with pytest.raises(DataError, match="labels must be 2 integers"):

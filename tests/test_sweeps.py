@@ -48,6 +48,26 @@ def test_a_row_per_point_in_grid_order_equal_to_simulate(tmp_path, monkeypatch):
     assert [point.varied["array.rows"] for point in todo] == [2, 2]
 
 
+def test_units_of_integers_are_calibrated_and_their_scheme_varied(tmp_path, monkeypatch):
+    def evaluate(todo, workload, images, values, workers):
+        for key, point in todo.items():
+            yield key, sweeps.run_point(workload, images, values, point)
+
+    monkeypatch.setattr(sweeps, "_evaluate", evaluate)
+    grid = {"multiplier": ["exact_fp32", "exact_int8"], "quantization.weights": ["auto", "affine"]}
+    table = run_sweep(tmp_path / "s", grid)
+    assert (table["error"] == "").all()
+    assert (table["accuracy"] == 1).all()
+    model, images, _ = accelsim.load_workload("lenet5_digits", limit=1)
+    trace = accelsim.trace(model, images, name="lenet5_digits")
+    calibration = accelsim.nn.calibrate_workload("lenet5_digits", model)
+    expected = [trace.fingerprint] * 2 + [trace.calibrated(calibration).fingerprint] * 2
+    assert table["trace_hash"].tolist() == expected
+    cycles = table["latency_cycles"]
+    assert cycles[0] == cycles[1]
+    assert cycles[2] < cycles[3]
+
+
 def test_a_point_that_fails_is_kept_with_its_error_and_the_rest_go_on(tmp_path):
     table = run_sweep(tmp_path / "s", {"glb.ifmap_kib": [0.5, 64]})
     assert "layer 'conv1' fits no tiling" in table["error"].iloc[0]

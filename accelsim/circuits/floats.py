@@ -16,7 +16,7 @@ leading one of 2n bits and shifts; S = 0 makes the product zero.
 
 The hidden bit is the OR of the exponent's bits. An exponent above 254 gives infinity; one below the
 least gives zero: there are no subnormal products, and subnormal operands count as zeros. NaN and
-infinite operands follow IEEE 754. Zeros are signed under ``ieee``, else always +0.
+infinite operands follow IEEE 754.
 
 The mantissa array is one of `arrays`; everything else is built of two-input gates and multiplexers
 (the exponents' adder and the incrementers are prefix trees) with constants folded away, whatever
@@ -76,6 +76,8 @@ class FloatForm:
         Pattern of the least magnitude that does not count as zero; None: the least normal number.
     least_exponent : int
         Least biased exponent of a product that is not flushed: 1, or 2.
+    signed_zeros : bool
+        Whether a product that is zero has the sign of the operands' xor, or is always +0.
     """
 
     significand_bits: int = 24
@@ -84,6 +86,7 @@ class FloatForm:
     rounding: Literal["nearest_even", "truncate"] = "nearest_even"
     zero_below: int | None = None
     least_exponent: int = 1
+    signed_zeros: bool = True
 
     def __post_init__(self) -> None:
         for field, value, choices in (
@@ -307,7 +310,7 @@ def _packed(
         gate("OR2", infinite, *gate("AND2", bit, nonzero))[0] for bit in exponent[:EXPONENT_BITS]
     ]
     sign = gate("XOR2", a.sign, w.sign)[0]
-    if form.exponent != "ieee":
+    if not form.signed_zeros:
         sign = gate("AND2", sign, nonzero)[0]
     cut = form.port_bits - EXPONENT_BITS - form.significand_bits
     return (*[0] * cut, *fraction, *fields, sign)

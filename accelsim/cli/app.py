@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli import compare, import_, listing, plot, score, simulate, sweep, train
+from accelsim.cli import (
+    characterize,
+    compare,
+    import_,
+    listing,
+    plot,
+    score,
+    simulate,
+    sweep,
+    train,
+)
 from accelsim.version import __version__
 
 __all__ = ["app"]
@@ -42,6 +52,7 @@ for _verb in (
     simulate.simulate,
     score.score,
     sweep.sweep,
+    characterize.characterize,
     compare.compare,
     plot.plot,
     listing.list_,

@@ -39,6 +39,11 @@ def show(
 
     Example: accelsim show ax_fpm
     """
+    from accelsim.multipliers import MULTIPLIERS
+
+    if name in MULTIPLIERS:  # also members of families and unit files, which are not listed
+        _show_multiplier(name)
+        return
     known: list[str] = []
     for kind, entries in KINDS.items():
         if name in (names := entries()):
@@ -60,9 +65,11 @@ def _titles(registry: Mapping[str, object]) -> dict[str, str]:
 
 
 def _multipliers() -> dict[str, str]:
+    """Return the listed units, then the forms of names of which there are many."""
     from accelsim.multipliers import MULTIPLIERS
 
-    return _titles(MULTIPLIERS)
+    forms = {family.form: f"{family.title} (a family)" for family in MULTIPLIERS.families}
+    return _titles(MULTIPLIERS) | forms
 
 
 def _accumulators() -> dict[str, str]:
@@ -136,24 +143,24 @@ def _facts(title: str, facts: Mapping[str, object]) -> None:
 
 def _show_multiplier(name: str) -> None:
     from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
+    from accelsim.multipliers.imported import ImportedMultiplier
 
     unit = MULTIPLIERS[name]
-    examples: tuple[tuple[float, float], ...] = ((0.856, 0.471), (1.5, 1.5), (1.9999999, 1.9999999))
+    facts: dict[str, object] = {"description": unit.description}
     if isinstance(unit, IntegerMultiplier):
-        low, high = unit.operands.low, unit.operands.high
-        examples = ((2, 3), (3, 2), (high, high), (low, high))
-    delay = "unknown" if unit.delay_ps is None else f"{unit.delay_ps:g} ps"
-    warnings = getattr(unit, "warnings", ())
-    _facts(
-        unit.title,
-        {
-            "description": unit.description,
-            **({"warnings": "; ".join(warnings)} if warnings else {}),
-            **{f"product({a}, {w})": unit.product(a, w).item() for a, w in examples},
-            "delay": f"{delay}: {unit.delay_source}",
-            "sources": "; ".join(unit.sources),
-        },
-    )
+        operands = unit.operands
+        facts["operands"] = f"{operands.name}, {operands.low} to {operands.high}"
+        for a, w in ((2, 3), (3, 2), (operands.high,) * 2, (operands.low, operands.high)):
+            facts[f"product({a}, {w})"] = int(unit.product(a, w))
+    else:
+        for x, y in ((0.856, 0.471), (1.5, 1.5), (1.9999999, 1.9999999)):
+            facts[f"product({x}, {y})"] = float(unit.product(x, y))
+    if isinstance(unit, ImportedMultiplier) and unit.warnings:
+        facts["warnings"] = "; ".join(unit.warnings)
+    delay = "not known" if unit.delay_ps is None else f"{unit.delay_ps:g} ps"
+    facts["delay"] = f"{delay}: {unit.delay_source}"
+    facts["sources"] = "; ".join(unit.sources)
+    _facts(unit.title, facts)
 
 
 def _show_accumulator(name: str) -> None:
@@ -228,8 +235,19 @@ def _show_table(name: str) -> None:
     )
 
 
+def _show_family(form: str) -> None:
+    import re
+
+    from accelsim.multipliers import MULTIPLIERS
+
+    family = next(one for one in MULTIPLIERS.families if one.form == form)
+    listed = [name for name in MULTIPLIERS if re.fullmatch(family.pattern, name)]
+    facts = {"names": f"{family.form}, any numbers", "listed": ", ".join(listed) or "none"}
+    _facts(f"{family.title} (a family)", facts)
+
+
 _SHOW: dict[str, Callable[[str], None]] = {
-    "multipliers": _show_multiplier,
+    "multipliers": _show_family,
     "accumulators": _show_accumulator,
     "dataflows": _show_dataflow,
     "workloads": _show_workload,

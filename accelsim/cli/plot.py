@@ -26,10 +26,9 @@ def plot(
 
     Example: accelsim plot runs/x --kind latency --out latency.png
     """
-    import io
     from pathlib import Path
 
-    from accelsim.figures import FIGURES
+    from accelsim.figures import FIGURES, rendered
     from accelsim.files import write_atomically
     from accelsim.results import load_runs
 
@@ -40,10 +39,8 @@ def plot(
     if path.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise ConfigError(f"--out must end in .png, .svg or .pdf, got {out!r}")
     figure = FIGURES[kind](load_runs(folders))
-    content = io.BytesIO()
-    figure.savefig(content, format=path.suffix[1:].lower(), dpi=150)
     try:
-        write_atomically(path, content.getvalue())
+        write_atomically(path, rendered(figure, path.suffix[1:].lower()))
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}") from None
     note(f"wrote {path}")

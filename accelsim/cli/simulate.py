@@ -45,7 +45,8 @@ def simulate(
 ) -> None:
     """Run WORKLOAD on the simulated machine: logits, cycles, energy.
 
-    Without -m the accelerator's own unit is used.
+    Without -m the accelerator's own unit is used. Units of integers are calibrated on the first
+    128 training images; --set quantization.per_channel=false and the like change their scheme.
 
     Example: accelsim simulate lenet5_digits -m exact_fp32 -m ax_fpm --set array.rows=32
     """
@@ -68,18 +69,27 @@ def simulate(
         for machine in machines:
             prepare_folder(folders[machine.multiplier], "run")
 
+    from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
+    from accelsim.nn import calibrate_workload
     from accelsim.simulation import simulate as run_simulation
     from accelsim.tracing import trace
     from accelsim.workload import load_workload
 
     model, batch, labels = load_workload(known.name, limit=images, weights=weights)
     traced = trace(model, batch, name=known.name)
+    integer = {
+        machine.multiplier: isinstance(MULTIPLIERS[machine.multiplier], IntegerMultiplier)
+        for machine in machines
+    }
+    calibrated = traced
+    if any(integer.values()):
+        calibrated = traced.calibrated(calibrate_workload(known.name, model))
     runs: list[Run] = []
     try:
         for machine in machines:
             with progress(f"simulate {machine.multiplier}") as update:
                 run = run_simulation(
-                    traced,
+                    calibrated if integer[machine.multiplier] else traced,
                     machine,
                     labels=labels,
                     values=not timing_only,

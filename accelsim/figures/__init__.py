@@ -2,8 +2,17 @@
 
 from accelsim.figures.energy import energy_by_component
 from accelsim.figures.latency import latency_by_layer
+from accelsim.figures.product_error import error_magnitude, error_surfaces
+from accelsim.figures.style import rendered
 
-__all__ = ["FIGURES", "energy_by_component", "latency_by_layer"]
+__all__ = [
+    "FIGURES",
+    "energy_by_component",
+    "error_magnitude",
+    "error_surfaces",
+    "latency_by_layer",
+    "rendered",
+]
 
 FIGURES = {"energy": energy_by_component, "latency": latency_by_layer}
 """Kind, as `accelsim plot --kind` names it -> function of runs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from accelsim.errors import DataError
 from accelsim.results import Run
 
-__all__ = ["PALETTE", "headline", "new_figure", "quiet", "run_labels"]
+__all__ = ["PALETTE", "headline", "new_figure", "quiet", "rendered", "run_labels"]
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#999999", "#F0E442")
 """Okabe and Ito's colors, the most distinct first."""
@@ -63,3 +64,10 @@ def quiet(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def rendered(figure: Figure, kind: str = "png") -> bytes:
+    """Return *figure* as a file of *kind*: png, svg or pdf."""
+    content = io.BytesIO()
+    figure.savefig(content, format=kind, dpi=150)
+    return content.getvalue()

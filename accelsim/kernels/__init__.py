@@ -6,16 +6,21 @@ accumulator's dtype: the same bits as the three plain loops, many times faster. 
 
 from __future__ import annotations
 
-from accelsim.kernels.convolution import conv2d, im2col, linear
+from accelsim.kernels.columns import im2col
+from accelsim.kernels.convolution import conv2d, convolve, linear
 from accelsim.kernels.gemm import accumulate, finish
+from accelsim.kernels.quantized import conv2d_quantized, linear_quantized
 from accelsim.kernels.vector import pool2d, relu
 
 __all__ = [
     "accumulate",
     "conv2d",
+    "conv2d_quantized",
+    "convolve",
     "finish",
     "im2col",
     "linear",
+    "linear_quantized",
     "pool2d",
     "relu",
 ]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from accelsim.accumulators import Accumulator, accumulator_of
 from accelsim.errors import DataError
+from accelsim.kernels.batches import batch_kernel
 from accelsim.kernels.few import FEW_COLUMNS, row_kernel
 from accelsim.kernels.integers import accumulate_integers
 from accelsim.kernels.panels import panel_kernel
@@ -92,6 +93,8 @@ def _kernel(
     multiplier: FloatMultiplier, accumulator: Accumulator, few: bool
 ) -> Callable[..., None]:
     """Return the jitted ``(activations, weights, psums) -> None`` for few or for many columns."""
+    if multiplier.fast is None and multiplier.batch is not None:
+        return batch_kernel(multiplier.batch, accumulator.add)
     if multiplier.fast is None:
         return plain_kernel(multiplier.scalar, accumulator.add)
     kernel = row_kernel if few else panel_kernel

@@ -13,19 +13,21 @@ cycle the earlier one acts first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import simpy
 
 from accelsim.accumulators import accumulator_of
 from accelsim.dataflows.tiling import ArrayModel, Tile, tile_gemm
-from accelsim.kernels import accumulate, finish, im2col, relu
+from accelsim.kernels import im2col, relu
 from accelsim.layer import WORD_BYTES, LayerShape
 from accelsim.machine.dram import Block, Dram
-from accelsim.machine.program import MacStep
+from accelsim.machine.program import MacStep, unit_work
 from accelsim.machine.state import SLOTS, Process, State
+from accelsim.machine.sums import Sums, sums_of
 from accelsim.multipliers import MULTIPLIERS
+from accelsim.quantization import layer_quantization, scheme_of
 
 __all__ = ["MacRun"]
 
@@ -45,8 +47,9 @@ class _Outputs:
 
     tile: Tile
     bias: np.ndarray | None = None
-    psums: np.ndarray | None = field(default=None)
-    """(filters, pixels) in the accumulator's dtype; the finished ofmap afterwards."""
+    sums: Sums | None = None
+    ofmap: np.ndarray | None = None
+    """float32, (filters, pixels), when the vector unit has made it."""
 
 
 class MacRun:
@@ -71,6 +74,11 @@ class MacRun:
         self.multiplier = MULTIPLIERS[state.accelerator.multiplier]
         self.accumulator = accumulator_of(self.multiplier, state.accelerator.accumulator)
         self.psum_words = self.accumulator.bytes // WORD_BYTES
+        self.work = unit_work(state.accelerator)
+        self.quantization = None
+        if self.values:
+            scheme = scheme_of(state.accelerator)
+            self.quantization = layer_quantization(step.layer, self.multiplier, scheme)
         self.free = {
             name: simpy.Container(env, capacity=SLOTS, init=SLOTS)
             for name in ("ifmap", "weight", "ofmap")
@@ -126,6 +134,8 @@ class MacRun:
         config = self.state.accelerator
         m, n, k = tile_gemm(shape, tile)
         taps = tap_prefix(shape, tile)
+        if self.work.sums_activations:
+            counts[f"accumulator.{self.accumulator.name}", "add"] += m * k
         resume = not tile.starts_psums
         for one in self.array.passes(m, n, k, resume=resume):
             pixels = slice(one.first_pixel, one.first_pixel + one.pixels)
@@ -143,20 +153,29 @@ class MacRun:
             counts["rf", "read"] += reads
             counts["rf", "write"] += writes
             counts["glb.ifmap", "read"] += ifmap_words
+            if self.work.quantizes:
+                counts["vector_unit", "quantize"] += ifmap_words
             counts["glb.weight", "read"] += weight_words
             counts["glb.ofmap", "read"] += outputs * self.psum_words * int(resume)
             counts["glb.ofmap", "write"] += outputs * self.psum_words
 
     def _sum(self, tile: Tile, operands: _Operands, outputs: _Outputs) -> None:
         """Add the tile's products to its psums: all its passes at once, each sum in k order."""
-        m, n, _ = tile_gemm(self.step.layer.shape, tile)
-        if outputs.psums is None:
-            outputs.psums = np.zeros((n, m), self.accumulator.dtype)
+        shape = self.step.layer.shape
+        m, n, _ = tile_gemm(shape, tile)
+        if outputs.sums is None:
+            own = None
+            if self.quantization is not None:
+                first = first_filter(shape, tile)
+                own = self.quantization.filters(slice(first, first + n))
+            outputs.sums = sums_of(self.multiplier, self.accumulator, (n, m), own)
         if operands.ifmap is None or operands.weights is None:
             raise ValueError(f"layer {self.step.name!r}: tile {tile.index} has no operands")
-        activations = gather(self.step.layer.shape, tile, operands.ifmap)
-        weights = operands.weights.reshape(n, -1)
-        accumulate(self.multiplier, self.accumulator, activations, weights, outputs.psums)
+        outputs.sums.add(
+            operands.ifmap,
+            operands.weights.reshape(n, -1),
+            lambda ifmap, fill: gather(shape, tile, ifmap, fill),
+        )
 
     def _vector_unit(self) -> Process:
         lanes, counts = self.state.accelerator.vector_unit.lanes, self.state.counts
@@ -164,20 +183,23 @@ class MacRun:
             outputs = yield from self.state.wait("vector_unit", "psums", self.summed.get())
             m, n, _ = tile_gemm(self.step.layer.shape, outputs.tile)
             biases = n if self.step.bias is not None else 0
-            # A float64 psum is narrowed to float32 on the way, which counts as an addition.
-            additions = m * biases + (m * n if self.psum_words > 1 else 0)
-            compares = m * n if self.step.relu else 0
-            cycles = -(-(additions + compares) // lanes)
+            operations = {
+                "add": m * biases + m * n * self.work.additions,
+                "compare": m * n if self.step.relu else 0,
+                "multiply": m * n * self.work.multiplies,
+            }
+            cycles = -(-sum(operations.values()) // lanes)
             yield from self.state.busy("vector_unit", "drain", cycles, outputs.tile.index)
-            counts["vector_unit", "add"] += additions
-            counts["vector_unit", "compare"] += compares
+            for action, count in operations.items():
+                if count:
+                    counts["vector_unit", action] += count
             counts["glb.weight", "read"] += biases
             if cycles:
                 counts["glb.ofmap", "read"] += m * n * self.psum_words
                 counts["glb.ofmap", "write"] += m * n
-            if outputs.psums is not None:
-                ofmap = finish(outputs.psums, outputs.bias)
-                outputs.psums = relu(ofmap) if self.step.relu else ofmap
+            if outputs.sums is not None:
+                ofmap = outputs.sums.finish(outputs.bias)
+                outputs.ofmap = relu(ofmap) if self.step.relu else ofmap
             yield self.finished.put(outputs)
 
     def _dma_write(self) -> Process:
@@ -185,9 +207,9 @@ class MacRun:
             outputs = yield from self.state.wait("dma_write", "ofmaps", self.finished.get())
             target = ofmap_block(self.step, outputs.tile)
             data = None
-            if outputs.psums is not None:
+            if outputs.ofmap is not None:
                 images, filters, rows, columns = target.counts
-                data = outputs.psums.reshape(filters, images, rows, columns).swapaxes(0, 1)
+                data = outputs.ofmap.reshape(filters, images, rows, columns).swapaxes(0, 1)
             self.state.counts["glb.ofmap", "read"] += target.words
             yield from self.dram.write("dma_write", "ofmap", target, data, outputs.tile.index)
             yield self.free["ofmap"].put(1)
@@ -218,22 +240,26 @@ def ifmap_block(step: MacStep, tile: Tile) -> Block:
 def weight_block(step: MacStep, tile: Tile) -> Block:
     """Return the weights of *tile*: (filters, channels, R, S)."""
     shape, whole = step.layer.shape, step.weights
-    first = tile.group * (shape.m // shape.groups) + tile.filters.start
+    first = first_filter(shape, tile)
     address = whole.address + first * whole.strides[0] + tile.channels.start * whole.strides[1]
     return Block(address, (tile.filters.size, tile.channels.size, shape.r, shape.s), whole.strides)
 
 
 def bias_block(whole: Block, step: MacStep, tile: Tile) -> Block:
     """Return the biases of *tile*'s filters."""
-    shape = step.layer.shape
-    first = tile.group * (shape.m // shape.groups) + tile.filters.start
+    first = first_filter(step.layer.shape, tile)
     return Block(whole.address + first, (tile.filters.size,), (1,))
+
+
+def first_filter(shape: LayerShape, tile: Tile) -> int:
+    """Return the number of the tile's first filter in the layer."""
+    return tile.group * (shape.m // shape.groups) + tile.filters.start
 
 
 def ofmap_block(step: MacStep, tile: Tile) -> Block:
     """Return the ofmap words of *tile*: (images, filters, rows, Q)."""
     shape, whole = step.layer.shape, step.ofmap
-    first = tile.group * (shape.m // shape.groups) + tile.filters.start
+    first = first_filter(shape, tile)
     start = (tile.images.start, first, tile.rows.start, 0)
     offset = sum(at * stride for at, stride in zip(start, whole.strides, strict=True))
     counts = (tile.images.size, tile.filters.size, tile.rows.size, shape.q)
@@ -249,13 +275,16 @@ def row_padding(shape: LayerShape, tile: Tile) -> tuple[int, int]:
     return top, total - top - max(stop - start, 0)
 
 
-def gather(shape: LayerShape, tile: Tile, ifmap: np.ndarray) -> np.ndarray:
-    """Return the tile's activations, (k, pixels), from its ifmap (images, channels, rows, W)."""
+def gather(shape: LayerShape, tile: Tile, ifmap: np.ndarray, fill: float = 0) -> np.ndarray:
+    """Return the tile's activations, (k, pixels), from its ifmap (images, channels, rows, W).
+
+    Padding is made of *fill*.
+    """
     top, bottom = row_padding(shape, tile)
     padding = (top, bottom, shape.padding[1], shape.padding[1])
     out_hw = (tile.rows.size, shape.q)
     columns = [
-        im2col(slab, (shape.r, shape.s), shape.stride, padding, shape.dilation, out_hw)
+        im2col(slab, (shape.r, shape.s), shape.stride, padding, shape.dilation, out_hw, fill)
         for slab in ifmap
     ]
     return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)

@@ -13,7 +13,8 @@ from accelsim.dataflows.tiling import ArrayModel, Budget, Tiling, choose_tiling
 from accelsim.errors import MappingError
 from accelsim.layer import INPUT, WORD_BYTES, MacLayer, Trace, VectorLayer
 from accelsim.machine.dram import Block
-from accelsim.multipliers import MULTIPLIERS
+from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
+from accelsim.quantization import scheme_of
 
 __all__ = [
     "MacStep",
@@ -22,6 +23,7 @@ __all__ = [
     "array_model",
     "compile_program",
     "possible_actions",
+    "unit_work",
 ]
 
 MEMORIES = ("rf", "glb.ifmap", "glb.weight", "glb.ofmap", "dram")
@@ -104,14 +106,54 @@ def array_model(accelerator: Accelerator) -> ArrayModel:
     )
 
 
+@dataclass(frozen=True)
+class UnitWork:
+    """What the units in the PEs make others do, besides bias and ReLU."""
+
+    additions: int
+    """Of the vector unit, per output."""
+    multiplies: int
+    """Of the vector unit, per output."""
+    quantizes: bool
+    """The feed turns every activation that it reads into an integer."""
+    sums_activations: bool
+    """An accumulator beside the array's columns adds up each pixel's activations."""
+
+
+def unit_work(accelerator: Accelerator) -> UnitWork:
+    """Return the work that units and accumulators of *accelerator* make on the way in and out.
+
+    A float32 psum is done as it is. A float64 one is narrowed, which counts as an addition. An
+    integer one is made a float32 (an addition) and scaled (a multiplication); a zero point of the
+    activations adds a constant of the filter, one of the weights the constant and the product of
+    itself and the sum of the pixel's activations. It is the scheme that says whether there are zero
+    points: the hardware is the same for layers where they happen to be 0.
+    """
+    unit = MULTIPLIERS[accelerator.multiplier]
+    if not isinstance(unit, IntegerMultiplier):
+        narrows = accumulator_of(unit, accelerator.accumulator).bytes > WORD_BYTES
+        return UnitWork(int(narrows), 0, quantizes=False, sums_activations=False)
+    scheme = scheme_of(accelerator)
+    activations = scheme.offset("activations", unit.operands)
+    weights = scheme.offset("weights", unit.operands)
+    return UnitWork(
+        1 + int(activations or weights) + int(weights),
+        1 + int(weights),
+        quantizes=True,
+        sums_activations=weights,
+    )
+
+
 def possible_actions(accelerator: Accelerator) -> list[tuple[str, str]]:
     """Return every (component, action) that a machine may count: what an energy table must have."""
     multiplier = MULTIPLIERS[accelerator.multiplier]
+    work = unit_work(accelerator)
+    actions = ["add", "compare", "divide", *(["multiply", "quantize"] if work.quantizes else [])]
     return [
         (f"multiplier.{multiplier.name}", "compute"),
         (f"accumulator.{accumulator_of(multiplier, accelerator.accumulator).name}", "add"),
         *((memory, action) for memory in MEMORIES for action in ("read", "write")),
-        *(("vector_unit", action) for action in ("add", "compare", "divide")),
+        *(("vector_unit", action) for action in actions),
     ]
 
 

@@ -46,11 +46,10 @@ MULTIPLIERS.register(
             "by two, not one, so that products are never too small but for the truncation."
         ),
         scalar=product,
-        delay_ps=4055,
+        delay_ps=4434,
         delay_source=(
-            "as ax_fpm: 3720 ps for the tiled array, cells kept, + 335 ps to normalize and "
-            "truncate (NanGate45 typical corner, 1.1 V); the exponent's second increment is "
-            "assumed to lie off the critical path"
+            "derived: ax_fpm's 4055 ps x 1.0936, the ratio of the circuits' delays: the exponent "
+            "waits for the sum's last carry"
         ),
         sources=(
             'the array of Guesmi et al., "Defensive Approximation: Securing CNNs using '

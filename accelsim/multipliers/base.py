@@ -52,7 +52,7 @@ class FastForm:
         Least and greatest sum of the two biased exponent fields that `combine` can do; None: it
         can do all operands, infinities and NaN too.
     zero_below : float
-        Operands of smaller magnitude have the product zero with all finite operands.
+        Operands of smaller magnitude count as zero: `combine` does them with every finite operand.
     neutral : float
         Added to every psum first. -0.0 changes no number. A unit that never gives -0 but whose
         `combine` may says +0.0: a psum that is not -0 does not change by adding either zero.
@@ -137,11 +137,15 @@ class FloatMultiplier(Multiplier):
     scalar : jitted (float32, float32) -> float32
         The definition, bit by bit. All other forms are tested against it.
     fast : FastForm or None
-        None: the kernels call *scalar*.
+        None: the kernels use *batch*, or else call *scalar*.
+    batch : jitted (float32 activations, float32 weights, float32 out) -> None, or None
+        Fills the 1-D *out* with the products of as many pairs, the same bits as *scalar*. For units
+        whose circuit is worth evaluating on many pairs at once, thousands for the best.
     """
 
     scalar: Callable[..., Any]
     fast: FastForm | None = None
+    batch: Callable[..., None] | None = None
 
     def product(self, a: ArrayLike, w: ArrayLike) -> NDArray[np.float32]:
         """Return the unit's product of activations *a* and weights *w*, element by element.
@@ -165,7 +169,8 @@ class FloatMultiplier(Multiplier):
             as_float32(a, f"{self.name}: activation"), as_float32(w, f"{self.name}: weight")
         )
         out = np.empty(activations.shape, np.float32)
-        _elementwise(self.scalar)(activations.ravel(), weights.ravel(), out.reshape(-1))
+        # Copies, since Numba would compile again for read-only views, and warns of broadcast ones.
+        _elementwise(self.scalar)(activations.flatten(), weights.flatten(), out.reshape(-1))
         return out
 
 
@@ -228,7 +233,7 @@ class IntegerMultiplier(Multiplier):
             mask = (1 << self.operands.bits) - 1
             return self.table[activations & mask, weights & mask].astype(np.int64)
         out = np.empty(activations.shape, np.int64)
-        _elementwise(self.scalar)(activations.ravel(), weights.ravel(), out.reshape(-1))
+        _elementwise(self.scalar)(activations.flatten(), weights.flatten(), out.reshape(-1))
         return out
 
     @functools.cached_property

@@ -5,6 +5,9 @@ rounded once to 8 bits; subnormals are kept, infinities and NaN follow IEEE 754.
 float32's exponents, so a product is a float32 whose low 16 bits are zero. That is what torch gives
 for ``(a.bfloat16() * w.bfloat16()).float()``, but for subnormal results, which torch rounds twice.
 
+>>> float(product(1.00390625, 3.0)), float(product(1.01, 1.01))
+(3.0, 1.015625)
+
 Sources
 -------
 bfloat16 as in Kalamkar et al., "A Study of BFLOAT16 for Deep Learning Training", arXiv 1905.12322;
@@ -15,65 +18,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from accelsim.compilation import jit
-from accelsim.formats import (
-    float32_bits,
-    float32_from_bits,
-)
 from accelsim.multipliers import MULTIPLIERS
-from accelsim.multipliers.base import FastForm, FloatMultiplier
+from accelsim.multipliers.base import FloatMultiplier
+from accelsim.multipliers.float_formats import BFLOAT16
+from accelsim.multipliers.rounded import fast_form, scalar_product
 
 if TYPE_CHECKING:
     from accelsim.circuits import Circuit
 
 __all__ = ["product"]
 
-LEAST_NORMAL = 2.0**-126
-QUANTUM = 2.0**-133
-"""The least positive bfloat16."""
-ROUNDER = 1.5 * 2.0**52
-"""Added to and taken from a small float64 it rounds it to an integer, to nearest even."""
-
-
-@jit
-def _rounded(value):  # type: ignore[no-untyped-def]
-    """Return a float32 that is finite, or infinite, rounded to bfloat16, to nearest even."""
-    bits = float32_bits(value)
-    return float32_from_bits((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000)
-
-
-@jit
-def _operand(value):  # type: ignore[no-untyped-def]
-    """Return any float32 rounded to bfloat16; a NaN stays one."""
-    return value if np.isnan(value) else _rounded(value)
-
-
-@jit
-def product(a, w):  # type: ignore[no-untyped-def]
-    """Return the rounded product of *a* and *w* (float32): the definition.
-
-    >>> float(product(1.00390625, 3.0)), float(product(1.01, 1.01))
-    (3.0, 1.015625)
-    """
-    activation, weight = _operand(np.float32(a)), _operand(np.float32(w))
-    exact = np.float64(activation) * np.float64(weight)
-    if abs(exact) < LEAST_NORMAL:
-        # Subnormal: rounded once, to a multiple of the quantum. The sign of a zero is kept.
-        steps = (abs(exact) / QUANTUM + ROUNDER) - ROUNDER
-        return np.float32(np.copysign(steps * QUANTUM, exact))
-    return _operand(np.float32(exact))
-
-
-@jit
-def _split(value):  # type: ignore[no-untyped-def]
-    return (_rounded(value),)
-
-
-@jit
-def _combine(a, w):  # type: ignore[no-untyped-def]
-    return _rounded(a[0] * w[0])
+product = scalar_product(BFLOAT16, BFLOAT16)
+"""The definition: (activation, weight) -> product, float32."""
 
 
 def _circuit() -> Circuit:
@@ -107,17 +63,7 @@ MULTIPLIERS.register(
         sources=(
             "Kalamkar et al., 'A Study of BFLOAT16 for Deep Learning Training', arXiv 1905.12322",
         ),
-        fast=FastForm(
-            split_activation=_split,
-            split_weight=_split,
-            combine=_combine,
-            parts=1,
-            dtype=np.float32,
-            # Rounding an operand can raise its exponent, rounding a product too; a product of
-            # significands may have one more, or none.
-            exponent_sums=(1 + 127, 254 + 127 - 4),
-            zero_below=0.0,
-        ),
+        fast=fast_form(BFLOAT16, BFLOAT16),
         build_circuit=_circuit,
     ),
 )

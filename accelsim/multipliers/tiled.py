@@ -112,6 +112,7 @@ def array_circuit(
         zero_below=SMALLEST,
         # A carry that lifts an exponent to 1 saves the product: there the sum is 1 lower.
         least_exponent=array.least_sum - EXPONENT_OFFSET + int(array.carry),
+        signed_zeros=False,
     )
     return float_circuit(form, "ama5", style, buffers, cleanup, name=name)
 

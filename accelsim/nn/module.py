@@ -1,33 +1,27 @@
-"""Torch modules whose products go through a functional unit, bit for bit as the hardware's do.
-
-Two nets are spread during the forward pass, one below the other. The upper one
-(`torch.overrides.TorchFunctionMode`) catches every call of conv2d and linear, whoever makes it: an
-`nn.Conv2d` or `nn.Linear`, a subclass, `F.conv2d` in somebody's forward, an exported graph. The
-lower one (`TorchDispatchMode`) lets no other operator through that multiplies and accumulates: a
-product that nobody has modeled is an error, never silently exact.
-"""
+"""Torch modules whose products go through a functional unit, bit for bit as the hardware's do."""
 
 from __future__ import annotations
 
-import copy
-import pickle
-from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode, resolve_name
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from accelsim.accumulators import AUTO, accumulator_of
-from accelsim.errors import ConfigError, TraceError, nearest
-from accelsim.multipliers import MULTIPLIERS
-from accelsim.nn.operators import Unit
+from accelsim.errors import ConfigError, nearest
+from accelsim.kernels.derivatives import require_table
+from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
+from accelsim.nn.calibration import as_calibration
+from accelsim.nn.gradients import UnitGradient
+from accelsim.nn.interception import copied, run
+from accelsim.nn.operators import Integers, Unit
+from accelsim.quantization import Calibration, Scheme
 
 __all__ = ["GRADIENTS", "ApproximateModule", "approximate"]
 
-GRADIENTS = ("exact", "none")
+GRADIENTS = ("exact", "unit", "none")
 
 
 def approximate(
@@ -36,6 +30,9 @@ def approximate(
     multiplier: str = "ax_fpm",
     accumulator: str = AUTO,
     gradient: str = "exact",
+    calibration: NDArray[np.float32] | Tensor | Calibration | None = None,
+    scheme: Scheme | None = None,
+    smoothing: int = 0,
 ) -> ApproximateModule:
     """Return a copy of *model* whose convolutions and linear layers run on a functional unit.
 
@@ -50,8 +47,17 @@ def approximate(
         ``"auto"``: the usual one of the multiplier, ``"float32"`` for floating-point units.
     gradient : str
         ``"exact"``: the backward pass is the exact layer's, as if the unit were exact
-        (straight-through), with respect to inputs, weights and biases. ``"none"``: outputs carry no
+        (straight-through), with respect to inputs, weights and biases. ``"unit"``: it goes through
+        differences of the unit's product table, straight-through for the rounding and 0 where an
+        operand was clipped; for units of integers of up to 8 bits. ``"none"``: outputs carry no
         gradient.
+    calibration : images or Calibration, optional
+        For units of integers, which cannot do without: images (N, C, H, W) on which the ranges of
+        the activations are found, or what `accelsim.nn.calibrate` found before. Others ignore it.
+    scheme : Scheme, optional
+        How units of integers quantize; ``Scheme()`` by default.
+    smoothing : int
+        With gradient ``"unit"``: neighbors on each side over which the table is averaged first.
 
     Returns
     -------
@@ -63,7 +69,10 @@ def approximate(
     UnknownNameError
         If no multiplier or accumulator has that name.
     ConfigError
-        If *gradient* is unknown, or a module of *model* cannot be converted; it is named.
+        If *gradient* is unknown or the unit has no table for it, a unit of integers is not
+        calibrated, or a module of *model* cannot be converted; it is named.
+    DataError
+        If *calibration* cannot be used.
 
     Notes
     -----
@@ -71,6 +80,8 @@ def approximate(
     `TraceError` for products other than conv2d and linear (matmul, conv1d, attention, recurrent
     layers). Products that a module computes outside torch, or elementwise with ``*``, cannot be
     seen; elementwise operators stay exact, as they are on the vector unit.
+
+    Weights are quantized anew at every call, by their own ranges; those of the activations stay.
 
     >>> layer = nn.Linear(2, 1, bias=False)
     >>> _ = nn.init.constant_(layer.weight, 0.5)
@@ -82,16 +93,25 @@ def approximate(
             f"gradient must be one of {', '.join(GRADIENTS)}, got {gradient!r}."
             f"{nearest(gradient, GRADIENTS)}"
         )
-    _check_module(model)
-    # Unknown names are told before the copy.
-    accumulator_of(MULTIPLIERS[multiplier], accumulator)
-    try:
-        network = copy.deepcopy(model)
-    except (RuntimeError, TypeError, pickle.PickleError) as error:
-        raise ConfigError(
-            f"model {type(model).__name__!r} must be copied to be approximated, and cannot: {error}"
-        ) from error
-    return ApproximateModule(network, multiplier, accumulator, gradient)
+    unit = MULTIPLIERS[multiplier]
+    accumulator_of(unit, accumulator)
+    through = None
+    if gradient == "unit":
+        through = UnitGradient.of(require_table(unit, smoothing), smoothing)
+    if scheme is not None and not isinstance(scheme, Scheme):
+        raise ConfigError(f"scheme must be an accelsim.nn.Scheme, got {type(scheme).__name__}")
+    network = copied(model)
+    integers = None
+    if isinstance(unit, IntegerMultiplier):
+        if calibration is None:
+            raise ConfigError(
+                f"multiplier {multiplier!r} takes {unit.operands.name}, so the ranges of the "
+                "activations must be known; give calibration=images, or "
+                "calibration=accelsim.nn.calibrate(model, images)"
+            )
+        ranges = as_calibration(model, calibration)
+        integers = Integers(unit.operands, ranges, scheme or Scheme(), through)
+    return ApproximateModule(network, multiplier, accumulator, gradient, integers)
 
 
 class ApproximateModule(nn.Module):
@@ -107,150 +127,44 @@ class ApproximateModule(nn.Module):
         The copied network. Called by itself it is exact.
     multiplier, accumulator, gradient : str
         As given to `approximate`.
+    integers : Integers or None
+        Calibration and scheme of a unit of integers.
     """
 
     def __init__(
-        self, network: nn.Module, multiplier: str, accumulator: str, gradient: str
+        self,
+        network: nn.Module,
+        multiplier: str,
+        accumulator: str,
+        gradient: str,
+        integers: Integers | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self.multiplier = multiplier
         self.accumulator = accumulator
         self.gradient = gradient
+        self.integers = integers
         self.training = network.training
         self.register_state_dict_post_hook(_strip_prefix)
         self.register_load_state_dict_pre_hook(_add_prefix)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Return the network's outputs, every product made by the unit."""
-        unit = Unit(self.multiplier, self.accumulator, self.network)
+        unit = Unit(self.multiplier, self.accumulator, self.network, self.integers)
         gradient = torch.is_grad_enabled() and self.gradient != "none"
-        guard = _Guard()
-        try:
-            with torch.set_grad_enabled(gradient), guard, _Interceptor(unit, guard):
-                return self.network(*args, **kwargs)
-        except RuntimeError as error:
-            # A scripted function tells our error in its own words only.
-            if guard.refusal is not None:
-                raise guard.refusal from error
-            raise
+        with torch.set_grad_enabled(gradient):
+            outputs = run(unit, self.network, *args, **kwargs)
+        unit.finish()
+        return outputs
 
     def extra_repr(self) -> str:
         """Return the unit's settings for the module's ``repr``."""
+        scheme = "" if self.integers is None else f", scheme={self.integers.scheme}"
         return (
             f"multiplier={self.multiplier!r}, accumulator={self.accumulator!r}, "
-            f"gradient={self.gradient!r}"
+            f"gradient={self.gradient!r}{scheme}"
         )
-
-
-_CONV2D = {
-    torch.conv2d,
-    torch.ops.aten.conv2d,
-    torch.ops.aten.conv2d.default,
-    torch.ops.aten.conv2d.padding,
-}
-_LINEAR = {nn.functional.linear, torch.ops.aten.linear, torch.ops.aten.linear.default}
-
-# Those that torch's own list of operators worth counting leaves out, by the name of their packet.
-_UNCOUNTED = {
-    "aten._cdist_forward",
-    "aten._euclidean_dist",
-    "aten._int_mm",
-    "aten._native_multi_head_attention",
-    "aten._scaled_dot_product_attention_math",
-    "aten._scaled_dot_product_flash_attention_for_cpu",
-    "aten._scaled_dot_product_fused_attention_overrideable",
-    "aten._sparse_addmm",
-    "aten._sparse_mm",
-    "aten._thnn_fused_gru_cell",
-    "aten._transformer_encoder_layer_fwd",
-    "aten._trilinear",
-    "aten._weight_int4pack_mm",
-    "aten._weight_int8pack_mm",
-    "aten.addbmm",
-    "aten.addmv",
-    "aten.addr",
-    "aten.conv2d",
-    "aten.dot",
-    "aten.hspmm",
-    "aten.linalg_vecdot",
-    "aten.linear",
-    "aten.matmul",
-    "aten.mkldnn_convolution",
-    "aten.mkldnn_linear",
-    "aten.mkldnn_rnn_layer",
-    "aten.mv",
-    "aten.sspaddmm",
-    "aten.vdot",
-}
-_MAC_OPERATORS = {str(p) for p in flop_registry if str(p).startswith("aten.")} | _UNCOUNTED
-
-
-class _Interceptor(TorchFunctionMode):
-    """Sends conv2d and linear to the unit, and tells the guard what else is being called."""
-
-    def __init__(self, unit: Unit, guard: _Guard) -> None:
-        super().__init__()
-        self.unit = unit
-        self.guard = guard
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        if func in _CONV2D:
-            return self.unit.conv2d(*args, **kwargs)
-        if func in _LINEAR:
-            return self.unit.linear(*args, **kwargs)
-        self.guard.called = func
-        return func(*args, **kwargs)
-
-
-class _Guard(TorchDispatchMode):
-    """Refuses every multiply-accumulate operator that arrives below the interceptor."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.called: Callable[..., Any] | None = None
-        self.refusal: TraceError | None = None
-
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        if str(func.overloadpacket) in _MAC_OPERATORS:
-            shapes = [tuple(value.shape) for value in args if isinstance(value, Tensor)]
-            name = None if self.called is None else resolve_name(self.called)
-            self.refusal = TraceError(
-                f"operator {name or 'of a compiled module'} ({func.overloadpacket}, operands "
-                f"{shapes}) multiplies and accumulates, but only conv2d and linear run on a "
-                "functional unit; write it as nn.Conv2d, nn.Linear, F.conv2d or F.linear"
-            )
-            raise self.refusal
-        return func(*args, **(kwargs or {}))
-
-
-def _check_module(model: nn.Module) -> None:
-    if not isinstance(model, nn.Module):
-        raise ConfigError(f"model must be a torch.nn.Module, got {type(model).__name__}")
-    for name, module in model.named_modules():
-        where = f"module {name or '(the model itself)'!r} ({type(module).__name__})"
-        if isinstance(module, torch.jit.ScriptModule):
-            raise ConfigError(f"{where} is compiled; give the module it was scripted from")
-        if type(module).__name__ == "OptimizedModule":
-            raise ConfigError(f"{where} is compiled; give the module that torch.compile was given")
-        if isinstance(module, nn.Conv2d) and module.padding_mode != "zeros":
-            raise ConfigError(
-                f"{where}: padding_mode must be 'zeros', got {module.padding_mode!r}; pad in a "
-                "module of its own (nn.CircularPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d)"
-            )
 
 
 def _strip_prefix(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,18 +13,54 @@ from torch import Tensor, nn
 from accelsim import kernels
 from accelsim.accumulators import accumulator_of
 from accelsim.errors import ConfigError, DataError
+from accelsim.formats import IntegerFormat
 from accelsim.multipliers import MULTIPLIERS
+from accelsim.nn.gradients import UnitGradient
+from accelsim.quantization import Calibration, LayerQuantization, Scheme, quantize_layer
 
-__all__ = ["Unit"]
+__all__ = ["Integers", "Unit"]
+
+
+@dataclass(frozen=True, eq=False)
+class Integers:
+    """How float32 operands reach a unit of integers, and gradients come back."""
+
+    operands: IntegerFormat
+    calibration: Calibration
+    scheme: Scheme
+    gradient: UnitGradient | None = None
+    """None: the gradients are the exact layer's."""
 
 
 class Unit:
-    """conv2d and linear with torch's arguments, on one multiplier and accumulator."""
+    """conv2d and linear with torch's arguments, on one multiplier and accumulator.
 
-    def __init__(self, multiplier: str, accumulator: str, network: nn.Module) -> None:
+    Parameters
+    ----------
+    multiplier, accumulator : str
+        Registered names.
+    network : torch.nn.Module
+        Whose layers are computed, for their names.
+    integers : Integers, optional
+        How a unit of integers is reached; needed by those.
+    observe : callable, optional
+        Called with (layer, activations) before each operator.
+    """
+
+    def __init__(
+        self,
+        multiplier: str,
+        accumulator: str,
+        network: nn.Module,
+        integers: Integers | None = None,
+        observe: Callable[[str, Tensor], None] | None = None,
+    ) -> None:
         self.multiplier = MULTIPLIERS[multiplier]
         self.accumulator = accumulator_of(self.multiplier, accumulator)
         self.network = network
+        self.integers = integers
+        self.observe = observe
+        self.calls = 0
 
     def conv2d(
         self,
@@ -44,9 +81,10 @@ class Unit:
         dilation = _pair(dilation)
         images = input if input.dim() == 4 else input.unsqueeze(0)
         images, padding = _resolve_padding(images, weight, padding, dilation)
+        layer = self._next_layer("conv2d", images, weight)
         with self._named("conv2d", weight):
             output = _Conv2d.apply(
-                self, images, weight, bias, _pair(stride), padding, dilation, groups
+                self, layer, images, weight, bias, _pair(stride), padding, dilation, groups
             )
         return output if input.dim() == 4 else output.squeeze(0)
 
@@ -55,9 +93,45 @@ class Unit:
         if input.dim() == 0:
             raise DataError(f"{self._name('linear', weight)}: input must be (..., K), got ()")
         rows = input.reshape(-1, input.shape[-1])
+        layer = self._next_layer("linear", rows, weight)
         with self._named("linear", weight):
-            output = _Linear.apply(self, rows, weight, bias)
+            output = _Linear.apply(self, layer, rows, weight, bias)
         return output.reshape(*input.shape[:-1], len(weight))
+
+    @property
+    def gradient(self) -> UnitGradient | None:
+        """How gradients come back through the unit, None: as the exact layer's."""
+        return None if self.integers is None else self.integers.gradient
+
+    def finish(self) -> None:
+        """Check that the network has called as many layers as were calibrated."""
+        if self.integers is not None and self.calls != len(self.integers.calibration.ranges):
+            raise DataError(
+                f"the network called {self.calls} convolutions and linear layers, but calibration "
+                f"has ranges for {len(self.integers.calibration.ranges)}; calibrate it on images "
+                "that take the same way through it"
+            )
+
+    def _next_layer(
+        self, operator: str, activations: Tensor, weight: Tensor
+    ) -> LayerQuantization | None:
+        """Return the quantization of the layer that is called now, None without any."""
+        if self.observe is not None:
+            self.observe(self._name(operator, weight), activations)
+        if self.integers is None:
+            return None
+        owner, ranges = self._name(operator, weight), self.integers.calibration.ranges
+        self.calls += 1
+        if self.calls > len(ranges):
+            raise DataError(
+                f"{owner} is called as number {self.calls}, but calibration has ranges for "
+                f"{len(ranges)} convolutions and linear layers; calibrate this very network: "
+                "accelsim.nn.calibrate(model, images)"
+            )
+        one = ranges[self.calls - 1]
+        return quantize_layer(
+            one, _array(weight), self.integers.operands, self.integers.scheme, owner
+        )
 
     def _check(self, operator: str, *operands: Tensor | None) -> None:
         for role, tensor in zip(("input", "weight", "bias"), operands, strict=True):
@@ -85,12 +159,13 @@ class Unit:
 
 
 class _Conv2d(torch.autograd.Function):
-    """Forward on the unit; backward of the exact convolution."""
+    """Forward on the unit; backward of the exact convolution, or through the unit's table."""
 
     @staticmethod
     def forward(
         ctx: Any,
         unit: Unit,
+        layer: LayerQuantization | None,
         images: Tensor,
         weight: Tensor,
         bias: Tensor | None,
@@ -100,57 +175,69 @@ class _Conv2d(torch.autograd.Function):
         groups: int,
     ) -> Tensor:
         ctx.save_for_backward(images, weight)
-        ctx.settings = (None if bias is None else list(bias.shape), stride, padding, dilation)
-        ctx.groups = groups
-        output = kernels.conv2d(
-            unit.multiplier,
-            unit.accumulator,
-            _array(images),
-            _array(weight),
-            None if bias is None else _array(bias),
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            groups=groups,
-        )
+        ctx.settings = (stride, padding, dilation)
+        ctx.groups, ctx.bias = groups, None if bias is None else list(bias.shape)
+        ctx.unit, ctx.layer = unit, layer
+        x, w, b = _array(images), _array(weight), None if bias is None else _array(bias)
+        window = (stride, padding, dilation, groups)
+        if layer is None:
+            output = kernels.conv2d(unit.multiplier, unit.accumulator, x, w, b, *window)
+        else:
+            output = kernels.conv2d_quantized(
+                unit.multiplier, unit.accumulator, layer, x, w, b, *window
+            )
         return torch.from_numpy(output)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         images, weight = ctx.saved_tensors
-        mask = list(ctx.needs_input_grad[1:4])
-        gradients = torch.ops.aten.convolution_backward(
-            grads[0], images, weight, *ctx.settings, False, [0, 0], ctx.groups, mask
-        )
-        return None, *gradients, None, None, None, None
+        wanted = list(ctx.needs_input_grad[2:5])
+        through = ctx.unit.gradient
+        if through is None:
+            gradients = torch.ops.aten.convolution_backward(
+                grads[0], images, weight, ctx.bias, *ctx.settings, False, [0, 0], ctx.groups, wanted
+            )
+        else:
+            settings = (*ctx.settings, ctx.groups)
+            gradients = (
+                *through.conv2d(ctx.layer, grads[0], images, weight, *settings),
+                grads[0].sum((0, 2, 3)) if wanted[2] else None,
+            )
+        return None, None, *gradients, None, None, None, None
 
 
 class _Linear(torch.autograd.Function):
-    """Forward on the unit; backward of the exact linear layer."""
+    """Forward on the unit; backward of the exact linear layer, or through the unit's table."""
 
     @staticmethod
-    def forward(ctx: Any, unit: Unit, rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(
+        ctx: Any,
+        unit: Unit,
+        layer: LayerQuantization | None,
+        rows: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+    ) -> Tensor:
         ctx.save_for_backward(rows, weight)
-        output = kernels.linear(
-            unit.multiplier,
-            unit.accumulator,
-            _array(rows),
-            _array(weight),
-            None if bias is None else _array(bias),
-        )
+        ctx.unit, ctx.layer = unit, layer
+        operands = (_array(rows), _array(weight), None if bias is None else _array(bias))
+        if layer is None:
+            output = kernels.linear(unit.multiplier, unit.accumulator, *operands)
+        else:
+            output = kernels.linear_quantized(unit.multiplier, unit.accumulator, layer, *operands)
         return torch.from_numpy(output)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         rows, weight = ctx.saved_tensors
         (grad,) = grads
-        _, wants_rows, wants_weight, wants_bias = ctx.needs_input_grad
-        return (
-            None,
-            grad @ weight if wants_rows else None,
-            grad.T @ rows if wants_weight else None,
-            grad.sum(0) if wants_bias else None,
-        )
+        wants_rows, wants_weight, wants_bias = ctx.needs_input_grad[2:5]
+        to_bias = grad.sum(0) if wants_bias else None
+        through = ctx.unit.gradient
+        if through is not None:
+            return None, None, *through.linear(ctx.layer, grad, rows, weight), to_bias
+        to_rows = grad @ weight if wants_rows else None
+        return None, None, to_rows, grad.T @ rows if wants_weight else None, to_bias
 
 
 def _resolve_padding(

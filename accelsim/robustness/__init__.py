@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.evaluation import SCENARIOS, check_settings, evaluate, evaluate_rows
-from accelsim.robustness.statistics import wilson
+from accelsim.statistics import wilson
 
 __all__ = ["ATTACKS", "SCENARIOS", "check_settings", "evaluate", "evaluate_rows", "wilson"]

@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 
 from accelsim.accumulators import AUTO, accumulator_of
 from accelsim.errors import ConfigError, DataError, nearest
-from accelsim.multipliers import MULTIPLIERS
+from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.robustness.attack import AttackResult, checked_epsilon, checked_seed
 from accelsim.robustness.attacks import ATTACKS
-from accelsim.robustness.statistics import wilson
 from accelsim.robustness.verdict import Verdict, judge
+from accelsim.statistics import wilson
 from accelsim.workload import check_images, check_labels
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
+
+    from accelsim.quantization import Calibration, Scheme
 
 __all__ = ["COLUMNS", "SCENARIOS", "check_settings", "evaluate", "evaluate_rows"]
 
@@ -53,6 +55,8 @@ def evaluate(
     epsilon: float | None = None,
     seed: int = 0,
     batch_size: int = 64,
+    calibration: NDArray[np.float32] | Calibration | None = None,
+    scheme: Scheme | None = None,
     progress: Callable[[str], None] | None = None,
     on_row: Callable[[Row], None] | None = None,
 ) -> pd.DataFrame:
@@ -85,6 +89,10 @@ def evaluate(
     batch_size : int
         Images at once; it bounds memory. The verdict of a multiplier does not depend on it; torch's
         own bits, and so the examples, may.
+    calibration : images or Calibration, optional
+        For units of integers, which cannot do without; see `accelsim.nn.approximate`.
+    scheme : Scheme, optional
+        How units of integers quantize.
     progress : callable, optional
         Called with a line before each piece of work.
     on_row : callable, optional
@@ -114,7 +122,7 @@ def evaluate(
     UnknownNameError
         If an attack, a multiplier or the accumulator does not exist.
     ConfigError
-        If a setting cannot be used.
+        If a setting cannot be used, or a unit of integers is not calibrated.
     DataError
         If images or labels cannot be used, or *model* classifies no image correctly.
 
@@ -136,6 +144,8 @@ def evaluate(
         epsilon=epsilon,
         seed=seed,
         batch_size=batch_size,
+        calibration=calibration,
+        scheme=scheme,
         progress=progress,
     ):
         if on_row is not None:
@@ -156,17 +166,30 @@ def evaluate_rows(
     epsilon: float | None = None,
     seed: int = 0,
     batch_size: int = 64,
+    calibration: NDArray[np.float32] | Calibration | None = None,
+    scheme: Scheme | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Iterator[Row]:
     """Yield the rows of `evaluate` as they are done; all settings are checked at the first."""
     from accelsim.nn import approximate
+    from accelsim.nn.calibration import as_calibration
 
     check_settings(scenario, attacks, multipliers, accumulator, epsilon, seed, batch_size)
     images = check_images(images)
     labels = check_labels(labels, len(images))
     report = progress if progress is not None else _no_progress
+    integers = [name for name in multipliers if isinstance(MULTIPLIERS[name], IntegerMultiplier)]
+    if integers and calibration is not None:
+        calibration = as_calibration(model, calibration)
     units = {
-        name: approximate(model, multiplier=name, accumulator=accumulator, gradient="none").eval()
+        name: approximate(
+            model,
+            multiplier=name,
+            accumulator=accumulator,
+            gradient="none",
+            calibration=calibration,
+            scheme=scheme,
+        ).eval()
         for name in multipliers
     }
     report(f"classify {len(images)} images on the exact model")

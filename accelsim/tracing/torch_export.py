@@ -19,10 +19,18 @@ from accelsim.workload import check_images
 if TYPE_CHECKING:
     import torch
 
+    from accelsim.quantization import Calibration
+
 __all__ = ["trace"]
 
 
-def trace(model: torch.nn.Module, images: np.ndarray, *, name: str | None = None) -> Trace:
+def trace(
+    model: torch.nn.Module,
+    images: np.ndarray,
+    *,
+    name: str | None = None,
+    calibration: np.ndarray | torch.Tensor | Calibration | None = None,
+) -> Trace:
     """Return the layers that *model* runs for *images*, with shapes, weights and operands.
 
     Parameters
@@ -34,6 +42,9 @@ def trace(model: torch.nn.Module, images: np.ndarray, *, name: str | None = None
         The network's input.
     name : str, optional
         Name of the network in tables; the class name by default.
+    calibration : images or Calibration, optional
+        For units of integers: other images, on which the ranges of the activations are found, or
+        what `accelsim.nn.calibrate` found before. They go into the layers.
 
     Raises
     ------
@@ -41,7 +52,8 @@ def trace(model: torch.nn.Module, images: np.ndarray, *, name: str | None = None
         An operator that is not modelled (named, with its module path), more than one input or
         output, or a module that torch.export cannot trace.
     DataError
-        Images of the wrong rank or dtype, or with NaN or infinity.
+        Images of the wrong rank or dtype, or with NaN or infinity; a calibration that cannot be
+        used.
     """
     import torch
 
@@ -54,7 +66,13 @@ def trace(model: torch.nn.Module, images: np.ndarray, *, name: str | None = None
     builder = _Builder(program, label)
     for node in program.graph.nodes:
         builder.visit(node)
-    return Trace(label, tuple(builder.layers), np.ascontiguousarray(images), builder.output())
+    output = builder.output()
+    traced = Trace(label, tuple(builder.layers), np.ascontiguousarray(images), output)
+    if calibration is None:
+        return traced
+    from accelsim.nn.calibration import as_calibration
+
+    return traced.calibrated(as_calibration(model, calibration))
 
 
 def _check_parameters(model: torch.nn.Module) -> None:

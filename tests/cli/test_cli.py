@@ -9,23 +9,10 @@ import time
 
 import pytest
 
-from accelsim.cli import main
 from accelsim.config import Accelerator
 from accelsim.folders import read_manifest
 
 SIMULATE = ("simulate", "lenet5_digits", "--images", "1")
-
-
-@pytest.fixture
-def accelsim(capsys):
-    """Run a command line in this process; return (exit code, stdout, stderr)."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
-        return (caught.value.code or 0, *capsys.readouterr())
-
-    return run
 
 
 def test_simulate_both_units(accelsim, tmp_path):
@@ -39,6 +26,22 @@ def test_simulate_both_units(accelsim, tmp_path):
     for unit in ("exact_fp32", "ax_fpm"):
         manifest = read_manifest(tmp_path / "x" / unit, "run")
         assert manifest["accelerator"]["multiplier"] == unit
+
+
+def test_integer_units_are_calibrated_on_the_training_split(accelsim, tmp_path):
+    units = ("-m", "exact_fp32", "-m", "exact_uint8")
+    code, _, err = accelsim(*SIMULATE, *units, "--out", tmp_path / "r")
+    assert code == 0, err
+    source = "minmax over the first 128 train images"
+    manifests = [read_manifest(tmp_path / "r" / name, "run") for name in units[1::2]]
+    assert [one["calibration"] for one in manifests] == [None, source]
+    attack = ("--attack", "fgsm", "--images", "20", "--out", tmp_path / "s")
+    code, out, err = accelsim("score", "lenet5_digits", "-m", "exact_uint8", *attack)
+    assert code == 0, err
+    assert "exact_uint8" in out
+    assert read_manifest(tmp_path / "s", "score")["calibration"] == source
+    code, out, _ = accelsim("score", "lenet5_digits", "-m", "exact_uint8", *attack, "--json")
+    assert code == 0
 
 
 def test_simulate_json_is_json_alone(accelsim):
@@ -118,7 +121,9 @@ def test_train(accelsim, tmp_path):
     assert accelsim(*SIMULATE, "--weights", weights, "--timing-only")[0] == 0
 
 
-@pytest.mark.parametrize("verb", ["simulate", "score", "sweep", "compare", "plot", "list", "show"])
+@pytest.mark.parametrize(
+    "verb", ["simulate", "score", "sweep", "characterize", "compare", "plot", "list", "show"]
+)
 def test_help_has_an_example(accelsim, verb):
     code, out, _ = accelsim(verb, "--help")
     assert code == 0
@@ -175,6 +180,7 @@ def files(tmp_path):
         ("simulate lenet5_digits --out /proc/accelsim", "cannot be written"),
         ("simulate lenet5_digits --out {0}/foreign", "not results of accelsim"),
         ("simulate lenet5_digits --imags 3", "--images"),
+        ("simulate lenet5_digits --set quantization.weights=no", "quantization.weights: input"),
         ("score lenet5_digits --attack fgms", "Did you mean 'fgsm'?"),
         ("score lenet5_digits --epsilon 0", "epsilon must be a number in (0, 1]"),
         ("score lenet5_digits --epsilon nan", "epsilon must be a number in (0, 1]"),
@@ -190,6 +196,19 @@ def files(tmp_path):
         ("plot {0}/foreign --out {0}/x.png", "holds no result of accelsim"),
         ("plot {0}/none --out {0}/x.png", "holds no result of accelsim"),
         ("compare {0}/none", "holds no result of accelsim"),
+        ("characterize ax_fmp", "Did you mean 'ax_fpm'?"),
+        ("characterize none.unit", "no multiplier named 'none.unit'"),
+        ("characterize ax_fpm --against exact_in8", "Did you mean 'exact_int8'?"),
+        ("characterize ax_fpm --against exact_int8", "ax_fpm takes floats and exact_int8 integers"),
+        ("characterize ax_fpm --pairs 999 --out {0}/s", "pairs must be an int >= 1000, got 999"),
+        ("characterize ax_fpm --pairs many", "--pairs"),
+        ("characterize ax_fpm --seed -1", "seed must be an int >= 0, got -1"),
+        ("characterize ax_fpm --distribution norml", "Did you mean 'normal'?"),
+        ("characterize exact_int8 --distribution normal", "integer operands are drawn uniformly"),
+        ("characterize exact_int8 --exhaustive-bits 13", "exhaustive_bits must be an int in 0..12"),
+        ("characterize ax_fpm --workload lenet5_digit", "Did you mean 'lenet5_digits'?"),
+        ("characterize ax_fpm --out {0}/file", "is a file"),
+        ("characterize ax_fpm --out {0}/foreign", "not results of accelsim"),
         ("list multiplers", "Did you mean 'multipliers'?"),
         ("show ax_fpn", "Did you mean 'ax_fpm'?"),
         ("train lenet5_digits --out {0}/w.pt", "must be a file name ending in .safetensors"),

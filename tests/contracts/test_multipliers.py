@@ -68,6 +68,7 @@ def test_product_is_the_scalar_one_broadcast(name):
     expected = [[np.float32(unit.scalar(a, w)) for w in SPECIAL] for a in SPECIAL]
     assert_same_bits(got, np.array(expected, np.float32))
     assert unit.product(1.0, 1.0).shape == ()
+    assert unit.product(SPECIAL[:1], SPECIAL[:1, None]).shape == (1, 1)  # a contiguous broadcast
     assert unit.product(np.zeros((0, 3), np.float32), 1.0).shape == (0, 3)
 
 
@@ -101,6 +102,24 @@ def test_a_million_products_of_any_bits_are_the_scalar_ones(name):
     expected = MULTIPLIERS[name].product(activations, weights[:, None])
     got = one_by_one(name, "float32", activations, weights)
     assert_same_bits(got, added_to_zero(expected, "float32"))
+
+
+@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize("columns", [5, 40])
+def test_kernels_at_the_edges_of_the_fast_range_are_the_scalar_ones(name, columns):
+    """Sums of exponent fields that are the last the fast form takes, and the first it does not."""
+    rng, unit = np.random.default_rng(3), MULTIPLIERS[name]
+    for edge in unit.fast.exponent_sums or ():
+        for total in (edge - 1, edge, edge + 1):
+            for first in {max(total - 254, 0), total // 2, min(total, 254)}:
+                fields = np.array([[first], [total - first]], np.uint32)
+                if fields.max() > 254:
+                    continue
+                fractions = rng.integers(0, 1 << 23, (2, columns), np.uint32)
+                fractions[:, :2] = [0, (1 << 23) - 1]
+                a, w = (fields << 23 | fractions).view(np.float32)
+                expected = unit.product(a, w[:, None])
+                assert_same_bits(one_by_one(name, "float32", a, w), np.float32(0.0) + expected)
 
 
 words = st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=30)

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 import accelsim
+from accelsim.accumulators import accumulator_of
 from accelsim.config import Accelerator
 from accelsim.dataflows.tiling import tile_gemm
 from accelsim.errors import MappingError, TraceError
@@ -18,12 +19,26 @@ from accelsim.kernels.network import run_trace
 from accelsim.layer import INPUT, LayerShape, MacLayer, Trace
 from accelsim.machine import run_machine
 from accelsim.machine.program import array_model, compile_program
-from accelsim.multipliers import FloatMultiplier
+from accelsim.multipliers import IntegerMultiplier
+from accelsim.quantization import scheme_of
 
-FLOAT_UNITS = [
-    name for name, unit in accelsim.MULTIPLIERS.items() if isinstance(unit, FloatMultiplier)
+# Only a unit whose delay is known can be in a machine.
+UNITS = [name for name, unit in accelsim.MULTIPLIERS.items() if unit.delay_ps is not None]
+INTEGER_UNITS = [
+    name for name in UNITS if isinstance(accelsim.MULTIPLIERS[name], IntegerMultiplier)
 ]
+FLOAT_UNITS = [name for name in UNITS if name not in INTEGER_UNITS]
 FLOAT_ACCUMULATORS = [name for name, entry in accelsim.ACCUMULATORS.items() if not entry.integer]
+PRESETS = ["tiny_4x4", "edge_16x16", "edge_16x16_multicycle"]
+SCHEMES = {
+    "auto": {},
+    "affine": {"quantization.activations": "affine", "quantization.weights": "affine"},
+    "symmetric": {
+        "quantization.activations": "symmetric",
+        "quantization.weights": "symmetric",
+        "quantization.per_channel": False,
+    },
+}
 
 SHAPES = {
     "n": st.integers(1, 3),
@@ -50,9 +65,22 @@ MACHINES = {
     "dram.bytes_per_cycle": st.sampled_from([1, 4, 64]),
     "dram.latency_cycles": st.integers(0, 30),
     "vector_unit.lanes": st.integers(1, 8),
-    "accumulator": st.sampled_from(["float32", "float64"]),
-    "multiplier": st.sampled_from(["exact_fp32", "ax_fpm"]),
 }
+KINDS = st.sampled_from(["auto", "affine", "symmetric"])
+FLOATS = {
+    "multiplier": st.sampled_from(["exact_fp32", "ax_fpm"]),
+    "accumulator": st.sampled_from(["float32", "float64"]),
+}
+INTEGERS = {
+    "multiplier": st.sampled_from(["exact_int8", "exact_uint8", "exact_int16"]),
+    "accumulator": st.sampled_from(["int32", "int64", "int32_saturating"]),
+    "quantization.activations": KINDS,
+    "quantization.weights": KINDS,
+    "quantization.per_channel": st.booleans(),
+}
+machines = st.one_of(
+    st.fixed_dictionaries(MACHINES | FLOATS), st.fixed_dictionaries(MACHINES | INTEGERS)
+)
 
 
 @st.composite
@@ -67,14 +95,19 @@ def traces(draw):
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     weight = rng.standard_normal((shape.m, shape.c // shape.groups, shape.r, shape.s))
     bias = rng.standard_normal(shape.m).astype(np.float32) if draw(st.booleans()) else None
-    layer = MacLayer("conv", "conv2d", INPUT, shape, weight.astype(np.float32), bias)
+    range_ = (-1.5, draw(st.sampled_from([0.0, 2.0])))
+    layer = MacLayer("conv", "conv2d", INPUT, shape, weight.astype(np.float32), bias, range_)
     images = rng.standard_normal((shape.n, shape.c, shape.h, shape.w)).astype(np.float32)
     return Trace("one", (layer,), images, "conv")
 
 
 def glb_words(step, machine):
     """Count what a layer moves between GLB and array once more, pixel by pixel and tap by tap."""
-    shape, psum_words = step.layer.shape, 2 if machine.accumulator == "float64" else 1
+    shape = step.layer.shape
+    unit = accelsim.MULTIPLIERS[machine.multiplier]
+    psum_words = accumulator_of(unit, machine.accumulator).bytes // 4
+    # What is not a float32 already, or has a bias, passes through the vector unit.
+    worked_on = step.bias is not None or psum_words > 1 or isinstance(unit, IntegerMultiplier)
     words = dict.fromkeys(
         [("glb.ifmap", "read"), ("glb.weight", "read"), ("glb.ofmap", "write")], 0
     )
@@ -96,13 +129,13 @@ def glb_words(step, machine):
         preloaded += 0 if tile.starts_psums else m * n * psum_words
         if tile.ends_psums and step.bias is not None:
             words["glb.weight", "read"] += n
-        if tile.ends_psums and (step.bias is not None or psum_words > 1):
+        if tile.ends_psums and worked_on:
             words["glb.ofmap", "write"] += m * n
             preloaded += m * n * psum_words
     return {**words, ("glb.ofmap", "read"): preloaded + step.ofmap.words}
 
 
-@given(traces(), st.fixed_dictionaries(MACHINES))
+@given(traces(), machines)
 def test_any_layer_on_any_machine(trace, changes):
     """Bits, cycles, traffic and physics of one layer, whatever the tiling."""
     machine = Accelerator.preset("tiny_4x4").replace(**changes)
@@ -111,7 +144,7 @@ def test_any_layer_on_any_machine(trace, changes):
     except MappingError:
         assume(False)
     result = run_machine(trace, machine)
-    expected = run_trace(trace, machine.multiplier, machine.accumulator)
+    expected = run_trace(trace, machine.multiplier, machine.accumulator, scheme_of(machine))
     assert result.outputs.tobytes() == expected.tobytes()
 
     (record,), array, shape = result.layers, array_model(machine), trace.layers[0].shape
@@ -149,7 +182,7 @@ def test_a_layer_in_one_tile_takes_the_dataflows_closed_form(trace, rows, cols):
     assert result.layers[0].compute_cycles == shape.groups * closed
 
 
-@given(traces(), st.fixed_dictionaries(MACHINES))
+@given(traces(), machines)
 def test_blocks_do_one_thing_at_a_time(trace, changes):
     machine = Accelerator.preset("tiny_4x4").replace(**changes)
     try:
@@ -182,28 +215,79 @@ class Branches(nn.Module):
         return self.fc2(torch.flatten(x, 1))
 
 
+def check_bits(net, trace, machine, calibration=None):
+    """The machine's logits are those of the torch module, bit for bit."""
+    run = accelsim.simulate(trace, machine)
+    approximate = accelsim.nn.approximate(
+        net,
+        multiplier=machine.multiplier,
+        accumulator=machine.accumulator,
+        calibration=calibration,
+        scheme=scheme_of(machine),
+    )
+    with torch.no_grad():
+        logits = approximate(torch.from_numpy(trace.images)).numpy()
+    assert run.outputs.tobytes() == logits.tobytes()
+
+
 @pytest.mark.parametrize("multiplier", FLOAT_UNITS)
 @pytest.mark.parametrize("accumulator", FLOAT_ACCUMULATORS)
-@pytest.mark.parametrize("preset", ["tiny_4x4", "edge_16x16", "edge_16x16_multicycle"])
+@pytest.mark.parametrize("preset", PRESETS)
 def test_logits_out_of_the_dram_are_nn_approximates(multiplier, accumulator, preset):
-    net = Branches().eval()
     images = np.random.default_rng(1).standard_normal((3, 1, 14, 14)).astype(np.float32)
     machine = Accelerator.preset(preset).replace(multiplier=multiplier, accumulator=accumulator)
-    run = accelsim.simulate(accelsim.trace(net, images), machine)
-    approximate = accelsim.nn.approximate(net, multiplier=multiplier, accumulator=accumulator)
-    with torch.no_grad():
-        logits = approximate(torch.from_numpy(images)).numpy()
-    assert run.outputs.tobytes() == logits.tobytes()
+    net = Branches().eval()
+    check_bits(net, accelsim.trace(net, images), machine)
+
+
+class Grouped(nn.Module):
+    """Groups, padding, stride and dilation, with and without bias, on activations of both signs."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(1)
+        self.conv1 = nn.Conv2d(2, 6, 3, padding=(1, 2), groups=2)
+        self.conv2 = nn.Conv2d(6, 6, (3, 2), stride=(2, 1), dilation=(1, 2), groups=3, bias=False)
+        self.fc = nn.Linear(192, 5)
+
+    def forward(self, x):
+        return self.fc(torch.flatten(self.conv2(torch.relu(self.conv1(x))), 1))
+
+
+@pytest.fixture(scope="module")
+def grouped():
+    """The network, its calibration on other images, and the trace of three."""
+    images, others = np.random.default_rng(1).standard_normal((2, 3, 2, 9, 8)).astype(np.float32)
+    net = Grouped().eval()
+    calibration = accelsim.nn.calibrate(net, others)
+    return net, accelsim.trace(net, images, calibration=calibration), calibration
+
+
+@pytest.mark.parametrize(("preset", "scheme"), list(zip(PRESETS, SCHEMES, strict=True)))
+@pytest.mark.parametrize("multiplier", INTEGER_UNITS)
+def test_logits_of_integer_units_out_of_the_dram_are_nn_approximates(
+    multiplier, preset, scheme, grouped
+):
+    net, trace, calibration = grouped
+    machine = Accelerator.preset(preset).replace(multiplier=multiplier, **SCHEMES[scheme])
+    check_bits(net, trace, machine, calibration)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_logits_of_integer_units_with_branches_and_reshapes(scheme):
+    """Calibrated on images, by each for itself."""
+    images, others = np.random.default_rng(1).standard_normal((2, 3, 1, 14, 14)).astype(np.float32)
+    machine = Accelerator.preset("tiny_4x4").replace(multiplier="exact_int8", **SCHEMES[scheme])
+    net = Branches().eval()
+    check_bits(net, accelsim.trace(net, images, calibration=others), machine, others)
 
 
 @pytest.mark.parametrize("name", sorted(accelsim.WORKLOADS))
 def test_every_workload_keeps_its_bits(name):
     model, images, _ = accelsim.load_workload(name, limit=2)
-    machine = Accelerator.preset("edge_16x16").replace(multiplier="ax_fpm")
-    run = accelsim.simulate(accelsim.trace(model, images), machine)
-    with torch.no_grad():
-        logits = accelsim.nn.approximate(model, multiplier="ax_fpm")(torch.from_numpy(images))
-    assert run.outputs.tobytes() == logits.numpy().tobytes()
+    for multiplier in ("ax_fpm", "exact_int8"):
+        machine = Accelerator.preset("edge_16x16").replace(multiplier=multiplier)
+        check_bits(model, accelsim.trace(model, images, calibration=images), machine, images)
 
 
 def test_a_wrong_address_gives_wrong_logits(monkeypatch):

@@ -92,17 +92,22 @@ def test_conv2d_takes_padding_on_one_side():
     stride=pairs,
     padding=st.tuples(*[st.integers(0, 4)] * 4),
     dilation=st.just((1, 1)),
+    dtype=st.sampled_from([np.float32, np.int8, np.uint8, np.int16, np.uint16]),
+    fill=st.integers(0, 100),
 )
-def test_im2col_columns_are_the_windows(size, kernel, stride, padding, dilation):
-    slab = normal(0, *size)
+def test_im2col_columns_are_the_windows(size, kernel, stride, padding, dilation, dtype, fill):
+    slab = (100 * normal(0, *size)).astype(np.int8).astype(dtype)
     top, bottom, left, right = padding
-    padded = np.pad(slab, ((0, 0), (top, bottom), (left, right)))
+    sides = ((0, 0), (top, bottom), (left, right))
+    padded = np.pad(slab, sides, constant_values=fill)
     windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, (1, 2))
     windows = windows[:, :: stride[0], :: stride[1]]
     out_hw = windows.shape[1:3]
     expected = windows.transpose(0, 3, 4, 1, 2).reshape(-1, out_hw[0] * out_hw[1])
-    np.testing.assert_array_equal(im2col(slab, kernel, stride, padding, dilation), expected)
-    np.testing.assert_array_equal(im2col(slab, kernel, stride, padding, dilation, out_hw), expected)
+    for shape in (None, out_hw):
+        got = im2col(slab, kernel, stride, padding, dilation, shape, fill)
+        np.testing.assert_array_equal(got, expected)
+        assert got.dtype == dtype
 
 
 def test_im2col_gives_fewer_outputs_on_request():
@@ -139,6 +144,18 @@ def test_conv2d_rejects_what_does_not_fit(arguments, message):
 def test_im2col_rejects_more_outputs_than_there_are():
     with pytest.raises(DataError, match=r"at most \(3, 3\), which .* yields, got \(4, 3\)"):
         im2col(X[0], (3, 3), out_hw=(4, 3))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int32, np.bool_])
+def test_im2col_rejects_dtypes_that_no_unit_takes(dtype):
+    with pytest.raises(DataError, match=f"slab must be .* got .* of {np.dtype(dtype)}"):
+        im2col(X[0].astype(dtype), (3, 3))
+
+
+@pytest.mark.parametrize("fill", [-1, 256, 0.5, float("nan")])
+def test_im2col_rejects_a_fill_that_the_dtype_does_not_hold(fill):
+    with pytest.raises(DataError, match="fill must be one value of the slab's dtype uint8"):
+        im2col(X[0].astype(np.uint8), (3, 3), padding=(1, 1), fill=fill)
 
 
 def test_linear_rejects_another_k():

@@ -75,6 +75,52 @@ def test_bias_and_relu_on_the_vector_unit():
     ]
 
 
+@pytest.mark.parametrize(
+    ("changes", "adds", "multiplies", "sums"),
+    [
+        ({"multiplier": "exact_int8"}, 1, 1, 0),
+        ({"multiplier": "exact_int8", "quantization.activations": "affine"}, 2, 1, 0),
+        ({"multiplier": "exact_uint8"}, 3, 2, 3),
+        ({"multiplier": "exact_int16", "accumulator": "int32"}, 1, 1, 0),
+    ],
+)
+def test_work_that_integers_make(changes, adds, multiplies, sums):
+    """Three products for each of two outputs, with bias and ReLU: 6 products, 3 words fed.
+
+    Per output the vector unit makes the sum a float32 and scales it; with a zero point of the
+    activations it adds a constant, with one of the weights also its product with the sum of the
+    activations, of which an accumulator beside the array makes 3 additions. Without operands the
+    machine needs no calibration.
+    """
+    machine = MACHINE.replace(**changes)
+    result = run_machine(linear(3, 2, bias=True, relu=True), machine, values=False)
+    counts = result.layers[0].counts
+    accumulator = changes.get("accumulator", "int32")
+    assert counts["vector_unit", "add"] == 2 * adds + 2
+    assert counts["vector_unit", "multiply"] == 2 * multiplies
+    assert counts["vector_unit", "compare"] == 2
+    assert counts["vector_unit", "quantize"] == 3
+    assert counts[f"accumulator.{accumulator}", "add"] == 6 + sums
+    drain = [end - start for start, end, _, what, _ in log(result) if what == "drain"]
+    assert drain == [2 * adds + 2 + 2 * multiplies + 2]
+
+
+def test_integer_outputs_worked_by_hand():
+    """Activations 0, 1 and 1 of range (0, 127) are themselves; so are the weights up to 127.
+
+    127 + 2 and -127 + 3 less the bias -1; the accumulator saves 16 bits from nothing.
+    """
+    weight = np.float32([[0, 127, 2], [5, -127, 3]]).reshape(2, 3, 1, 1)
+    shape, bias = LayerShape(n=1, m=2, c=3), np.float32([-1, -1])
+    layer = MacLayer("fc", "linear", "input", shape, weight, bias, (0, 127))
+    images = np.float32([0, 1, 1]).reshape(1, 3, 1, 1)
+    for unit in ("exact_int8", "exact_uint8"):
+        machine = MACHINE.replace(multiplier=unit, **{"quantization.activations": "symmetric"})
+        machine = machine.replace(**{"quantization.weights": "symmetric"})
+        outputs = run_machine(Trace("net", (layer,), images, "fc"), machine).outputs
+        assert outputs.ravel().tolist() == [128, -125]
+
+
 def test_k_split_over_two_tiles_overlaps_fetch_and_pass():
     """Half of a weight partition of 12 words holds 2 filters x 2 channels (and room for biases).
 

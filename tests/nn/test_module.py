@@ -19,9 +19,12 @@ from accelsim import kernels
 from accelsim.accumulators import ACCUMULATORS
 from accelsim.errors import ConfigError, DataError, TraceError, UnknownNameError
 from accelsim.multipliers import MULTIPLIERS, FloatMultiplier
-from accelsim.nn import approximate
+from accelsim.nn import Scheme, approximate, calibrate
+from accelsim.quantization import quantize_layer
 
 FLOAT_UNITS = [name for name, unit in MULTIPLIERS.items() if isinstance(unit, FloatMultiplier)]
+INTEGER_UNITS = [name for name in MULTIPLIERS if name not in FLOAT_UNITS]
+SCHEMES = [Scheme(), Scheme("affine", "affine", False), Scheme("symmetric", "symmetric")]
 FLOAT_ACCUMULATORS = [name for name, entry in ACCUMULATORS.items() if not entry.integer]
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
@@ -106,11 +109,98 @@ def test_outputs_are_the_kernels_bits(multiplier, accumulator):
     np.testing.assert_array_equal(net(torch.from_numpy(x)).detach().numpy(), expected)
 
 
-@pytest.mark.parametrize("multiplier", FLOAT_UNITS)
-def test_outputs_do_not_depend_on_the_batch(everything, images, multiplier):
-    net = approximate(everything, multiplier=multiplier)
-    one_by_one = torch.cat([net(image[None]) for image in images])
-    assert torch.equal(net(images), one_by_one)
+@pytest.mark.parametrize("multiplier", INTEGER_UNITS)
+def test_outputs_of_integer_units_are_the_kernels_bits(multiplier):
+    torch.manual_seed(1)
+    model = nn.Sequential(
+        nn.Conv2d(2, 4, 3, stride=(2, 1), padding=(0, 1), groups=2), nn.Flatten(), nn.Linear(72, 3)
+    )
+    x, others = np.random.default_rng(0).normal(0, 1, (2, 2, 2, 7, 6)).astype(np.float32)
+    unit, calibration = MULTIPLIERS[multiplier], calibrate(model, others)
+    conv, _, linear = (module.state_dict() for module in model)
+    weights = [one["weight"].numpy() for one in (conv, linear)]
+    for scheme in SCHEMES:
+        layers = [
+            quantize_layer(one, weight, unit.operands, scheme, "layer")
+            for one, weight in zip(calibration.ranges, weights, strict=True)
+        ]
+        bias, window = conv["bias"].numpy(), ((2, 1), (0, 1), (1, 1), 2)
+        hidden = kernels.conv2d_quantized(unit, "auto", layers[0], x, weights[0], bias, *window)
+        rows, bias = hidden.reshape(2, -1), linear["bias"].numpy()
+        expected = kernels.linear_quantized(unit, "auto", layers[1], rows, weights[1], bias)
+        net = approximate(model, multiplier=multiplier, calibration=calibration, scheme=scheme)
+        np.testing.assert_array_equal(net(torch.from_numpy(x)).detach().numpy(), expected)
+
+
+@pytest.mark.parametrize("multiplier", list(MULTIPLIERS))
+def test_outputs_depend_neither_on_the_batch_nor_on_threads(everything, images, multiplier):
+    net = approximate(everything, multiplier=multiplier, calibration=images)
+    outputs, threads = net(images), torch.get_num_threads()
+    assert torch.equal(torch.cat([net(image[None]) for image in images]), outputs)
+    assert torch.equal(net(images.flip(0)).flip(0), outputs)
+    try:
+        torch.set_num_threads(3)
+        assert torch.equal(net(images), outputs)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_an_integer_unit_computes_nearly_what_torch_does(everything, images):
+    """Nested, shared and functional layers, each with its own range; sixteen bits are near."""
+    exact = everything(images)
+    for scheme in SCHEMES:
+        eight, sixteen = (
+            approximate(everything, multiplier=name, calibration=images, scheme=scheme)(images)
+            for name in ("exact_int8", "exact_int16")
+        )
+        torch.testing.assert_close(sixteen, exact, rtol=1e-3, atol=1e-3)
+        assert 1e-4 < (eight - exact).norm() / exact.norm() < 0.05
+
+
+def test_layers_are_found_whatever_their_order_and_nesting(images):
+    """Defined last, called first; inside lists and dicts; called twice, once through F."""
+
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(2)
+            self.heads = nn.ModuleDict({"out": nn.Linear(320, 2)})
+            self.convs = nn.ModuleList([nn.Sequential(nn.Conv2d(2, 4, 1)), nn.Conv2d(2, 2, 1)])
+
+        def forward(self, x):
+            first = self.convs[1]
+            x = F.conv2d(first(first(x)), first.weight, first.bias)
+            return self.heads["out"](self.convs[0](x).flatten(1))
+
+    net = Odd().eval()
+    before = copy.deepcopy(net.state_dict())
+    calibration = calibrate(net, images)
+    assert len(calibration.ranges) == 5
+    for name, tolerance in (("exact_fp32", 1e-5), ("exact_int16", 1e-3)):
+        outputs = approximate(net, multiplier=name, calibration=calibration)(images)
+        torch.testing.assert_close(outputs, net(images), rtol=tolerance, atol=tolerance)
+    assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
+
+
+def test_the_scheme_is_told():
+    net = approximate(
+        nn.Conv2d(1, 1, 1), multiplier="exact_int8", calibration=np.ones((1, 1, 1, 1), np.float32)
+    )
+    assert "scheme=Scheme(activations='auto', weights='auto', per_channel=True)" in repr(net)
+    assert "scheme" not in repr(approximate(nn.Linear(1, 1)))
+
+
+def test_weights_are_quantized_as_they_are_at_the_call(everything, images):
+    """Ranges of activations stay; a state dict that is loaded later is what is computed."""
+    net = approximate(everything, multiplier="exact_int8", calibration=images)
+    other = copy.deepcopy(everything)
+    with torch.no_grad():
+        other.head.weight.mul_(0.5)
+        other.head.bias.zero_()
+    net.load_state_dict(other.state_dict())
+    ranges = calibrate(everything, images)
+    expected = approximate(other, multiplier="exact_int8", calibration=ranges)(images)
+    assert torch.equal(net(images), expected)
 
 
 def test_ax_fpm_differs_from_exact(everything, images):
@@ -147,7 +237,8 @@ def test_gradient_none_carries_no_gradient(everything, images):
 
 def test_original_is_untouched(everything, images):
     before = copy.deepcopy(everything.state_dict())
-    net = approximate(everything)
+    net = approximate(everything, multiplier="exact_int8", calibration=images)
+    net(images)
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.zero_()
@@ -166,9 +257,10 @@ def test_state_dict_is_exchangeable_with_the_original(everything, images):
     outer_exact.load_state_dict(outer.state_dict())
 
 
+@pytest.mark.parametrize("multiplier", ["ax_fpm", "exact_int8"])
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
-def test_copies_are_approximate_too(everything, images, clone):
-    net = approximate(everything)
+def test_copies_are_approximate_too(everything, images, clone, multiplier):
+    net = approximate(everything, multiplier=multiplier, calibration=images)
     assert torch.equal(clone(net)(images), net(images))
 
 
@@ -334,7 +426,7 @@ def test_rejects_inputs_of_another_device():
 
 def test_rejects_unknown_gradient():
     with pytest.raises(
-        ConfigError, match=r"gradient must be one of exact, none, got 'exakt'.*'exact'"
+        ConfigError, match=r"gradient must be one of exact, unit, none, got 'exakt'.*'exact'"
     ):
         approximate(nn.Linear(2, 2), gradient="exakt")
 

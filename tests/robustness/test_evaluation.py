@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from accelsim.errors import ConfigError, DataError, UnknownNameError
-from accelsim.multipliers import MULTIPLIERS, FloatMultiplier
+from accelsim.multipliers import MULTIPLIERS
+from accelsim.quantization import Scheme
 from accelsim.robustness import evaluate, evaluate_rows, evaluation, wilson
 from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.evaluation import COLUMNS
@@ -124,13 +125,31 @@ def test_progress_says_what_is_being_done(tiny):
     ]
 
 
-@pytest.mark.parametrize(
-    "multiplier", [name for name, unit in MULTIPLIERS.items() if isinstance(unit, FloatMultiplier)]
-)
+@pytest.mark.parametrize("multiplier", list(MULTIPLIERS))
 def test_every_multiplier_is_judged(tiny, multiplier):
-    (row,) = evaluate_rows(*tiny, attacks=["fgsm"], multipliers=[multiplier])
+    settings = {"attacks": ["fgsm"], "calibration": tiny[1]}
+    (row,) = evaluate_rows(*tiny, multipliers=[multiplier], **settings)
     assert row["multiplier"] == multiplier
     assert 0 <= row["robust_accuracy"] <= 1
+
+
+def test_units_of_integers_quantize_by_the_scheme(tiny):
+    """The largest pixel is 0.9: symmetric two bits have steps of 0.9, affine ones of 0.3.
+
+    (0.6, 0.5) becomes a tie either way, (0.2, 0.5) the gap 0.9 or 0.3.
+    """
+    settings = {"attacks": ["fgsm"], "multipliers": ["exact_int2"], "calibration": tiny[1]}
+    for kind, gaps in (("symmetric", (0, 0.9, 0.9, -0.9)), ("affine", (0, 0.9, 0.3, -0.9))):
+        (row,) = evaluate_rows(*tiny, **settings, scheme=Scheme(kind, "symmetric"))
+        confidences = [1 / (1 + math.exp(-gap)) for gap in gaps]
+        assert row["mean_confidence_clean"] == pytest.approx(np.mean(confidences), rel=1e-5)
+        assert row["clean_accuracy"] == 0.75
+        assert row["accumulator"] == "int32"
+
+
+def test_rejects_units_of_integers_without_calibration(tiny):
+    with pytest.raises(ConfigError, match="'exact_int8' takes int8"):
+        evaluate(*tiny, attacks=["fgsm"], multipliers=["exact_fp32", "exact_int8"])
 
 
 @pytest.mark.parametrize(

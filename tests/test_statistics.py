@@ -1,14 +1,15 @@
-"""Tests of accelsim.robustness.statistics."""
+"""Tests of accelsim.statistics."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.robustness.statistics import Z95, wilson
+from accelsim.statistics import Z95, RunningMean, RunningShare, wilson
 
 
 @pytest.mark.parametrize(
@@ -49,3 +50,34 @@ def test_without_trials_nothing_is_known():
 def test_rejects_impossible_counts(hits, trials):
     with pytest.raises(ValueError, match=rf"hits must lie in 0\.\.trials, got {hits} of {trials}"):
         wilson(hits, trials)
+
+
+@given(st.lists(st.lists(st.floats(-1e3, 1e3), max_size=5), max_size=5))
+def test_chunks_are_one_sample(chunks):
+    running = RunningMean()
+    for chunk in chunks:
+        running.add(np.array(chunk))
+    numbers = np.concatenate([np.zeros(0), *map(np.array, chunks)])
+    if numbers.size == 0:
+        assert math.isnan(running.value)
+        assert math.isnan(running.estimate().low)
+        return
+    assert running.value == pytest.approx(numbers.mean(), abs=1e-9)
+    assert running.variance == pytest.approx(numbers.var(), abs=1e-6)
+    mean, low, high = running.estimate()
+    half = 1.959964 * numbers.std() / math.sqrt(numbers.size)
+    assert (mean - low, high - mean) == pytest.approx((half, half), rel=1e-6, abs=1e-5)
+
+
+def test_no_digits_are_lost_where_the_mean_is_large():
+    running = RunningMean()
+    for shift in (0.0, 1.0, 2.0):
+        running.add(1e9 + shift + np.array([0.0, 1.0]))
+    assert running.variance == pytest.approx(np.var([0, 1, 1, 2, 2, 3]))
+
+
+def test_shares_add_up():
+    running = RunningShare()
+    running.add(np.array([True, False]))
+    running.add(np.array([[False], [False]]))
+    assert running.estimate() == wilson(1, 4)

@@ -1,0 +1,128 @@
+"""Convolutions and fully connected layers over a unit of integers, float32 in and out.
+
+Operands are quantized, multiplied by the unit and added as integers, and the sums made float32
+again, as `accelsim.quantization` has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.accumulators import ACCUMULATORS, Accumulator
+from accelsim.errors import DataError
+from accelsim.kernels.convolution import convolve
+from accelsim.kernels.gemm import accumulate, entries, require_bias, require_float32
+from accelsim.multipliers import MULTIPLIERS, Multiplier
+from accelsim.quantization import LayerQuantization
+
+__all__ = ["conv2d_quantized", "linear_quantized"]
+
+
+def conv2d_quantized(
+    multiplier: Multiplier | str,
+    accumulator: Accumulator | str,
+    layer: LayerQuantization,
+    images: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    bias: NDArray[np.float32] | None = None,
+    stride: tuple[int, int] = (1, 1),
+    padding: Sequence[int] = (0, 0),
+    dilation: tuple[int, int] = (1, 1),
+    groups: int = 1,
+) -> NDArray[np.float32]:
+    """Return the convolution (N, M, P, Q) whose products go through a unit of integers.
+
+    Parameters
+    ----------
+    multiplier, accumulator : entry or its registered name
+        Of integers.
+    layer : LayerQuantization
+        Scales and zero points.
+    images, weights, bias, stride, padding, dilation, groups
+        As for `accelsim.kernels.conv2d`.
+
+    Raises
+    ------
+    DataError
+        For a wrong dtype, shapes that do not fit, or NaN.
+    """
+    unit, adder = entries(multiplier, accumulator)
+    images = require_float32(images, "images", "(N, C, H, W)")
+    weights = require_float32(weights, "weights", "(M, C / groups, R, S)")
+    if bias is not None:
+        bias = require_bias(bias, len(weights))
+    x, w = _quantized(layer, images, weights)
+    settings = (stride, padding, dilation, groups, layer.fill)
+    psums = convolve(unit, adder, x, w, *settings)
+    sums = np.zeros((len(psums), groups, *psums.shape[2:]), np.int64)
+    if layer.needs_activation_sums:
+        # The sum of a window is its product with ones.
+        ones = np.ones((groups, *w.shape[1:]), w.dtype)
+        exact = MULTIPLIERS[f"exact_{layer.activations.operands.name}"]
+        sums = convolve(exact, ACCUMULATORS["int64"], x, ones, *settings)
+    outputs = np.empty(psums.shape, np.float32)
+    filters, k = len(w), w[0].size
+    for psum, own, output in zip(psums, sums, outputs, strict=True):
+        added = np.repeat(own.reshape(groups, -1), filters // groups, axis=0)
+        finished = layer.dequantize(psum.reshape(filters, -1), added, _sums(w), k, bias)
+        output[...] = finished.reshape(output.shape)
+    return outputs
+
+
+def linear_quantized(
+    multiplier: Multiplier | str,
+    accumulator: Accumulator | str,
+    layer: LayerQuantization,
+    inputs: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    bias: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Return ``inputs @ weights.T + bias`` (N, M) whose products go through a unit of integers.
+
+    Parameters
+    ----------
+    multiplier, accumulator : entry or its registered name
+        Of integers.
+    layer : LayerQuantization
+        Scales and zero points.
+    inputs, weights, bias
+        As for `accelsim.kernels.linear`.
+
+    Raises
+    ------
+    DataError
+        For a wrong dtype, shapes that do not fit, or NaN.
+    """
+    unit, adder = entries(multiplier, accumulator)
+    inputs = require_float32(inputs, "inputs", "(N, K)")
+    weights = require_float32(weights, "weights", "(M, K)")
+    if inputs.shape[1] != weights.shape[1]:
+        raise DataError(
+            f"inputs (N, K) {inputs.shape} and weights (M, K) {weights.shape} differ in K; "
+            "flatten the inputs to (N, K) or transpose the weights"
+        )
+    if bias is not None:
+        bias = require_bias(bias, len(weights))
+    x, w = _quantized(layer, inputs, weights)
+    psums = np.zeros((len(w), len(x)), adder.dtype)
+    accumulate(unit, adder, np.ascontiguousarray(x.T), w, psums)
+    outputs = layer.dequantize(psums, x.sum(axis=1, dtype=np.int64), _sums(w), w.shape[1], bias)
+    return np.ascontiguousarray(outputs.T)
+
+
+def _quantized(
+    layer: LayerQuantization, activations: NDArray[np.float32], weights: NDArray[np.float32]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    return (
+        layer.activations.quantize(activations, "activations"),
+        layer.weights.quantize(weights, "weights"),
+    )
+
+
+def _sums(weights: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the sum of each filter's quantized weights, (M,)."""
+    return weights.reshape(len(weights), -1).sum(axis=1, dtype=np.int64)

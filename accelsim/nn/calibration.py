@@ -1,0 +1,153 @@
+"""Calibration: which range the activations have that each convolution and linear layer reads.
+
+The network runs on the exact float32 unit, whose bits depend neither on the number of threads nor
+on how images are batched, so that the ranges are the same everywhere. The ranges of the activations
+are found by torch's own observers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.ao.quantization import HistogramObserver, MinMaxObserver
+
+from accelsim.errors import ConfigError, DataError, nearest
+from accelsim.nn.interception import copied, run
+from accelsim.nn.operators import Unit
+from accelsim.quantization import Calibration
+from accelsim.workload import WORKLOADS, check_images, load_dataset
+
+__all__ = [
+    "CALIBRATION_IMAGES",
+    "OBSERVERS",
+    "WORKLOAD_CALIBRATION",
+    "as_calibration",
+    "calibrate",
+    "calibrate_workload",
+]
+
+BATCH = 64
+"""Images at once; fixed, for the histogram observer's range depends on it."""
+
+CALIBRATION_IMAGES = 128
+"""Images of its training split that a workload is calibrated on."""
+
+WORKLOAD_CALIBRATION = f"minmax over the first {CALIBRATION_IMAGES} train images"
+"""What `calibrate_workload` calls its source."""
+
+Range = tuple[float, float]
+
+
+def calibrate(
+    model: nn.Module, images: NDArray[np.float32] | Tensor, *, observer: str = "minmax"
+) -> Calibration:
+    """Return the ranges of activations of *model* on *images*, in the order of its calls.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Run on a copy, in evaluation mode.
+    images : float32, (N, C, H, W)
+        A few dozen that are like those to come, but not the same.
+    observer : str
+        ``"minmax"``: from the least to the greatest activation. ``"histogram"``: torch's
+        search inside of it for one in which 8-bit integers have a small mean squared error; what
+        lies outside is clipped.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown observer, or a model that cannot be run on a unit.
+    DataError
+        For images that are none, or activations that are NaN or infinite.
+
+    Sources
+    -------
+    `torch.ao.quantization.MinMaxObserver` and `HistogramObserver`.
+
+    >>> layer = nn.Sequential(nn.Flatten(), nn.Linear(2, 1))
+    >>> calibrate(layer, np.array([[[[-0.5, 2.0]]]], np.float32)).ranges
+    ((-0.5, 2.0),)
+    """
+    if observer not in OBSERVERS:
+        raise ConfigError(
+            f"observer must be one of {', '.join(OBSERVERS)}, got {observer!r}."
+            f"{nearest(observer, OBSERVERS)}"
+        )
+    network = copied(model).eval()
+    array = check_images(images.detach().numpy() if isinstance(images, Tensor) else images)
+    make, range_of = OBSERVERS[observer]
+    watch = _Watch(make)
+    with torch.no_grad():
+        for first in range(0, len(array), BATCH):
+            batch = torch.from_numpy(np.ascontiguousarray(array[first : first + BATCH]))
+            watch.calls = 0
+            run(Unit("exact_fp32", "float32", network, observe=watch), network, batch)
+    ranges = tuple(range_of(one) for one in watch.observers)
+    return Calibration(ranges, f"{observer} over {len(array)} images")
+
+
+def calibrate_workload(name: str, model: nn.Module) -> Calibration:
+    """Return the ranges of workload *name*'s *model* on its first training images."""
+    images, _ = load_dataset(WORKLOADS[name].dataset, "train")
+    ranges = calibrate(model, images[:CALIBRATION_IMAGES]).ranges
+    return Calibration(ranges, WORKLOAD_CALIBRATION)
+
+
+def as_calibration(
+    model: nn.Module, calibration: NDArray[np.float32] | Tensor | Calibration
+) -> Calibration:
+    """Return *calibration*, or the one that *model* has on those images."""
+    if isinstance(calibration, Calibration):
+        return calibration
+    if not isinstance(calibration, np.ndarray | Tensor):
+        raise DataError(
+            "calibration must be float32 images (N, C, H, W) or an accelsim.nn.Calibration, got "
+            f"{type(calibration).__name__}"
+        )
+    return calibrate(model, calibration)
+
+
+class _Watch:
+    """Shows the operands of each call to an observer of its own."""
+
+    def __init__(self, make: Callable[[], nn.Module]) -> None:
+        self.make = make
+        self.observers: list[Any] = []
+        self.calls = 0
+
+    def __call__(self, owner: str, activations: Tensor) -> None:
+        if not torch.isfinite(activations).all():
+            raise DataError(
+                f"{owner}: its activations hold NaN or infinity, so they have no range; calibrate "
+                "on other images, or look at the weights before it"
+            )
+        if self.calls == len(self.observers):
+            self.observers.append(self.make())
+        self.observers[self.calls](activations)
+        self.calls += 1
+
+
+def _minmax(observer: Any) -> Range:
+    return float(observer.min_val), float(observer.max_val)
+
+
+def _histogram(observer: Any) -> Range:
+    low, high = _minmax(observer)
+    if low == high:
+        return low, high
+    scale, zero_point = (float(value) for value in observer.calculate_qparams())
+    # What the integers reach, but not beyond what was seen.
+    reached = scale * (observer.quant_min - zero_point), scale * (observer.quant_max - zero_point)
+    return max(low, reached[0]), min(high, reached[1])
+
+
+OBSERVERS: dict[str, tuple[Callable[[], nn.Module], Callable[[Any], Range]]] = {
+    "minmax": (MinMaxObserver, _minmax),
+    "histogram": (HistogramObserver, _histogram),
+}

@@ -1,0 +1,171 @@
+"""Two nets spread below a network while it runs, so that no product escapes the unit.
+
+The upper one (`torch.overrides.TorchFunctionMode`) catches every call of conv2d and linear, whoever
+makes it: an `nn.Conv2d` or `nn.Linear`, a subclass, `F.conv2d` in somebody's forward, an exported
+graph. The lower one (`TorchDispatchMode`) lets no other operator through that multiplies and
+accumulates: a product that nobody has modeled is an error, never silently exact.
+"""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode, resolve_name
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from accelsim.errors import ConfigError, TraceError
+from accelsim.nn.operators import Unit
+
+__all__ = ["copied", "run"]
+
+
+def run(unit: Unit, network: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    """Return what *network* returns for the arguments, every product made by *unit*.
+
+    Raises
+    ------
+    TraceError
+        For products other than those of conv2d and linear.
+    """
+    guard = _Guard()
+    try:
+        with guard, _Interceptor(unit, guard):
+            return network(*args, **kwargs)
+    except RuntimeError as error:
+        # A scripted function tells our error in its own words only.
+        if guard.refusal is not None:
+            raise guard.refusal from error
+        raise
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """Return a copy of *model*, which can be run on a unit.
+
+    Raises
+    ------
+    ConfigError
+        If it is no module, cannot be copied, or holds a module that cannot be run; it is named.
+    """
+    _check_module(model)
+    try:
+        return copy.deepcopy(model)
+    except (RuntimeError, TypeError, pickle.PickleError) as error:
+        raise ConfigError(
+            f"model {type(model).__name__!r} must be copied to be approximated, and cannot: {error}"
+        ) from error
+
+
+_CONV2D = {
+    torch.conv2d,
+    torch.ops.aten.conv2d,
+    torch.ops.aten.conv2d.default,
+    torch.ops.aten.conv2d.padding,
+}
+_LINEAR = {nn.functional.linear, torch.ops.aten.linear, torch.ops.aten.linear.default}
+
+# Those that torch's own list of operators worth counting leaves out, by the name of their packet.
+_UNCOUNTED = {
+    "aten._cdist_forward",
+    "aten._euclidean_dist",
+    "aten._int_mm",
+    "aten._native_multi_head_attention",
+    "aten._scaled_dot_product_attention_math",
+    "aten._scaled_dot_product_flash_attention_for_cpu",
+    "aten._scaled_dot_product_fused_attention_overrideable",
+    "aten._sparse_addmm",
+    "aten._sparse_mm",
+    "aten._thnn_fused_gru_cell",
+    "aten._transformer_encoder_layer_fwd",
+    "aten._trilinear",
+    "aten._weight_int4pack_mm",
+    "aten._weight_int8pack_mm",
+    "aten.addbmm",
+    "aten.addmv",
+    "aten.addr",
+    "aten.conv2d",
+    "aten.dot",
+    "aten.hspmm",
+    "aten.linalg_vecdot",
+    "aten.linear",
+    "aten.matmul",
+    "aten.mkldnn_convolution",
+    "aten.mkldnn_linear",
+    "aten.mkldnn_rnn_layer",
+    "aten.mv",
+    "aten.sspaddmm",
+    "aten.vdot",
+}
+_MAC_OPERATORS = {str(p) for p in flop_registry if str(p).startswith("aten.")} | _UNCOUNTED
+
+
+class _Interceptor(TorchFunctionMode):
+    """Sends conv2d and linear to the unit, and tells the guard what else is being called."""
+
+    def __init__(self, unit: Unit, guard: _Guard) -> None:
+        super().__init__()
+        self.unit = unit
+        self.guard = guard
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in _CONV2D:
+            return self.unit.conv2d(*args, **kwargs)
+        if func in _LINEAR:
+            return self.unit.linear(*args, **kwargs)
+        self.guard.called = func
+        return func(*args, **kwargs)
+
+
+class _Guard(TorchDispatchMode):
+    """Refuses every multiply-accumulate operator that arrives below the interceptor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called: Callable[..., Any] | None = None
+        self.refusal: TraceError | None = None
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if str(func.overloadpacket) in _MAC_OPERATORS:
+            shapes = [tuple(value.shape) for value in args if isinstance(value, Tensor)]
+            name = None if self.called is None else resolve_name(self.called)
+            self.refusal = TraceError(
+                f"operator {name or 'of a compiled module'} ({func.overloadpacket}, operands "
+                f"{shapes}) multiplies and accumulates, but only conv2d and linear run on a "
+                "functional unit; write it as nn.Conv2d, nn.Linear, F.conv2d or F.linear"
+            )
+            raise self.refusal
+        return func(*args, **(kwargs or {}))
+
+
+def _check_module(model: nn.Module) -> None:
+    if not isinstance(model, nn.Module):
+        raise ConfigError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    for name, module in model.named_modules():
+        where = f"module {name or '(the model itself)'!r} ({type(module).__name__})"
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ConfigError(f"{where} is compiled; give the module it was scripted from")
+        if type(module).__name__ == "OptimizedModule":
+            raise ConfigError(f"{where} is compiled; give the module that torch.compile was given")
+        if isinstance(module, nn.Conv2d) and module.padding_mode != "zeros":
+            raise ConfigError(
+                f"{where}: padding_mode must be 'zeros', got {module.padding_mode!r}; pad in a "
+                "module of its own (nn.CircularPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d)"
+            )

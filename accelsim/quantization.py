@@ -1,0 +1,394 @@
+"""Quantization: float32 operands as the integers of a unit, and its psums as float32 again.
+
+An integer q stands for ``scale * (q - zero_point)``. A layer whose products go through a unit of
+integers computes::
+
+    q     = clip(rne(x * fl32(1 / scale)) + zero_point)        of activations and weights
+    psum  = sum(unit(qa, qw))                                    over k, by the accumulator
+    total = psum - zw * sum(qa) - za * sum(qw) + K * za * zw     za, zw: the zero points
+    y     = fl32(fl32(fl32(total) * fl32(scale_a * scale_w)) + bias)
+
+With an exact unit *total* is ``sum((qa - za) * (qw - zw))``. Only the first sum is made of the
+unit's products; the three corrections are sums, which adders make exactly. A padding zero is the
+integer za like any other zero, and its product goes through the unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.errors import ConfigError, DataError, nearest
+from accelsim.formats import IntegerFormat
+from accelsim.multipliers import IntegerMultiplier, Multiplier
+
+if TYPE_CHECKING:
+    from accelsim.config import Accelerator
+    from accelsim.layer import MacLayer
+
+__all__ = [
+    "KINDS",
+    "Calibration",
+    "LayerQuantization",
+    "Quantizer",
+    "Scheme",
+    "layer_quantization",
+    "quantize_layer",
+    "scheme_of",
+]
+
+KINDS = ("auto", "affine", "symmetric")
+
+SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
+"""The least scale: its reciprocal is a float32 too."""
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How real numbers are spread over the integers of a unit.
+
+    Attributes
+    ----------
+    activations, weights : str
+        ``"affine"``: the range, zero included, over all integers of the format, so that in general
+        the zero point is not 0. ``"symmetric"``: the largest magnitude over the integers on both
+        sides of a fixed zero point, 0 of a signed and 2^(bits - 1) of an unsigned format; of those
+        the least one stays unused. ``"auto"``: symmetric for signed formats, affine for unsigned
+        ones.
+    per_channel : bool
+        Weights have a scale and a zero point per filter, not one for the whole layer. Activations
+        always have one.
+
+    Raises
+    ------
+    ConfigError
+        For a kind that does not exist.
+    """
+
+    activations: str = "auto"
+    weights: str = "auto"
+    per_channel: bool = True
+
+    def __post_init__(self) -> None:
+        for field in ("activations", "weights"):
+            kind = getattr(self, field)
+            if kind not in KINDS:
+                raise ConfigError(
+                    f"Scheme.{field} must be one of {', '.join(KINDS)}, got {kind!r}."
+                    f"{nearest(str(kind), KINDS)}"
+                )
+        if not isinstance(self.per_channel, bool):
+            raise ConfigError(f"Scheme.per_channel must be True or False, got {self.per_channel!r}")
+
+    def symmetric(self, role: str, operands: IntegerFormat) -> bool:
+        """Return whether *role* (``activations`` or ``weights``) is symmetric in that format.
+
+        >>> Scheme().symmetric("weights", IntegerFormat(8, signed=False))
+        False
+        """
+        kind = getattr(self, role)
+        return operands.signed if kind == "auto" else bool(kind == "symmetric")
+
+    def offset(self, role: str, operands: IntegerFormat) -> bool:
+        """Return whether *role* may have a zero point other than 0, so that sums need correcting.
+
+        >>> Scheme(weights="symmetric").offset("weights", IntegerFormat(8, signed=True))
+        False
+        """
+        return not (operands.signed and self.symmetric(role, operands))
+
+
+def scheme_of(accelerator: Accelerator) -> Scheme:
+    """Return the scheme that the section ``quantization`` of *accelerator* describes."""
+    return Scheme(**accelerator.quantization.model_dump())
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Ranges of the activations that a network's convolutions and linear layers read.
+
+    Attributes
+    ----------
+    ranges : tuple of (float, float)
+        Least and greatest activation, in the order in which the layers are called. Both are taken
+        as float32.
+    source : str
+        Where they come from.
+
+    Raises
+    ------
+    DataError
+        For a range that is not two finite numbers in ascending order.
+    """
+
+    ranges: tuple[tuple[float, float], ...]
+    source: str = "given"
+
+    def __post_init__(self) -> None:
+        checked = tuple(
+            _range(one, f"calibration: range {index}") for index, one in enumerate(self.ranges)
+        )
+        object.__setattr__(self, "ranges", checked)
+
+
+@dataclass(frozen=True, eq=False)
+class Quantizer:
+    """Scales and zero points of one tensor.
+
+    Attributes
+    ----------
+    operands : IntegerFormat
+        Of the integers.
+    scale : ndarray of float32, () or (n,)
+        One for the tensor, or one for each entry of its first axis.
+    zero_point : ndarray of int64, of the same shape
+        The integer that stands for 0.0.
+    least : ndarray of int64, of the same shape
+        The least integer used; the greatest is the format's.
+    """
+
+    operands: IntegerFormat
+    scale: NDArray[np.float32]
+    zero_point: NDArray[np.int64]
+    least: NDArray[np.int64]
+
+    @classmethod
+    def of_range(
+        cls,
+        low: NDArray[np.float32] | np.float32,
+        high: NDArray[np.float32] | np.float32,
+        operands: IntegerFormat,
+        *,
+        symmetric: bool,
+    ) -> Quantizer:
+        """Return the quantizer of the ranges [*low*, *high*], zero added to them.
+
+        Where there is nothing but zeros the scale is 1.
+        """
+        low64, high64 = np.minimum(np.float64(low), 0), np.maximum(np.float64(high), 0)
+        if symmetric:
+            zero_point = np.full(low64.shape, 0 if operands.signed else 1 << (operands.bits - 1))
+            levels = operands.high - zero_point
+            least = zero_point - levels
+            size = np.maximum(-low64, high64)
+        else:
+            least = np.full(low64.shape, operands.low)
+            levels = operands.high - least
+            size = high64 - low64
+        scale = np.maximum(size / levels, SMALLEST_SCALE).astype(np.float32)
+        scale = np.where(size == 0, np.float32(1), scale)
+        if not symmetric:
+            zero_point = np.clip(least - np.rint(low64 / scale), operands.low, operands.high)
+        return cls(operands, scale, zero_point.astype(np.int64), least.astype(np.int64))
+
+    def quantize(self, values: NDArray[np.float32], owner: str) -> NDArray[Any]:
+        """Return the integers that stand for *values*, rounded half to even and clipped.
+
+        Parameters
+        ----------
+        values : ndarray of float32
+            Of any shape; with a scale per entry of the first axis, n long there.
+        owner : str
+            What the values are, for the message.
+
+        Returns
+        -------
+        ndarray of the format's dtype, of the same shape
+
+        Raises
+        ------
+        DataError
+            For NaN, which no integer stands for. Infinities are clipped.
+        """
+        if np.isnan(values).any():
+            raise DataError(
+                f"{owner} hold NaN, which no {self.operands.name} stands for; a floating-point "
+                "unit computes with it"
+            )
+        codes, least, greatest = self._rounded(values)
+        return np.clip(codes, least, greatest).astype(self.operands.dtype)
+
+    def inside(self, values: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return whether each of *values* is not clipped."""
+        codes, least, greatest = self._rounded(values)
+        return (least <= codes) & (codes <= greatest)
+
+    def _rounded(
+        self, values: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], np.floating]:
+        """Return the integers before clipping, and their bounds, as float32."""
+        scale, zero_point, least = (
+            one.reshape(one.shape + (1,) * (values.ndim - 1)) if one.ndim else one
+            for one in (self.scale, self.zero_point, self.least)
+        )
+        # Too large for float32 is infinity, which is clipped.
+        with np.errstate(over="ignore"):
+            codes = np.rint(values * (np.float32(1) / scale))
+        # Exact: what is not clipped lies within 17 bits.
+        codes += zero_point.astype(np.float32)
+        return codes, least.astype(np.float32), np.float32(self.operands.high)
+
+    def rows(self, own: slice) -> Quantizer:
+        """Return the quantizer of the entries *own* of the first axis."""
+        if self.scale.ndim == 0:
+            return self
+        return Quantizer(self.operands, self.scale[own], self.zero_point[own], self.least[own])
+
+
+@dataclass(frozen=True, eq=False)
+class LayerQuantization:
+    """Quantizers of a layer's activations and weights.
+
+    Attributes
+    ----------
+    activations : Quantizer
+        One scale.
+    weights : Quantizer
+        One scale, or one per filter.
+    """
+
+    activations: Quantizer
+    weights: Quantizer
+
+    def filters(self, own: slice) -> LayerQuantization:
+        """Return the quantization of the filters *own*."""
+        return LayerQuantization(self.activations, self.weights.rows(own))
+
+    @property
+    def fill(self) -> int:
+        """The integer that stands for the zeros of padding."""
+        return int(self.activations.zero_point)
+
+    @property
+    def needs_activation_sums(self) -> bool:
+        """Whether a zero point of the weights is not 0."""
+        return bool(self.weights.zero_point.any())
+
+    def dequantize(
+        self,
+        psums: NDArray[np.integer],
+        activation_sums: NDArray[np.int64] | int,
+        weight_sums: NDArray[np.int64],
+        k: int,
+        bias: NDArray[np.float32] | None,
+    ) -> NDArray[np.float32]:
+        """Return the outputs that *psums* stand for, float32 (n, m); the formula is at the top.
+
+        Parameters
+        ----------
+        psums : ndarray of integers, (n, m)
+            Sums of the unit's products.
+        activation_sums : ndarray of int64, (m,) or (n, m), or 0
+            Sums of the quantized activations of each output; any unless `needs_activation_sums`.
+        weight_sums : ndarray of int64, (n,)
+            Sums of the quantized weights of each filter.
+        k : int
+            Products in a sum.
+        bias : ndarray of float32, (n,), or None
+        """
+        za = int(self.activations.zero_point)
+        zw = np.broadcast_to(self.weights.zero_point, weight_sums.shape)[:, None]
+        constant = k * za * zw - za * weight_sums[:, None]
+        total = psums.astype(np.int64) + constant
+        if self.needs_activation_sums:
+            total -= zw * activation_sums
+        # Too large for float32 is infinity, and infinity times zero NaN: results, not events.
+        with np.errstate(over="ignore", invalid="ignore"):
+            scale = np.atleast_1d(self.activations.scale * self.weights.scale)[:, None]
+            outputs = total.astype(np.float32) * scale
+            return outputs if bias is None else outputs + bias[:, None]
+
+
+def quantize_layer(
+    activation_range: tuple[float, float],
+    weights: NDArray[np.float32],
+    operands: IntegerFormat,
+    scheme: Scheme,
+    owner: str,
+) -> LayerQuantization:
+    """Return the quantization of a layer for a unit of *operands*.
+
+    Parameters
+    ----------
+    activation_range : (float, float)
+        Least and greatest activation.
+    weights : ndarray of float32, (M, ...)
+        Their ranges are their own.
+    operands : IntegerFormat
+    scheme : Scheme
+    owner : str
+        Name of the layer, for messages.
+
+    Raises
+    ------
+    DataError
+        For a range that is none, or weights that are not finite.
+
+    Examples
+    --------
+    >>> weights = np.array([[-0.5, 0.25]], np.float32)
+    >>> layer = quantize_layer((0, 1), weights, IntegerFormat(8, signed=True), Scheme(), "fc")
+    >>> layer.weights.quantize(weights, "weights").tolist()
+    [[-127, 64]]
+    """
+    low, high = _range(activation_range, f"{owner}: activation_range")
+    activations = Quantizer.of_range(
+        np.float32(low),
+        np.float32(high),
+        operands,
+        symmetric=scheme.symmetric("activations", operands),
+    )
+    table = weights.reshape(len(weights), -1) if scheme.per_channel else weights.reshape(1, -1)
+    least, greatest = table.min(axis=1, initial=0), table.max(axis=1, initial=0)
+    if not (np.isfinite(least).all() and np.isfinite(greatest).all()):
+        raise DataError(f"{owner}: weights hold NaN or infinity, which cannot be quantized")
+    if not scheme.per_channel:
+        least, greatest = least[0], greatest[0]
+    return LayerQuantization(
+        activations,
+        Quantizer.of_range(
+            least, greatest, operands, symmetric=scheme.symmetric("weights", operands)
+        ),
+    )
+
+
+def layer_quantization(
+    layer: MacLayer, unit: Multiplier, scheme: Scheme
+) -> LayerQuantization | None:
+    """Return the quantization of a traced layer, None for a floating-point *unit*.
+
+    Raises
+    ------
+    DataError
+        The unit takes integers, and the layer has no range of its activations.
+    """
+    if not isinstance(unit, IntegerMultiplier):
+        return None
+    if layer.activation_range is None:
+        raise DataError(
+            f"layer {layer.name!r}: multiplier {unit.name!r} takes {unit.operands.name}, so the "
+            "range of the activations must be known, and the trace has none; calibrate it: "
+            "accelsim.trace(model, images, calibration=other_images)"
+        )
+    return quantize_layer(
+        layer.activation_range, layer.weight, unit.operands, scheme, f"layer {layer.name!r}"
+    )
+
+
+def _range(value: Iterable[float], owner: str) -> tuple[float, float]:
+    """Return *value* as a range of two float32 numbers, else raise."""
+    try:
+        with np.errstate(over="ignore"):
+            low, high = (float(np.float32(bound)) for bound in value)
+    except (TypeError, ValueError):
+        low, high = np.nan, np.nan
+    if not (np.isfinite(low) and np.isfinite(high) and low <= high):
+        raise DataError(
+            f"{owner} must be (least, greatest), two finite numbers in ascending order, got "
+            f"{value!r}"
+        )
+    return low, high

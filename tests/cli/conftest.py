@@ -1,0 +1,17 @@
+"""The command line in this process."""
+
+import pytest
+
+from accelsim.cli import main
+
+
+@pytest.fixture
+def accelsim(capsys):
+    """Run a command line in this process; return (exit code, stdout, stderr)."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        return (caught.value.code or 0, *capsys.readouterr())
+
+    return run

@@ -1,0 +1,81 @@
+"""What all families of integer units share: names, widths, sign and magnitude, messages."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from accelsim.errors import ConfigError, UnknownNameError
+from accelsim.multipliers import MULTIPLIERS
+
+CORES = [
+    "mitchell", "mbm", "drum3", "roba", "kulkarni", "bam_h1v3", "truncated1", "perforated_j1k2",
+    "ama1", "ama3_cut4",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_signed_is_sign_magnitude_around_the_unsigned_core(core):
+    """All pairs of 4 bits: the most negative one, -8, has the magnitude 8 of the core's 0..15."""
+    signed, unsigned = MULTIPLIERS[f"{core}_s4"], MULTIPLIERS[f"{core}_u4"]
+    values = np.arange(-8, 8)
+    a, w = values[:, None], values[None]
+    negative = (a < 0) != (w < 0)
+    magnitudes = unsigned.product(np.abs(a), np.abs(w))
+    assert magnitudes.any()
+    expected = np.where(negative, -magnitudes, magnitudes)
+    np.testing.assert_array_equal(signed.product(a, w), expected)
+    assert (signed.operands.name, unsigned.operands.name) == ("int4", "uint4")
+
+
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("kind", ["s", "u"])
+def test_the_widest_operands_have_a_product(core, kind):
+    unit = MULTIPLIERS[f"{core}_{kind}16"]
+    low, high = unit.operands.low, unit.operands.high
+    extremes = unit.product([low, low, high], [low, high, high])
+    # Minimally biased products near the greatest operands have one bit more.
+    assert np.abs(extremes).max() < (2**33 if core == "mbm" else 2**32)
+    assert extremes[0] >= 0
+
+
+def test_members_are_made_once_and_not_listed():
+    assert MULTIPLIERS["drum5_u12"] is MULTIPLIERS["drum5_u12"]
+    assert "drum5_u12" in MULTIPLIERS
+    assert "drum5_u12" not in list(MULTIPLIERS)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mitchell_u17", "bits must lie in 2..16, got 17"),
+        ("roba_s1", "bits must lie in 2..16, got 1"),
+        ("drum1_u8", "'drum1_u8': k must lie in 2..8, got 1"),
+        ("drum9_u8", "'drum9_u8': k must lie in 2..8, got 9"),
+        ("kulkarni_u6", "'kulkarni_u6': bits must be a power of two, got 6"),
+        ("bam_h9v0_u8", "h must lie in 0..8, got 9"),
+        ("bam_h0v16_u8", "v must lie in 0..15, got 16"),
+        ("truncated8_u8", "t must lie in 0..7, got 8"),
+        ("perforated_j8k1_u8", "j must lie in 0..7, got 8"),
+        ("perforated_j0k0_u8", "k must lie in 1..8, got 0"),
+        ("perforated_j6k3_u8", "k must lie in 1..2, got 3"),
+        ("ama5_cut17_u8", "c must lie in 0..16, got 17"),
+    ],
+)
+def test_rejects_numbers_out_of_range(name, message):
+    with pytest.raises(ConfigError, match=message):
+        MULTIPLIERS[name]
+
+
+@pytest.mark.parametrize("name", ["drum04_u8", "drum_u8", "ama6_u8", "mitchell_8", "mbm_i8"])
+def test_rejects_what_is_no_name_of_a_family(name):
+    assert name not in MULTIPLIERS
+    with pytest.raises(UnknownNameError, match="mitchell_<u|s><bits>"):
+        MULTIPLIERS[name]
+
+
+def test_only_units_with_a_published_figure_have_a_delay():
+    assert MULTIPLIERS["mbm_u8"].delay_ps == 1430
+    for name in ("mbm_u12", "mitchell_u8", "drum6_u12", "ama5_u8"):
+        assert MULTIPLIERS[name].delay_ps is None
+        assert MULTIPLIERS[name].delay_source == "no published figure; see the unit's circuit"
