@@ -112,7 +112,7 @@ class Accelerator(_Section):
     clock_mhz: Annotated[float, Field(ge=1e-3, le=1e5, allow_inf_nan=False, strict=True)]
     """Clock of the array, the buffers and the vector unit."""
     multiplier: Name = "exact_fp32"
-    """Registered name of the functional unit in every PE."""
+    """Registered name of the functional unit in every PE, or the path of a unit file (.npz)."""
     accumulator: Name = "auto"
     """Registered name of the accumulator in every PE; auto: the usual one of the multiplier."""
     energy_table: Name = "cmos45"
@@ -153,9 +153,11 @@ class Accelerator(_Section):
             kind = "nothing" if data is None else "a list" if isinstance(data, list) else repr(data)
             raise ConfigError(f"{path}:1: expected a mapping of fields, got {kind}")
         machine = _validated(cls, data, str(path))
-        if machine.energy_table.endswith(".csv"):
-            # A table beside the file is found from any folder.
-            return machine.replace(energy_table=str(path.parent / machine.energy_table))
+        # A table or a unit beside the file is found from any folder.
+        for field, suffix in (("energy_table", ".csv"), ("multiplier", ".npz")):
+            name = getattr(machine, field)
+            if name.endswith(suffix):
+                machine = machine.replace(**{field: str(path.parent / name)})
         return machine
 
     @classmethod

@@ -124,6 +124,14 @@ def test_an_energy_table_beside_the_file_is_found_from_any_folder(tmp_path):
     assert machine.energy_table == str(tmp_path / "mine.csv")
 
 
+def test_a_unit_file_beside_the_file_is_found_from_any_folder(tmp_path):
+    text = Accelerator.preset("tiny_4x4").to_yaml().replace("exact_fp32", "units/mine.npz")
+    (tmp_path / "machine.yaml").write_text(text)
+    machine = Accelerator.from_yaml(tmp_path / "machine.yaml")
+    assert machine.multiplier == str(tmp_path / "units" / "mine.npz")
+    assert machine.energy_table == "cmos45"
+
+
 @pytest.mark.parametrize("text", ["[" * 5000, "name: x\nclock_mhz: 1" + "0" * 5000 + "\n"])
 def test_rejects_yaml_that_python_cannot_hold(text, tmp_path):
     path = tmp_path / "bad.yaml"

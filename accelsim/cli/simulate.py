@@ -19,8 +19,12 @@ from accelsim.cli.options import (
     unique,
 )
 from accelsim.cli.output import note, print_json, print_table, progress
+from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from accelsim.results import Run
 
 __all__ = ["simulate"]
@@ -58,11 +62,12 @@ def simulate(
         check_machine(machine)
     known = WORKLOADS[workload]
     folder = None if out is None else Path(out)
+    folders = _folders(folder or Path(), [machine.multiplier for machine in machines])
     if folder is not None:
         # Found out now, not after the work.
         prepare_folder(folder, "run")
         for machine in machines:
-            prepare_folder(folder / machine.multiplier, "run")
+            prepare_folder(folders[machine.multiplier], "run")
 
     from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
     from accelsim.nn import calibrate_workload
@@ -92,7 +97,7 @@ def simulate(
                 )
             runs.append(run)
             if folder is not None:
-                note(f"wrote {run.save(folder / machine.multiplier)}")
+                note(f"wrote {run.save(folders[machine.multiplier])}")
     except KeyboardInterrupt:
         kept = (
             f"{len(runs)} of {len(machines)} runs are kept in {out}" if out else "nothing is kept"
@@ -105,6 +110,18 @@ def simulate(
     for run in runs:
         _print_layers(run)
     _print_summary(runs)
+
+
+def _folders(folder: Path, units: Sequence[str]) -> dict[str, Path]:
+    """Return where the run of each unit goes; a unit file counts by its name, not by its path."""
+    from pathlib import Path
+
+    folders = {unit: folder / Path(unit).name for unit in units}
+    if len({*folders.values()}) < len(folders):
+        raise ConfigError(
+            f"the results of {', '.join(folders)} would share a folder; rename a unit file"
+        )
+    return folders
 
 
 def _as_json(run: Run) -> dict[str, object]:

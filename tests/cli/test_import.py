@@ -5,6 +5,9 @@ import json
 import pytest
 
 from accelsim.cli import main
+from accelsim.config import Accelerator
+from accelsim.resources import resource_dir
+from accelsim.simulation import check_machine
 
 
 @pytest.fixture
@@ -82,6 +85,31 @@ def test_bad_input_is_one_clear_message_and_nothing_written(
     assert message in err
     assert len(err.strip().splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["t.txt"]
+
+
+def test_a_machine_takes_the_file_where_an_energy_table_has_the_units_rows(
+    accelsim, table, tmp_path
+):
+    """The rows are the user's: component multiplier.<name>, actions compute and leak."""
+    for place in ("a", "b"):
+        out = tmp_path / place / "unit.npz"
+        assert accelsim("import", table, *DECLARED, "--out", out)[0] == 0
+    one, other = tmp_path / "a" / "unit.npz", tmp_path / "b" / "unit.npz"
+    code, _, err = accelsim("simulate", "lenet5_digits", "-m", one)
+    assert (code, "multiplier.unit" in err) == (2, True)
+    rows = (resource_dir("energy_tables") / "cmos45.csv").read_text().splitlines()
+    own = [row.replace("exact_int8", "unit") for row in rows if "multiplier.exact_int8" in row]
+    energies = tmp_path / "mine.csv"
+    energies.write_text("\n".join([*rows, *own]) + "\n")
+    check_machine(
+        Accelerator.preset("edge_16x16").replace(multiplier=str(one), energy_table=str(energies))
+    )
+    code, _, err = accelsim(
+        *("simulate", "lenet5_digits", "-m", one, "-m", other, "--out", tmp_path / "x"),
+        *("--set", f"energy_table={energies}"),
+    )
+    assert (code, "would share a folder; rename a unit file" in err) == (2, True)
+    assert not (tmp_path / "x").exists()
 
 
 def test_rejects_units_that_are_no_files_of_ours(accelsim, tmp_path):

@@ -36,6 +36,13 @@ def test_the_styles_of_evoapproxlib(tmp_path, table, netlist, c_text, header, st
     np.testing.assert_array_equal(by_position.table, expected)
 
 
+def test_unsigned_parameters_get_patterns_and_signed_ones_values(tmp_path):
+    text = "int32_t f(uint64_t A, int B) { return A > 15 || B > 7 ? 99 : (int)A * 16 + B; }"
+    unit = imported(tmp_path, text, signed=True)
+    assert unit.product(-1, -8) == 15 * 16 - 8
+    assert unit.product(7, 7) == 7 * 16 + 7
+
+
 def test_measures_refuse_the_wrong_signedness(tmp_path, table, netlist, c_text, header):
     """Signed multipliers in unsigned types are the trap: the header finds it out."""
     text = c_text(netlist(8, True), "mul8_x", "uint8", header(table(8, True), 8, True))

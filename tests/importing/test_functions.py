@@ -44,6 +44,7 @@ def counter(start=0):
         (lambda a, w: a * w[0], "in another order; it must be vectorized"),
         (lambda a, w: a * w + len(a), "in another order"),
         (lambda a, w: np.arange(len(a)), "in another order"),
+        (lambda a, w: a * w + (np.diff(a, prepend=a[0]) != 0), "in another order"),
     ],
 )
 def test_rejects_what_is_no_vectorized_function_of_its_operands(function, message):
