@@ -1,15 +1,21 @@
-"""The README's Python example prints what it says."""
+"""The Python examples of README and docs print what they say."""
 
 import doctest
+import re
 from pathlib import Path
 
-README = Path(__file__).parents[1] / "README.md"
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def test_the_example_prints_what_the_readme_shows(tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_examples_print_what_the_page_shows(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = README.read_text().split("```python\n")[1].split("```")[0]
-    example = doctest.DocTestParser().get_doctest(text, {}, "README", str(README), 0)
+    text = "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text(), re.S | re.M))
+    example = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
     assert len(example.examples) >= 10
     report: list[str] = []
     doctest.DocTestRunner().run(example, out=report.append)

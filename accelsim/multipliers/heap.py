@@ -259,7 +259,7 @@ def _member(name: str, bands: str) -> FloatMultiplier:
 
 MULTIPLIERS.register_family(
     Family(
-        form="heap_ama<1..5>_cut<c>[_ama<1..5>_cut<c>...]",
+        form="heap_ama<1..5>_cut<c>[_ama...]",
         pattern=rf"heap_(?P<bands>ama[1-5]_cut(?:{NUMBER})(?:_ama[1-5]_cut(?:{NUMBER}))*)",
         title="fp32 multiplier, mantissa array with approximate adders in the columns below c",
         make=_member,
