@@ -92,18 +92,15 @@ def _cell(bit, weight, running, carry, form):  # type: ignore[no-untyped-def]
 def _array(forms, activations, weights, sums):  # type: ignore[no-untyped-def]
     """As `sliced_array`, with the cells' normal forms (bits - 1, bits, 2, 8)."""
     bits = forms.shape[1]
-    _transpose(activations)
-    _transpose(weights)
-    sums[:] = 0
-    carry = np.zeros(WORDS, np.int64)
-    for j in range(bits):
+    for operands in (activations, weights):
+        _transpose(operands)
+    for i in range(64):
         for v in range(WORDS):
-            sums[j, v] = activations[0, v] & weights[j, v]
+            sums[i, v] = activations[0, v] & weights[i, v] if i < bits else 0
     for r in range(1, bits):
-        carry[:] = 0
+        # The carry runs along the row in the place where the row's last one belongs.
         for j in range(bits):
-            _cell(activations[r], weights[j], sums[r + j], carry, forms[r - 1, j])
-        sums[r + bits] = carry
+            _cell(activations[r], weights[j], sums[r + j], sums[r + bits], forms[r - 1, j])
     _transpose(sums)
 
 

@@ -34,9 +34,9 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.circuits import Circuit, FloatForm, float_circuit
+from accelsim.circuits import FULL_ADDERS, Circuit, FloatForm, float_circuit
 from accelsim.compilation import jit
-from accelsim.errors import ConfigError
+from accelsim.errors import ConfigError, nearest
 from accelsim.formats import (
     EXPONENT_FIELD,
     FRACTION_BITS,
@@ -169,6 +169,12 @@ def _cell_map(cells: Any, owner: str) -> CellMap:
         return read_cells(cells)
     if not any(isinstance(row[0], int) for row in cells if row):
         return checked_cells(cells, BITS, owner)
+    for _, cell in cells:
+        if cell not in FULL_ADDERS:
+            raise ConfigError(
+                f"{owner}: no full adder named {cell!r}; known: {', '.join(FULL_ADDERS)}."
+                f"{nearest(cell, FULL_ADDERS)}"
+            )
     cuts = [cut for cut, _ in cells]
     if cuts != sorted(set(cuts)) or cuts[0] < 0 or cuts[-1] > 2 * BITS:
         raise ConfigError(f"{owner}: cuts must ascend within 0..{2 * BITS}, got {cuts}")

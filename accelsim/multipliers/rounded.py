@@ -45,12 +45,13 @@ def fast_form(operands: FloatFormat, result: FloatFormat | None) -> FastForm:
     For *operands* of up to 12 significand bits. A product that is rounded to *result* has to be
     exact in float32 before: its last bit must not be below 2^-149.
     """
-    operand = rounding_float32(operands)
-    nearest = _kept if result is None else rounding_float32(result, keep_nan=False)
     sums = None
     if result is not None and operands.smallest**2 < 2.0**-149:
         # With exponent fields e and f the last bit is 2^(e + f - 2 (127 + fraction_bits)).
         sums = (2 * (127 + operands.fraction_bits) - 149, 2 * 254)
+    # Within sums there are finite operands only.
+    operand = rounding_float32(operands, keep_nan=sums is None)
+    nearest = _kept if result is None else rounding_float32(result, keep_nan=False)
 
     @jit
     def split(value):  # type: ignore[no-untyped-def]

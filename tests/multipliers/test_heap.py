@@ -219,6 +219,11 @@ def test_rejects_files_that_are_no_cell_map(tmp_path, content, message):
         heap("mine", path)
 
 
+def test_rejects_bands_of_unknown_cells_even_unused_ones():
+    with pytest.raises(ConfigError, match="multiplier 'x': no full adder named 'ama6'.*Did you"):
+        heap("x", [(0, "ama6")])
+
+
 def test_rejects_a_missing_file():
     with pytest.raises(ConfigError, match="cannot read cell map 'none.csv': .*No such file"):
         heap("mine", "none.csv")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from accelsim.energy import load_table
 from accelsim.errors import ConfigError, UnknownNameError
 from accelsim.multipliers import MULTIPLIERS
 
@@ -79,3 +80,24 @@ def test_only_units_with_a_published_figure_have_a_delay():
     for name in ("mbm_u12", "mitchell_u8", "drum6_u12", "ama5_u8"):
         assert MULTIPLIERS[name].delay_ps is None
         assert MULTIPLIERS[name].delay_source == "no published figure; see the unit's circuit"
+
+
+@pytest.mark.parametrize(
+    ("name", "exact", "energy", "area"),
+    [
+        ("mbm_u8", "exact_uint8", 21.6 / 35.3, 288.4 / 445.0),
+        ("mbm_u16", "exact_uint16", 47.9 / 182.2, 686.3 / 1900.9),
+        ("drum6_u16", "exact_uint16", 0.296 / 1.04, 649 / 2165),
+        ("drum6_s16", "exact_int16", 1 - 0.59, 649 / 2165),
+        ("roba_s16", "exact_int16", 1 - 0.45, 1 - 0.32),
+        ("kulkarni_u8", "exact_uint8", 1 - 0.415, 1),
+        ("kulkarni_u16", "exact_uint16", 1 - 0.318, 1),
+    ],
+)
+def test_energy_is_the_exact_units_times_the_published_ratio(name, exact, energy, area):
+    """Ratios of powers or energies, and of areas for the leakage, as the rows' notes name them."""
+    table = load_table("cmos45")
+    for action, ratio in (("compute", energy), ("leak", area)):
+        expected = ratio * table.energy_pj(f"multiplier.{exact}", action)
+        assert table.energy_pj(f"multiplier.{name}", action) == pytest.approx(expected, rel=2e-4)
+    assert MULTIPLIERS[name].delay_ps is not None
