@@ -23,6 +23,7 @@ from accelsim.errors import AccelsimError, ConfigError
 from accelsim.folders import prepare_folder, versions, write_manifest, write_table
 from accelsim.layer import Trace
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
+from accelsim.multipliers.imported import file_fingerprints
 from accelsim.simulation import check_machine, simulate
 from accelsim.store import Store, point_key
 from accelsim.tracing import trace
@@ -114,15 +115,7 @@ def sweep(
         raise ConfigError(f"workers must be an int >= 1, got {workers!r}")
     fingerprints = [check_machine(point.accelerator).fingerprint for point in points]
     keys = {
-        point_key(
-            {
-                "accelerator": point.accelerator.model_dump(mode="json"),
-                "table": fingerprint,
-                "trace": _traced(workload, images, _integer(point))[0].fingerprint,
-                "values": values,
-                "version": __version__,
-            }
-        ): point
+        _key(point, fingerprint, workload, images, values): point
         for point, fingerprint in zip(points, fingerprints, strict=True)
     }
     folder = prepare_folder(out, "sweep")
@@ -152,6 +145,19 @@ def sweep(
             if len(frame):
                 write_table(folder / "results.csv", frame)
     return frame
+
+
+def _key(point: Point, table: str, workload: str, images: int, values: bool) -> str:
+    """Return the key of all that a point's row depends on; *table*: the energy table's print."""
+    determined_by = {
+        "accelerator": point.accelerator.model_dump(mode="json"),
+        "table": table,
+        "trace": _traced(workload, images, _integer(point))[0].fingerprint,
+        "values": values,
+        "version": __version__,
+    }
+    files = file_fingerprints([point.accelerator.multiplier])
+    return point_key({**determined_by, **({"unit_files": files} if files else {})})
 
 
 def _manifest(

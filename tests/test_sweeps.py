@@ -5,6 +5,7 @@ import pytest
 import accelsim
 from accelsim import sweeps
 from accelsim.errors import ConfigError, DataError, UnknownNameError
+from accelsim.resources import resource_dir
 from accelsim.store import Store
 
 GRID = {"array.rows": [4, 8], "multiplier": ["exact_fp32", "ax_fpm"]}
@@ -66,6 +67,31 @@ def test_units_of_integers_are_calibrated_and_their_scheme_varied(tmp_path, monk
     cycles = table["latency_cycles"]
     assert cycles[0] == cycles[1]
     assert cycles[2] < cycles[3]
+
+
+def test_a_unit_file_counts_by_what_is_in_it(tmp_path, monkeypatch):
+    """Stored rows of one path are not those of another unit that is written there later."""
+    unit, energies = str(tmp_path / "unit.npz"), tmp_path / "mine.csv"
+    rows = (resource_dir("energy_tables") / "cmos45.csv").read_text().splitlines()
+    own = [row.replace("exact_int8", "mine") for row in rows if "multiplier.exact_int8" in row]
+    energies.write_text("\n".join([*rows, *own]) + "\n")
+    todo = []
+    monkeypatch.setattr(
+        sweeps, "_evaluate", lambda new, *_: iter([(k, stub(todo, k)) for k in new])
+    )
+    for delay_ps, known in ((900, 1), (900, 1), (1200, 2), (900, 2)):
+        accelsim.import_multiplier(
+            lambda a, w: a * w, name="mine", bits=8, signed=True, delay_ps=delay_ps, out=unit,
+            operand_order="activation,weight",
+        )  # fmt: skip
+        run_sweep(tmp_path / "s", {"multiplier": [unit], "energy_table": [str(energies)]})
+        assert len(set(todo)) == known
+
+
+def stub(todo, key):
+    """A row that nobody simulated; its key is noted."""
+    todo.append(key)
+    return {"error": ""}
 
 
 def test_a_point_that_fails_is_kept_with_its_error_and_the_rest_go_on(tmp_path):

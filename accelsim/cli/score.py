@@ -60,6 +60,7 @@ def score(
     Example: accelsim score lenet5_digits -m ax_fpm --attack pgd --epsilon 0.1 --out scores/x
     """
     from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
+    from accelsim.multipliers.imported import file_fingerprints
     from accelsim.robustness import check_settings
     from accelsim.scores import ScoreFolder
     from accelsim.workload import load_workload, weights_hash
@@ -82,6 +83,8 @@ def score(
         from accelsim.nn import WORKLOAD_CALIBRATION
 
         settings["calibration"] = WORKLOAD_CALIBRATION
+    if files := file_fingerprints(units):
+        settings["unit_files"] = files
     folder = None if out is None else ScoreFolder(out, settings)
     rows: list[dict[str, Any]] = [] if folder is None else folder.rows(attacks)
     left = [name for name in attacks if name not in {row["attack"] for row in rows}]

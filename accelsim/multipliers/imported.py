@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,13 @@ from accelsim.multipliers.base import IntegerMultiplier
 from accelsim.multipliers.measures import TableErrors, measure_table
 from accelsim.multipliers.unit_file import SUFFIX, pack, unpack
 
-__all__ = ["ImportedMultiplier", "Source", "imported", "read_unit_file"]
+__all__ = [
+    "ImportedMultiplier",
+    "Source",
+    "file_fingerprints",
+    "imported",
+    "read_unit_file",
+]
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,13 @@ class ImportedMultiplier(IntegerMultiplier):
             raise DataError(f"cannot write {path}: {error.strerror}") from None
         return path
 
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that a unit file holds: two units of one name and path differ in it."""
+        digest = hashlib.sha256(json.dumps(self._about(), sort_keys=True).encode())
+        digest.update(np.ascontiguousarray(self.table, "<i4").tobytes())
+        return digest.hexdigest()
+
     def _about(self) -> dict[str, Any]:
         return {
             "name": self.name,
@@ -155,6 +171,20 @@ def imported(
         area_um2=area_um2,
         netlist=netlist,
     )
+
+
+def file_fingerprints(names: Iterable[str]) -> dict[str, str]:
+    """Return name -> fingerprint of those units that are files.
+
+    Results that are kept depend on what is in a unit file, not on its path; what a registered unit
+    computes is known by accelsim's version.
+    """
+    units = {name: MULTIPLIERS[name] for name in names}
+    return {
+        name: unit.fingerprint
+        for name, unit in units.items()
+        if isinstance(unit, ImportedMultiplier)
+    }
 
 
 def _circuit(

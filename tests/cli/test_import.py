@@ -112,6 +112,20 @@ def test_a_machine_takes_the_file_where_an_energy_table_has_the_units_rows(
     assert not (tmp_path / "x").exists()
 
 
+def test_scores_of_a_file_do_not_go_on_with_another_unit_in_it(accelsim, tmp_path):
+    """The same path, another table: the folder holds scores of something else."""
+    out, unit = tmp_path / "s", tmp_path / "unit.npz"
+    line = ("score", "lenet5_digits", "-m", unit, "--attack", "fgsm", "--images", 2, "--out", out)
+    for dropped, expected in ((1, 0), (1, 0), (3, 2)):
+        rows = (" ".join(str(a * w & ~dropped) for w in range(256)) for a in range(256))
+        (tmp_path / "t.txt").write_text("\n".join(rows))
+        declared = ("--name", "unit", "--bits", 8, "--unsigned", "--order", "activation,weight")
+        assert accelsim("import", tmp_path / "t.txt", *declared, "--out", unit)[0] == 0
+        code, _, err = accelsim(*line)
+        assert code == expected, err
+    assert "scores made with other settings (unit_files)" in err
+
+
 def test_rejects_units_that_are_no_files_of_ours(accelsim, tmp_path):
     assert (
         "no multiplier file"

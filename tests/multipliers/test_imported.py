@@ -12,7 +12,12 @@ import accelsim
 from accelsim.circuits import integer_circuit
 from accelsim.errors import DataError, UnknownNameError
 from accelsim.formats import IntegerFormat
-from accelsim.multipliers.imported import Source, imported, read_unit_file
+from accelsim.multipliers.imported import (
+    Source,
+    file_fingerprints,
+    imported,
+    read_unit_file,
+)
 from accelsim.multipliers.measures import measure_table
 
 
@@ -72,6 +77,15 @@ def test_a_changed_file_is_read_anew(unit, path):
     first = read_unit_file(path)
     rewritten(path, lambda fields: fields.update(name="five"))
     assert (first.name, read_unit_file(path).name) == ("four", "five")
+
+
+def test_fingerprints_tell_files_from_registered_units_and_each_other(unit, path):
+    first = file_fingerprints([str(path), "exact_int8", "exact_fp32"])
+    assert first == {str(path): unit.fingerprint}
+    rewritten(path, lambda fields: fields.update(delay_ps=200))
+    second = file_fingerprints([str(path)])
+    assert second.keys() == first.keys()
+    assert second != first
 
 
 def test_writing_twice_gives_the_same_bytes(unit, path, tmp_path):
