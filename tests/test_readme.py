@@ -1,4 +1,4 @@
-"""The README's Python example prints what it says."""
+"""The README's Python examples print what they say."""
 
 import doctest
 from pathlib import Path
@@ -6,9 +6,11 @@ from pathlib import Path
 README = Path(__file__).parents[1] / "README.md"
 
 
-def test_the_example_prints_what_the_readme_shows(tmp_path, monkeypatch):
+def test_the_examples_print_what_the_readme_shows(tmp_path, monkeypatch):
+    """One after the other, as a reader types them."""
     monkeypatch.chdir(tmp_path)
-    text = README.read_text().split("```python\n")[1].split("```")[0]
+    blocks = README.read_text().split("```python\n")[1:]
+    text = "\n".join(block.split("```")[0] for block in blocks)
     example = doctest.DocTestParser().get_doctest(text, {}, "README", str(README), 0)
     assert len(example.examples) >= 10
     report: list[str] = []
