@@ -16,7 +16,7 @@ integer za like any other zero, and its product goes through the unit.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -249,14 +249,25 @@ class LayerQuantization:
         One scale.
     weights : Quantizer
         One scale, or one per filter.
+    owner : str
+        The layer, for messages, where those who catch them do not know it.
     """
 
     activations: Quantizer
     weights: Quantizer
+    owner: str = ""
 
     def filters(self, own: slice) -> LayerQuantization:
         """Return the quantization of the filters *own*."""
-        return LayerQuantization(self.activations, self.weights.rows(own))
+        return replace(self, weights=self.weights.rows(own))
+
+    def quantize_activations(self, values: NDArray[np.float32]) -> NDArray[Any]:
+        """Return the integers that stand for activations, as `Quantizer.quantize`."""
+        return self.activations.quantize(values, f"{self.owner}activations")
+
+    def quantize_weights(self, values: NDArray[np.float32]) -> NDArray[Any]:
+        """Return the integers that stand for the weights of its filters."""
+        return self.weights.quantize(values, f"{self.owner}weights")
 
     @property
     def fill(self) -> int:
@@ -374,9 +385,9 @@ def layer_quantization(
             "range of the activations must be known, and the trace has none; calibrate it: "
             "accelsim.trace(model, images, calibration=other_images)"
         )
-    return quantize_layer(
-        layer.activation_range, layer.weight, unit.operands, scheme, f"layer {layer.name!r}"
-    )
+    owner = f"layer {layer.name!r}"
+    found = quantize_layer(layer.activation_range, layer.weight, unit.operands, scheme, owner)
+    return replace(found, owner=f"{owner}: ")
 
 
 def _range(value: Iterable[float], owner: str) -> tuple[float, float]:

@@ -55,7 +55,7 @@ def conv2d_quantized(
     weights = require_float32(weights, "weights", "(M, C / groups, R, S)")
     if bias is not None:
         bias = require_bias(bias, len(weights))
-    x, w = _quantized(layer, images, weights)
+    x, w = layer.quantize_activations(images), layer.quantize_weights(weights)
     settings = (stride, padding, dilation, groups, layer.fill)
     psums = convolve(unit, adder, x, w, *settings)
     sums = np.zeros((len(psums), groups, *psums.shape[2:]), np.int64)
@@ -107,20 +107,11 @@ def linear_quantized(
         )
     if bias is not None:
         bias = require_bias(bias, len(weights))
-    x, w = _quantized(layer, inputs, weights)
+    x, w = layer.quantize_activations(inputs), layer.quantize_weights(weights)
     psums = np.zeros((len(w), len(x)), adder.dtype)
     accumulate(unit, adder, np.ascontiguousarray(x.T), w, psums)
     outputs = layer.dequantize(psums, x.sum(axis=1, dtype=np.int64), _sums(w), w.shape[1], bias)
     return np.ascontiguousarray(outputs.T)
-
-
-def _quantized(
-    layer: LayerQuantization, activations: NDArray[np.float32], weights: NDArray[np.float32]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    return (
-        layer.activations.quantize(activations, "activations"),
-        layer.weights.quantize(weights, "weights"),
-    )
 
 
 def _sums(weights: NDArray[Any]) -> NDArray[np.int64]:

@@ -67,9 +67,9 @@ class IntegerSums:
 
     def add(self, ifmap: Float, weights: Float, gather: Gather) -> None:
         """Add the products of some channels; parameters as of `FloatSums.add`."""
-        codes = self.layer.activations.quantize(ifmap, "activations")
+        codes = self.layer.quantize_activations(ifmap)
         activations = gather(codes, self.layer.fill)
-        quantized = self.layer.weights.quantize(weights, "weights")
+        quantized = self.layer.quantize_weights(weights)
         accumulate(self.unit, self.adder, activations, quantized, self.psums)
         self.weight_sums += quantized.sum(axis=1, dtype=np.int64)
         if self.layer.needs_activation_sums:

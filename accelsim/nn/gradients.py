@@ -113,8 +113,8 @@ class UnitGradient:
 
 def _codes(layer: LayerQuantization, activations: Tensor, weight: Tensor) -> tuple[NDArray, ...]:
     return (
-        layer.activations.quantize(activations.detach().numpy(), "activations"),
-        layer.weights.quantize(weight.detach().numpy(), "weights"),
+        layer.quantize_activations(activations.detach().numpy()),
+        layer.quantize_weights(weight.detach().numpy()),
     )
 
 

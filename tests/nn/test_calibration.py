@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -141,6 +143,36 @@ def test_rejects_a_unit_of_integers_without_calibration():
     trace = accelsim.trace(Twice(), IMAGES[:1])
     with pytest.raises(DataError, match=r"layer 'conv': .* the trace has none; calibrate it"):
         run_trace(trace, "exact_int8", "auto")
+
+
+def test_activations_that_become_nan_are_told_with_their_layer():
+    """By the module, the kernels and the machine."""
+
+    class Sane(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.fc = nn.Conv2d(2, 1, 1), nn.Linear(36, 2)
+
+        def forward(self, x):
+            return self.fc(torch.flatten(self.conv(x), 1))
+
+    net = Sane()
+    calibration = calibrate(net, IMAGES)
+    with torch.no_grad():
+        net.conv.bias.fill_(torch.nan)
+    message = "layer 'fc': activations hold NaN, which no int8 stands for"
+    with pytest.raises(DataError, match=message):
+        approximate(net, multiplier="exact_int8", calibration=calibration)(
+            torch.from_numpy(IMAGES[:1])
+        )
+    trace = accelsim.trace(Sane(), IMAGES[:1], calibration=calibration)
+    conv = replace(trace.layers[0], bias=np.float32([np.nan]))
+    trace = replace(trace, layers=(conv, *trace.layers[1:]))
+    with pytest.raises(DataError, match=message):
+        run_trace(trace, "exact_int8", "auto")
+    machine = accelsim.Accelerator.preset("tiny_4x4").replace(multiplier="exact_int8")
+    with pytest.raises(DataError, match=message):
+        accelsim.simulate(trace, machine)
 
 
 def test_rejects_calibrations_of_other_networks():

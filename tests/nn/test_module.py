@@ -145,6 +145,7 @@ def test_outputs_depend_neither_on_the_batch_nor_on_threads(everything, images, 
         torch.set_num_threads(threads)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
 def test_an_integer_unit_computes_nearly_what_torch_does(everything, images):
     """Nested, shared and functional layers, each with its own range; sixteen bits are near."""
     exact = everything(images)
