@@ -23,6 +23,7 @@ _HOMES = {
     "WORKLOADS": "accelsim.workload",
     "load_run": "accelsim.results",
     "load_workload": "accelsim.workload",
+    "set_threads": "accelsim.threads",
     "simulate": "accelsim.simulation",
     "sweep": "accelsim.sweeps",
     "trace": "accelsim.tracing",

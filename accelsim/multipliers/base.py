@@ -169,7 +169,7 @@ class FloatMultiplier(Multiplier):
             as_float32(a, f"{self.name}: activation"), as_float32(w, f"{self.name}: weight")
         )
         out = np.empty(activations.shape, np.float32)
-        _elementwise(self.scalar)(activations.ravel(), weights.ravel(), out.reshape(-1))
+        _elementwise(self.scalar)(activations.flatten(), weights.flatten(), out.reshape(-1))
         return out
 
 
@@ -232,7 +232,7 @@ class IntegerMultiplier(Multiplier):
             mask = (1 << self.operands.bits) - 1
             return self.table[activations & mask, weights & mask].astype(np.int64)
         out = np.empty(activations.shape, np.int64)
-        _elementwise(self.scalar)(activations.ravel(), weights.ravel(), out.reshape(-1))
+        _elementwise(self.scalar)(activations.flatten(), weights.flatten(), out.reshape(-1))
         return out
 
     @functools.cached_property
