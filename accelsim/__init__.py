@@ -25,6 +25,7 @@ _HOMES = {
     "characterize": "accelsim.characterization",
     "load_run": "accelsim.results",
     "load_workload": "accelsim.workload",
+    "set_threads": "accelsim.threads",
     "simulate": "accelsim.simulation",
     "sweep": "accelsim.sweeps",
     "trace": "accelsim.tracing",

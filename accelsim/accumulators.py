@@ -44,6 +44,9 @@ class Accumulator:
         Of one addition, ps.
     delay_source : str
         Where *delay_ps* comes from.
+    overflow : str
+        What an integer sum does at the ends of *dtype*: ``"wraps"`` around or ``"saturates"``; then
+        kernels may add in another order where the sum is the same. ``""``: one by one, always.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Accumulator:
     add: Callable[..., Any]
     delay_ps: float
     delay_source: str
+    overflow: str = ""
 
     @property
     def integer(self) -> bool:
@@ -170,6 +174,7 @@ ACCUMULATORS.register(
             "the fastest 32-bit adder of the Accelergy Aladdin tables (40 nm): 0.5 ns, 0.142 pJ; "
             "a slower one of 2 ns takes 0.086 pJ"
         ),
+        overflow="wraps",
     ),
 )
 ACCUMULATORS.register(
@@ -181,6 +186,7 @@ ACCUMULATORS.register(
         add=_add_int32_saturating,
         delay_ps=500,
         delay_source="assumed: as int32, the clamp beside the carry chain",
+        overflow="saturates",
     ),
 )
 ACCUMULATORS.register(
@@ -192,5 +198,6 @@ ACCUMULATORS.register(
         add=_add_int64,
         delay_ps=600,
         delay_source="assumed: 1.2 x the int32 adder, the ratio of log2 of the widths",
+        overflow="wraps",
     ),
 )

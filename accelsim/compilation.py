@@ -30,7 +30,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import caching, compiler, dispatcher, serialize
+from numba.core import caching, compiler, dispatcher, extending, serialize
 from numba.core import types as numba_types
 from numba.misc.appdirs import AppDirs
 
@@ -40,7 +40,7 @@ PACKAGE = Path(__file__).resolve().parent
 SOURCES = ("formats.py", "compilation.py", "accumulators.py", "multipliers", "circuits", "kernels")
 """Files and packages of accelsim that may hold jitted code, or constants that it reads."""
 
-_COMPILED_IN = {"builtins", "math", "numba", "numpy"}
+_COMPILED_IN = {"builtins", "llvmlite", "math", "numba", "numpy"}
 """Foreign modules that jitted code may name: what it uses of them comes with Numba's version."""
 
 
@@ -199,6 +199,8 @@ def _parts(value: Any, seen: set[int]) -> Iterator[str]:
     if isinstance(value, dispatcher.Dispatcher):
         yield repr(sorted((name, str(option)) for name, option in value.targetoptions.items()))
         value = value.py_func
+    elif isinstance(value, extending._Intrinsic):
+        value = value._defn
     if isinstance(value, types.FunctionType):
         yield from _function_parts(value, seen)
     elif isinstance(value, types.ModuleType | type):

@@ -26,6 +26,7 @@ from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.multipliers.imported import file_fingerprints
 from accelsim.simulation import check_machine, simulate
 from accelsim.store import Store, point_key
+from accelsim.threads import VARIABLE
 from accelsim.tracing import trace
 from accelsim.version import __version__
 from accelsim.workload import load_workload
@@ -189,7 +190,7 @@ def _evaluate(
     if not todo:
         return
     # One thread a worker: the workers together use the cores, not each of them all.
-    environment = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+    environment = dict.fromkeys((VARIABLE, "NUMBA_NUM_THREADS", "OMP_NUM_THREADS"), "1")
     executor = get_reusable_executor(
         max_workers=min(workers or os.cpu_count() or 1, len(todo)), env=environment, timeout=IDLE_S
     )

@@ -167,3 +167,18 @@ def test_numpy_values_and_other_grids_in_one_folder(tmp_path):
     assert wider["latency_cycles"].iloc[0] == first["latency_cycles"].iloc[1]
     with Store(tmp_path / "s" / sweeps.STORE) as store:
         assert len(store.rows()) == 3
+
+
+def test_workers_have_one_thread_each(monkeypatch, tmp_path):
+    """All of them together use the cores."""
+
+    class StopHereError(Exception):
+        pass
+
+    def executor(max_workers, env, timeout):
+        assert env["ACCELSIM_THREADS"] == env["OMP_NUM_THREADS"] == "1"
+        raise StopHereError
+
+    monkeypatch.setattr("loky.get_reusable_executor", executor)
+    with pytest.raises(StopHereError):
+        run_sweep(tmp_path)

@@ -67,9 +67,9 @@ def im2col(
             f"with kernel {tuple(kernel)}, stride {tuple(stride)}, padding {tuple(padding)} and "
             f"dilation {tuple(dilation)} yields, got {out_hw}; widen the slab or its padding"
         )
-    columns = np.empty((slab.shape[0], kernel[0], kernel[1], height, width), source.dtype)
+    columns = np.empty((slab.shape[0], *kernel, 1, height, width), source.dtype)
     pad = padding_pattern(fill, slab.dtype)
-    fill_columns(source, *stride, top, left, *dilation, pad, columns)
+    fill_columns(source[None], *stride, top, left, *dilation, pad, columns, 0, len(columns))
     return columns.reshape(-1, height * width).view(slab.dtype)
 
 
@@ -100,6 +100,8 @@ def patterns(array: NDArray[Any], name: str, layout: str) -> NDArray[Any]:
 
 def padding_pattern(fill: float, dtype: np.dtype[Any]) -> Any:
     """Return the bit pattern of *fill*; raise DataError unless *dtype* holds it."""
+    if type(fill) is int and fill == 0:
+        return np.dtype(f"u{dtype.itemsize}").type(0)
     with np.errstate(over="ignore", invalid="ignore"):
         value = np.asarray(fill).astype(dtype)
     if value.ndim or value != fill:
@@ -134,21 +136,25 @@ def outputs_along(size: int, kernel: int, stride: int, dilation: int) -> int:
 
 @jit
 def fill_columns(  # type: ignore[no-untyped-def]
-    slab, down, right, top, left, dilation_down, dilation_right, pad, columns
+    images, down, right, top, left, dilation_down, dilation_right, pad, columns, first, last
 ):
-    """Fill ``columns[c, r, s, p, q]`` with the operand of tap (c, r, s) at output (p, q)."""
-    channels, rows, cols, out_height, _ = columns.shape
-    for c in range(channels):
-        for r in range(rows):
-            for s in range(cols):
-                offset = s * dilation_right - left
-                for p in range(out_height):
-                    h = p * down + r * dilation_down - top
-                    out = columns[c, r, s, p]
-                    if 0 <= h < slab.shape[1]:
-                        _fill_row(slab[c, h], right, offset, pad, out)
-                    else:
-                        out[:] = pad
+    """Fill ``columns[c, r, s, n, p, q]`` with the operand of tap (c, r, s) at output (n, p, q).
+
+    For the channels *c* from *first* to *last*.
+    """
+    _, rows, cols, count, out_height, _ = columns.shape
+    for n in range(count):
+        for c in range(first, last):
+            for r in range(rows):
+                for s in range(cols):
+                    offset = s * dilation_right - left
+                    for p in range(out_height):
+                        h = p * down + r * dilation_down - top
+                        out = columns[c, r, s, n, p]
+                        if 0 <= h < images.shape[2]:
+                            _fill_row(images[n, c, h], right, offset, pad, out)
+                        else:
+                            out[:] = pad
 
 
 @jit

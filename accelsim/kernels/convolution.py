@@ -5,6 +5,7 @@ All products of an output are added in the order of k, see `columns`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,13 +21,24 @@ from accelsim.kernels.columns import (
     patterns,
     sides_of,
 )
-from accelsim.kernels.gemm import accumulate, entries, finish, require_bias, require_float32
+from accelsim.kernels.gemm import (
+    accumulate,
+    accumulate_groups,
+    entries,
+    finish,
+    require_bias,
+    require_float32,
+    require_operands,
+)
 from accelsim.multipliers import Multiplier
+from accelsim.threads import run_parts, shares, worthwhile
 
 __all__ = ["conv2d", "convolve", "linear"]
 
-GROUP_COLUMNS = 4096
+TOGETHER = 2048
 """Columns of one matrix product: images are taken together until there are so many."""
+GRAIN = 1 << 18
+"""Operands that are worth a thread to lay out."""
 
 
 def conv2d(
@@ -61,7 +73,6 @@ def conv2d(
         For a wrong dtype, or shapes that do not fit.
     """
     unit, adder = entries(multiplier, accumulator)
-    images = require_float32(images, "images", "(N, C, H, W)")
     weights = require_float32(weights, "weights", "(M, C / groups, R, S)")
     if bias is not None:
         bias = require_bias(bias, len(weights))
@@ -104,6 +115,8 @@ def convolve(
     DataError
         For a wrong dtype, or shapes that do not fit.
     """
+    images = require_operands(unit, images, "images", "(N, C, H, W)")
+    weights = require_operands(unit, weights, "weights", "(M, C / groups, R, S)")
     source = patterns(images, "images", "(N, C, H, W)")
     filters, channels, rows, cols = weights.shape
     if groups < 1 or channels * groups != images.shape[1] or filters % groups:
@@ -122,23 +135,29 @@ def convolve(
         )
     pad = padding_pattern(fill, images.dtype)
     count, pixels, share = len(images), height * width, filters // groups
-    together = max(1, min(count, GROUP_COLUMNS // pixels))
-    matrix = weights.reshape(groups, share, -1)
+    together = max(1, min(count, TOGETHER // pixels))
+    matrix = np.ascontiguousarray(weights).reshape(groups, share, -1)
     outputs = np.empty((count, filters, height, width), adder.dtype)
+    # Of a single image pixels are columns already, as they are.
+    as_it_is = (rows, cols, *stride, top, bottom, left, right) == (1, 1, 1, 1, 0, 0, 0, 0)
     for first in range(0, count, together):
         batch = source[first : first + together]
-        columns = np.empty((channels, rows, cols, len(batch), height, width), source.dtype)
-        for group in range(groups):
-            for index, image in enumerate(batch):
-                slab = image[group * channels : (group + 1) * channels]
-                place = columns[:, :, :, index]
-                fill_columns(slab, *stride, top, left, *dilation, pad, place)
-            psums = np.zeros((share, len(batch) * pixels), adder.dtype)
-            operands = columns.reshape(-1, psums.shape[1]).view(images.dtype)
-            accumulate(unit, adder, operands, matrix[group], psums)
-            result = psums.reshape(share, len(batch), height, width)
-            own = slice(group * share, (group + 1) * share)
-            outputs[first : first + together, own] = result.transpose(1, 0, 2, 3)
+        if as_it_is and len(batch) == 1:
+            columns = batch
+        else:
+            columns = np.empty(
+                (channels * groups, rows, cols, len(batch), height, width), source.dtype
+            )
+            lay_out = functools.partial(
+                fill_columns, batch, *stride, top, left, *dilation, pad, columns
+            )
+            pieces = shares(len(columns), worthwhile(columns.size, GRAIN))
+            run_parts([functools.partial(lay_out, *own) for own in pieces])
+        operands = columns.reshape(groups, -1, len(batch) * pixels).view(images.dtype)
+        psums = np.zeros((groups, share, len(batch) * pixels), adder.dtype)
+        accumulate_groups(unit, adder, operands, matrix, psums)
+        result = psums.reshape(filters, len(batch), height, width)
+        outputs[first : first + together] = result.transpose(1, 0, 2, 3)
     return outputs
 
 

@@ -48,6 +48,7 @@ def _products(scalar: Callable[..., Any], fast: FastForm) -> Callable[..., None]
     """Return the loop ``out[i] = product(values[i], weights[i])``, vectorized along k."""
     combine, split_weight, at = fast.combine, fast.split_weight, AT[fast.parts]
     in_range, range_of = in_range_of(fast), exponent_range_of(fast)
+    limited = fast.exponent_sums is not None
 
     @jit
     def products(values, parts, ranges, weights, out):  # type: ignore[no-untyped-def]
@@ -55,7 +56,7 @@ def _products(scalar: Callable[..., Any], fast: FastForm) -> Callable[..., None]
         if in_range(ranges[0], ranges[1], low, high):
             for i in range(weights.size):
                 out[i] = combine(at(parts, i), split_weight(weights[i]))
-        else:
+        elif limited:
             for i in range(weights.size):
                 out[i] = scalar(values[i], weights[i])
 
@@ -65,7 +66,10 @@ def _products(scalar: Callable[..., Any], fast: FastForm) -> Callable[..., None]
 def row_kernel(
     scalar: Callable[..., Any], fast: FastForm, add: Callable[..., Any]
 ) -> Callable[..., None]:
-    """Return the kernel for few columns: one column after the other, CHAINS filters at a time."""
+    """Return the kernel for few columns: one column after the other, CHAINS filters at a time.
+
+    Takes what that of `panels` takes.
+    """
     products, sum_chains, range_of = (
         _products(scalar, fast),
         _sum_chains(add),
@@ -76,8 +80,9 @@ def row_kernel(
     dtype, neutral = np.dtype(fast.dtype).type, fast.neutral
 
     @jit
-    def few(activations, weights, psums):  # type: ignore[no-untyped-def]
-        (k, m), n = activations.shape, weights.shape[0]
+    def few(activations, weights, psums, groups, bounds):  # type: ignore[no-untyped-def]
+        j0, j1, c0, c1 = bounds
+        k, m = activations.shape[1], c1 - c0
         spans = (k - 1) // SPAN + 1
         # One row per span, since a vector load wants an array that starts where the loop does.
         column = np.zeros((spans, SPAN), np.float32)
@@ -85,24 +90,25 @@ def row_kernel(
         ranges = np.empty((spans, 2), np.int64)
         buffer = np.zeros((CHAINS, SPAN), psums.dtype)
         sums = np.zeros(CHAINS, psums.dtype)
-        for c in range(m):
+        for step in range(groups[0] * m, groups[1] * m):
+            g, c = step // m, c0 + step % m
             for s in range(spans):
                 values = column[s, : min(SPAN, k - s * SPAN)]
                 for i in range(values.size):
-                    values[i] = activations[s * SPAN + i, c]
+                    values[i] = activations[g, s * SPAN + i, c]
                 ranges[s, 0], ranges[s, 1] = range_of(values)
                 split_row(values, rows(split, s))
-            for j in range(0, n, CHAINS):
-                filters = min(CHAINS, n - j)
+            for j in range(j0, j1, CHAINS):
+                filters = min(CHAINS, j1 - j)
                 for f in range(filters):
-                    sums[f] = add(psums[j + f, c], neutral)
+                    sums[f] = add(psums[g, j + f, c], neutral)
                 for s in range(spans):
                     stop = min((s + 1) * SPAN, k)
                     for f in range(filters):
-                        w = weights[j + f, s * SPAN : stop]
+                        w = weights[g, j + f, s * SPAN : stop]
                         products(column[s], rows(split, s), ranges[s], w, buffer[f])
                     sum_chains(buffer, stop - s * SPAN, sums)
                 for f in range(filters):
-                    psums[j + f, c] = sums[f]
+                    psums[g, j + f, c] = sums[f]
 
     return few

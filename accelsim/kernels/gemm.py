@@ -12,13 +12,22 @@ from numpy.typing import NDArray
 from accelsim.accumulators import Accumulator, accumulator_of
 from accelsim.errors import DataError
 from accelsim.kernels.batches import batch_kernel
+from accelsim.kernels.division import run_divided
 from accelsim.kernels.few import FEW_COLUMNS, row_kernel
-from accelsim.kernels.integers import accumulate_integers
-from accelsim.kernels.panels import panel_kernel
-from accelsim.kernels.parts import plain_kernel
+from accelsim.kernels.integers import accumulate_by_table, has_table, scalar_kernel
+from accelsim.kernels.panels import COLUMNS, panel_kernel
+from accelsim.kernels.parts import plain_kernel, within_bounds
 from accelsim.multipliers import MULTIPLIERS, FloatMultiplier, IntegerMultiplier, Multiplier
 
-__all__ = ["accumulate", "entries", "finish", "require_bias", "require_float32", "require_operands"]
+__all__ = [
+    "accumulate",
+    "accumulate_groups",
+    "entries",
+    "finish",
+    "require_bias",
+    "require_float32",
+    "require_operands",
+]
 
 
 def accumulate(
@@ -76,27 +85,55 @@ def accumulate(
         )
     if not psums.flags.writeable:
         raise DataError("psums are read-only, expected to be written in place; pass a copy")
-    if psums.size == 0 or weights.shape[1] == 0:
-        return
     # One layout only, since Numba compiles again for every other.
     work = np.ascontiguousarray(psums)
-    if isinstance(unit, IntegerMultiplier):
-        accumulate_integers(unit, adder, activations, weights, work)
-    elif isinstance(unit, FloatMultiplier):
-        _kernel(unit, adder, work.shape[1] < FEW_COLUMNS)(activations, weights, work)
+    accumulate_groups(unit, adder, activations[None], weights[None], work[None])
     if work is not psums:
         psums[...] = work
 
 
+def accumulate_groups(
+    unit: Multiplier,
+    adder: Accumulator,
+    activations: NDArray[Any],
+    weights: NDArray[Any],
+    psums: NDArray[Any],
+) -> None:
+    """Do what `accumulate` does for each of some groups, with operands that it has checked.
+
+    Parameters
+    ----------
+    activations, weights, psums : ndarray, (groups, k, m), (groups, n, k) and (groups, n, m)
+        C-contiguous.
+    """
+    groups, n, m = psums.shape
+    k = weights.shape[2]
+    if psums.size == 0 or k == 0:
+        return
+    if isinstance(unit, IntegerMultiplier) and has_table(unit):
+        accumulate_by_table(unit, adder, activations, weights, psums)
+        return
+    kernel = _kernel(unit, adder, m < FEW_COLUMNS)
+    part = functools.partial(kernel, activations, weights, psums)
+    # Some columns for all filters split the weights again, some filters for all columns the
+    # activations.
+    run_divided(part, groups, (n, k, m), m >= 2 * COLUMNS)
+
+
 @functools.cache
-def _kernel(
-    multiplier: FloatMultiplier, accumulator: Accumulator, few: bool
-) -> Callable[..., None]:
-    """Return the jitted ``(activations, weights, psums) -> None`` for few or for many columns."""
+def _kernel(multiplier: Multiplier, accumulator: Accumulator, few: bool) -> Callable[..., None]:
+    """Return the jitted kernel for few or for many columns.
+
+    ``(activations, weights, psums, (first group, last), (filter, last, column, last)) -> None``
+    """
+    if isinstance(multiplier, IntegerMultiplier) and multiplier.scalar is not None:
+        return scalar_kernel(multiplier.scalar, accumulator.add)
+    if not isinstance(multiplier, FloatMultiplier):
+        raise TypeError(f"multiplier {multiplier.name!r} has neither a scalar product nor a table")
     if multiplier.fast is None and multiplier.batch is not None:
-        return batch_kernel(multiplier.batch, accumulator.add)
+        return within_bounds(batch_kernel(multiplier.batch, accumulator.add))
     if multiplier.fast is None:
-        return plain_kernel(multiplier.scalar, accumulator.add)
+        return within_bounds(plain_kernel(multiplier.scalar, accumulator.add))
     kernel = row_kernel if few else panel_kernel
     return kernel(multiplier.scalar, multiplier.fast, accumulator.add)
 

@@ -1,9 +1,9 @@
 """Matrix product for many columns: panels of them, a vector of columns against scalar weights.
 
 For a block of BLOCK filters, a chunk of k and a panel of columns, activations are split once for
-all filters and weights once for all columns. `tile` then takes four filters and two k at a time
-over contiguous psums: k stays ascending for every one of them. What the fast form cannot do takes
-the scalar product, filter by filter.
+all filters and weights once for all columns. `tile` then takes four filters at a time, and one or
+two k, over contiguous psums: k stays ascending for every one of them. What the fast form cannot do
+takes the scalar product, filter by filter.
 """
 
 from __future__ import annotations
@@ -38,7 +38,29 @@ BLOCK = 64
 
 
 def _tile(fast: FastForm, add: Callable[..., Any]) -> Callable[..., None]:
-    """Return the loop over pairs of k, four filters: an activation is loaded once for four."""
+    """Return the loop over k, four filters: an activation is loaded once for four."""
+    combine, rows, at = fast.combine, ROWS[fast.parts], AT[fast.parts]
+
+    @jit
+    def tile(panel, weights, acc, filters, start, depth):  # type: ignore[no-untyped-def]
+        o0, o1, o2, o3 = acc[filters[0]], acc[filters[1]], acc[filters[2]], acc[filters[3]]
+        w0, w1 = rows(weights, filters[0]), rows(weights, filters[1])
+        w2, w3 = rows(weights, filters[2]), rows(weights, filters[3])
+        for kk in range(depth):
+            x, k0 = rows(panel, kk), start + kk
+            x0, x1, x2, x3 = at(w0, k0), at(w1, k0), at(w2, k0), at(w3, k0)
+            for i in range(o0.size):
+                a = at(x, i)
+                o0[i] = add(o0[i], combine(a, x0))
+                o1[i] = add(o1[i], combine(a, x1))
+                o2[i] = add(o2[i], combine(a, x2))
+                o3[i] = add(o3[i], combine(a, x3))
+
+    return tile
+
+
+def _paired_tile(fast: FastForm, add: Callable[..., Any]) -> Callable[..., None]:
+    """Return `_tile` over pairs of k: psums are loaded and stored once for two."""
     combine, rows, at = fast.combine, ROWS[fast.parts], AT[fast.parts]
 
     @jit
@@ -79,9 +101,12 @@ def _block(
     scalar: Callable[..., Any], fast: FastForm, add: Callable[..., Any]
 ) -> Callable[..., None]:
     """Return the kernel of one block of psums: some filters, a panel's columns, a chunk of k."""
-    tile, line, plain = _tile(fast, add), _line(fast, add), plain_kernel(scalar, add)
+    step = 2 if fast.parts == 1 else 1
+    tile = _paired_tile(fast, add) if step == 2 else _tile(fast, add)
+    line, plain = _line(fast, add), plain_kernel(scalar, add)
     rows, split_row = ROWS[fast.parts], splitter(fast, fast.split_activation)
     in_range, range_of = in_range_of(fast), exponent_range_of(fast)
+    limited = fast.exponent_sums is not None
 
     @jit
     def block(activations, weights, first, span, parts, ranges, panel, acc):  # type: ignore[no-untyped-def]
@@ -97,7 +122,7 @@ def _block(
             if in_range(least, greatest, ranges[f, 0], ranges[f, 1]):
                 filters[able] = f
                 able += 1
-            else:
+            elif limited:
                 operands = activations[k0 : k0 + k, c : c + m]
                 plain(operands, weights[j + f : j + f + 1, k0 : k0 + k], acc[f : f + 1, :m])
         fours = able - able % 4
@@ -108,7 +133,7 @@ def _block(
             for g in range(0, fours, 4):
                 tile(panel, parts, acc, filters[g : g + 4], start, depth)
             for g in range(able):
-                done = depth - depth % 2 if g < fours else 0
+                done = depth - depth % step if g < fours else 0
                 line(panel, parts, acc, filters[g], start, done, depth)
 
     return block
@@ -117,14 +142,19 @@ def _block(
 def panel_kernel(
     scalar: Callable[..., Any], fast: FastForm, add: Callable[..., Any]
 ) -> Callable[..., None]:
-    """Return the kernel for many columns: walks over the blocks."""
+    """Return the kernel for many columns: walks over the blocks of some groups, within bounds.
+
+    Takes activations (groups, k, m), weights (groups, n, k), psums (groups, n, m), the first and
+    last group, and (first filter, last, first column, last).
+    """
     block, rows, range_of = _block(scalar, fast, add), ROWS[fast.parts], exponent_range_of(fast)
     split_row = splitter(fast, fast.split_weight)
     parts_of, dtype, neutral = fast.parts, np.dtype(fast.dtype).type, fast.neutral
 
     @jit
-    def panels(activations, weights, psums):  # type: ignore[no-untyped-def]
-        (k, m), n = activations.shape, weights.shape[0]
+    def panels(activations, weights, psums, groups, bounds):  # type: ignore[no-untyped-def]
+        j0, j1, c0, c1 = bounds
+        k, n, m = activations.shape[1], j1 - j0, c1 - c0
         # Panels of equal width: 130 columns are two of 72, not one of 128 and one of 2.
         share = (m - 1) // ((m - 1) // COLUMNS + 1) + 1
         width = (share + 7) // 8 * 8
@@ -132,22 +162,25 @@ def panel_kernel(
         acc = np.zeros((min(n, BLOCK), width), psums.dtype)
         parts = np.empty((min(n, BLOCK), parts_of, min(k, CHUNK)), dtype)
         ranges = np.empty((min(n, BLOCK), 2), np.int64)
-        for j in range(0, n, BLOCK):
-            filters = min(BLOCK, n - j)
+        blocks = (n - 1) // BLOCK + 1
+        for step in range(groups[0] * blocks, groups[1] * blocks):
+            g, j = step // blocks, j0 + step % blocks * BLOCK
+            operands, filters_of, sums_of = activations[g], weights[g], psums[g]
+            filters = min(BLOCK, j1 - j)
             for k0 in range(0, k, CHUNK):
                 k1 = min(k0 + CHUNK, k)
                 for f in range(filters):
-                    split_row(weights[j + f, k0:k1], rows(parts, f))
-                    ranges[f, 0], ranges[f, 1] = range_of(weights[j + f, k0:k1])
-                for c in range(0, m, width):
-                    columns = min(width, m - c)
+                    split_row(filters_of[j + f, k0:k1], rows(parts, f))
+                    ranges[f, 0], ranges[f, 1] = range_of(filters_of[j + f, k0:k1])
+                for c in range(c0, c1, width):
+                    columns = min(width, c1 - c)
                     for f in range(filters):
                         for i in range(columns):
-                            acc[f, i] = add(psums[j + f, c + i], neutral)
+                            acc[f, i] = add(sums_of[j + f, c + i], neutral)
                     first, span = (j, k0, c), (filters, k1 - k0, columns)
-                    block(activations, weights, first, span, parts, ranges, panel, acc)
+                    block(operands, filters_of, first, span, parts, ranges, panel, acc)
                     for f in range(filters):
                         for i in range(columns):
-                            psums[j + f, c + i] = acc[f, i]
+                            sums_of[j + f, c + i] = acc[f, i]
 
     return panels

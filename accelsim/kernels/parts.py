@@ -16,7 +16,15 @@ from accelsim.compilation import jit
 from accelsim.formats import FRACTION_BITS, MAGNITUDE_FIELD, float32_bits
 from accelsim.multipliers.base import FastForm
 
-__all__ = ["AT", "ROWS", "exponent_range_of", "in_range_of", "plain_kernel", "splitter"]
+__all__ = [
+    "AT",
+    "ROWS",
+    "exponent_range_of",
+    "in_range_of",
+    "plain_kernel",
+    "splitter",
+    "within_bounds",
+]
 
 NO_EXPONENT = 1 << 16
 """Outside of all ranges of exponents, and so are its sums with one."""
@@ -90,8 +98,16 @@ def exponent_range_of(fast: FastForm) -> Callable[..., Any]:
     """Return the jitted ``(values) -> (least, greatest)`` exponent field of the 1-D *values*.
 
     Operands below ``fast.zero_below`` do not count (none left: least is above greatest, both
-    harmless). A value that is not finite puts the greatest outside of all ranges.
+    harmless). A value that is not finite puts the greatest outside of all ranges. Nothing is looked
+    at where the fast form can do all operands.
     """
+    if fast.exponent_sums is None:
+
+        @jit
+        def any_exponent(values):  # type: ignore[no-untyped-def]
+            return 0, 0
+
+        return any_exponent
     zero_below = int(np.float32(fast.zero_below).view(np.uint32))
 
     @jit
@@ -138,3 +154,18 @@ def plain_kernel(scalar: Callable[..., Any], add: Callable[..., Any]) -> Callabl
                     out[i] = add(out[i], scalar(row[i], w))
 
     return plain
+
+
+def within_bounds(kernel: Callable[..., None]) -> Callable[..., None]:
+    """Return *kernel*, of three whole arrays, as one that takes what that of `panels` does."""
+
+    @jit
+    def within(activations, weights, psums, groups, bounds):  # type: ignore[no-untyped-def]
+        j0, j1, c0, c1 = bounds
+        for g in range(groups[0], groups[1]):
+            # Copies, one layout for all: what is slow enough for this kernel does not feel them.
+            sums = psums[g, j0:j1, c0:c1].copy()
+            kernel(activations[g, :, c0:c1].copy(), weights[g, j0:j1].copy(), sums)
+            psums[g, j0:j1, c0:c1] = sums
+
+    return within
