@@ -13,15 +13,16 @@ a shared machine::
 ``--against`` takes a table that ``--json`` wrote, or a commit, which is then checked out beside and
 measured right after. Bits are checked against the scalar product before anything is timed.
 
-What bounds the kernels, on a core with 256-bit vectors: `ax_fpm` does 8 vector operations for four
-products (two multiplications and a fused one, AND, OR, a conversion of two, an addition), on four
-ports 2 products a cycle; its loop reaches 60 to 70 % of that in an L1, splitting of operands and
-psums in an L2 take a fifth. Units of one part (`exact_fp32`) are bound by loads and stores of
-psums, 3 for 2 products. Tables do one load and one addition for 8 products of filters (or columns,
-the fewer of both) and are bound by loads from a 16 KiB pack of rows in an L1, and where fewer than
-some hundred operands stream past by making that pack, which is 310 such steps for each k. A fully
-connected layer at batch 1 takes each weight once: splitting it costs as much as all else, and from
-some 10 MB of weights on memory does.
+What bounds the kernels, counted on their machine code for 256-bit vectors: `ax_fpm` does 8 vector
+operations for four products (two multiplications and a fused one, AND, OR, a conversion that counts
+twice, an addition), which four ports could do at 2 products a cycle; its inner loop alone was
+measured at 60 to 70 % of that, the whole kernel at four fifths of its loop: splitting operands, and
+psums and panels in an L2, are the rest. Units of one part (`exact_fp32`) do 10 vector loads and
+stores for 8 products and are bound by those. Tables do a load and an addition for 8 products of
+filters (or of columns, whichever are fewer): bound by loads from 16 KiB of interleaved rows in an
+L1, and where fewer than some hundred operands stream past by interleaving them, which takes as long
+as 310 operands for each k. At batch 1 a fully connected layer uses each weight once: splitting it,
+or a look-up in an L2, is the bound, and with more weights than a cache holds memory is.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+# Read when torch is imported: its second thread must not wait for work on the core of the next run.
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+os.environ["KMP_BLOCKTIME"] = "0"
 
 import numpy as np
 import torch

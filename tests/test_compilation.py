@@ -23,7 +23,7 @@ with event.install_recorder("numba:compile") as recorder:
     from accelsim.multipliers import MULTIPLIERS
     for name, unit in MULTIPLIERS.items():
         dtype = np.float32 if not hasattr(unit, "operands") else unit.operands.dtype
-        for columns in (1, 20):
+        for columns in (1, 20, 400):
             psums = np.zeros((2, columns), accumulator_of(unit).dtype)
             operands = np.ones((3, columns), dtype), np.ones((2, 3), dtype)
             accumulate(name, "auto", *operands, psums)

@@ -31,7 +31,7 @@ def divided(monkeypatch):
 
 
 KINDS = {
-    "panels along columns": ("ax_fpm", "float32", (19, 40, 600)),
+    "panels along columns": ("ax_fpm", "float32", (19, 40, 1100)),
     "panels along filters": ("ax_fpm", "float32", (150, 40, 33)),
     "few columns": ("ax_fpm", "float32", (150, 600, 3)),
     "pairs of k": ("exact_fp32", "float64", (70, 21, 300)),

@@ -27,8 +27,9 @@ from accelsim.multipliers.base import FastForm
 
 __all__ = ["panel_kernel"]
 
-COLUMNS = 128
-"""Columns of a panel: with DEPTH rows of three float64 parts 48 KiB, about an L1."""
+COLUMNS = 512
+"""Columns of a panel: with DEPTH rows of three float64 parts 192 KiB, which an L2 holds. What a
+loop costs before it starts counts for more than that an L1 would be nearer."""
 DEPTH = 16
 """Rows of a panel; even, as two are taken at a time."""
 CHUNK = 256
@@ -155,7 +156,7 @@ def panel_kernel(
     def panels(activations, weights, psums, groups, bounds):  # type: ignore[no-untyped-def]
         j0, j1, c0, c1 = bounds
         k, n, m = activations.shape[1], j1 - j0, c1 - c0
-        # Panels of equal width: 130 columns are two of 72, not one of 128 and one of 2.
+        # Panels of equal width: 514 columns are two of 264, not one of 512 and one of 2.
         share = (m - 1) // ((m - 1) // COLUMNS + 1) + 1
         width = (share + 7) // 8 * 8
         panel = np.zeros((DEPTH, parts_of, width), dtype)

@@ -19,7 +19,8 @@ FLOAT_ACCUMULATORS = [name for name, entry in ACCUMULATORS.items() if not entry.
 
 SHAPES = [
     (1, 1, 1), (3, 5, 2), (1, 17, 11), (9, 513, 3), (2, 1, 12), (5, 16, 13), (4, 17, 128),
-    (6, 25, 129), (7, 33, 300), (66, 40, 20), (130, 257, 12), (1, 300, 130), (67, 3, 257),
+    (6, 25, 129), (7, 33, 300), (5, 17, 520), (66, 40, 20), (130, 257, 12), (1, 300, 130),
+    (67, 3, 257),
 ]  # fmt: skip
 """(n, k, m): one side and the other of every block size of the kernels."""
 

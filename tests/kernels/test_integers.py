@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import os
+import subprocess
+import sys
 import weakref
 
 import numpy as np
@@ -152,3 +155,19 @@ def test_tables_are_packed_once_and_go_with_their_unit():
     del unit
     gc.collect()
     assert gone() is None
+
+
+def test_vector_steps_have_a_plain_form():
+    """Without compilation they are NumPy, and give the same."""
+    code = (
+        "import numpy as np\n"
+        "from accelsim.kernels import accumulate\n"
+        "a = np.arange(-128, 127, dtype=np.int8).reshape(3, 85).repeat(5, axis=1)\n"
+        "w = np.arange(-50, 49, 3, dtype=np.int8).reshape(11, 3)\n"
+        "psums = np.zeros((11, 425), np.int32)\n"
+        "accumulate('exact_int8', 'int32', a, w, psums)\n"
+        "assert (psums == w.astype(int) @ a.astype(int)).all()\n"
+    )
+    assert integers._way(256, 11, 425) == "lanes"
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)
