@@ -35,7 +35,7 @@ NUMBER = r"0|[1-9]\d*"
 WIDTH = rf"_(?P<sign>[us])(?P<bits>{NUMBER})"
 """End of a name, as a regular expression with the groups ``sign`` and ``bits``."""
 
-NO_FIGURE = "no published figure; see the unit's circuit"
+NO_FIGURE = "no published figure"
 
 
 def operands_of(sign: str, bits: str) -> IntegerFormat:
@@ -105,7 +105,8 @@ def integer_unit(
         What `accelsim.circuits.integer_circuit` builds the unsigned core with (style, cells,
         dropped); nothing: the unit has no circuit.
     """
-    delay_ps, delay_source = (delays or {}).get(name, (None, NO_FIGURE))
+    unknown = f"{NO_FIGURE}; see the unit's circuit" if structure else NO_FIGURE
+    delay_ps, delay_source = (delays or {}).get(name, (None, unknown))
 
     def circuit() -> Circuit:
         return integer_circuit(

@@ -113,7 +113,7 @@ def test_arrays_of_any_cells_are_normalized_and_rounded(exponent, rounding, cell
 def test_a_sum_of_zero_is_plus_zero(monkeypatch):
     """A cell that adds nothing leaves of S no more than the activation's lowest bit."""
     monkeypatch.setitem(FULL_ADDERS, "none", FullAdder("none", "0" * 8, "0" * 8, "0"))
-    circuit = float_circuit(FloatForm(exponent="leading"), "none", "ripple_row")
+    circuit = float_circuit(FloatForm(exponent="leading", signed_zeros=False), "none", "ripple_row")
     got = circuit.product(np.float32([-1.5, np.inf, 1.5 + 2**-23]), np.float32(1 + 2**-23))
     np.testing.assert_array_equal(got, np.float32([0, np.inf, 2.0**-46]))
     assert not np.signbit(got[0])
