@@ -23,7 +23,7 @@ from accelsim.kernels.tables import by_dot, by_lanes, by_row, transposed
 from accelsim.kernels.vectors import LANES
 from accelsim.multipliers.base import IntegerMultiplier
 
-__all__ = ["accumulate_by_table", "has_table", "scalar_kernel"]
+__all__ = ["accumulate_by_table", "has_table", "scalar_kernel", "tables_of"]
 
 FEW_COLUMNS = 4
 """Below this many columns products are made along k."""
@@ -97,7 +97,7 @@ def accumulate_by_table(
     psums : ndarray of the accumulator's dtype, (groups, n, m)
         All C-contiguous.
     """
-    tables = _tables_of(unit)
+    tables = tables_of(unit)
     activations, weights = _patterns(unit, activations), _patterns(unit, weights)
     groups, n, m = psums.shape
     shape = n, activations.shape[1], m
@@ -155,7 +155,8 @@ def _patterns(unit: IntegerMultiplier, operands: NDArray[Any]) -> NDArray[Any]:
     return patterns & patterns.dtype.type((1 << bits) - 1)
 
 
-def _tables_of(unit: IntegerMultiplier) -> _Tables:
+def tables_of(unit: IntegerMultiplier) -> _Tables:
+    """Return the unit's products as the loops want them; packed once per unit."""
     tables = _tables.get(unit)
     if tables is None:
         table = unit.table
