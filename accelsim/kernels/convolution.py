@@ -1,6 +1,6 @@
 """Convolutions and fully connected layers over a unit: im2col, then the matrix product.
 
-With one channel a group, as in depthwise layers, the convolution is a direct one: see `direct`.
+Few filters of one channel each, as in depthwise layers, are convolved directly: see `direct`.
 
 All products of an output are added in the order of k, see `columns`.
 """
@@ -23,7 +23,7 @@ from accelsim.kernels.columns import (
     patterns,
     sides_of,
 )
-from accelsim.kernels.direct import convolve_directly, has_direct_form
+from accelsim.kernels.direct import FEW_FILTERS, convolve_directly, has_direct_form
 from accelsim.kernels.gemm import (
     accumulate,
     accumulate_groups,
@@ -138,7 +138,7 @@ def convolve(
         )
     pad = padding_pattern(fill, images.dtype)
     count, pixels, share = len(images), height * width, filters // groups
-    if channels == 1 and rows * cols > 1 and has_direct_form(unit):
+    if channels == 1 and share <= FEW_FILTERS and rows * cols > 1 and has_direct_form(unit):
         psums = np.empty((count, filters, height, width), adder.dtype)
         geometry = *stride, *dilation, top, left
         convolve_directly(unit, adder, images, weights, geometry, pad, psums)
