@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from accelsim.accumulators import AUTO
 from accelsim.errors import DataError
 from accelsim.folders import find_results, read_manifest, read_table
 from accelsim.results import BASELINE, Run, load_run
@@ -36,15 +37,22 @@ def compare_results(folders: Iterable[str | Path]) -> pd.DataFrame:
     columns: dict[str, dict[tuple[str, str], float]] = {}
     conditions: dict[str, dict[str, object]] = {}
     for folder in find_results(folders):
-        kind = read_manifest(folder)["kind"]
-        if kind == "run":
+        manifest = read_manifest(folder)
+        if manifest["kind"] == "run":
             run = load_run(folder)
-            _check_same(conditions, "run", _run_conditions(run), folder)
             summary = run.summary.iloc[0]
+            _check_same(conditions, "run", _run_conditions(run), folder)
+            if run.manifest.get("calibration"):
+                calibrated = {
+                    "workload": summary["workload"],
+                    "calibration (trace_hash)": summary["trace_hash"],
+                }
+                _check_same(conditions, "calibrated run", calibrated, folder)
             _add(columns, str(summary["multiplier"]), _cost(summary), folder)
-        elif kind == "score":
+        elif manifest["kind"] == "score":
             for _, row in read_table(folder / "scores.csv").iterrows():
-                _check_same(conditions, "score", _score_conditions(row), folder)
+                accumulator = manifest.get("accumulator", row["accumulator"])
+                _check_same(conditions, "score", _score_conditions(row, accumulator), folder)
                 _add(columns, str(row["multiplier"]), _robustness(row), folder)
     if not columns:
         raise DataError("nothing to compare: the folders hold neither runs nor scores")
@@ -76,18 +84,27 @@ def _run_conditions(run: Run) -> dict[str, object]:
         "workload": summary["workload"],
         "accelerator": summary["accelerator"],
         "images": summary["images"],
-        "weights or images (trace_hash)": summary["trace_hash"],
-        "configuration": run.accelerator.replace(multiplier="any").config_hash,
+        # Without the ranges, which only units of integers have.
+        "weights or images (network_hash)": run.manifest.get("network_hash", summary["trace_hash"]),
+        "configuration": run.accelerator.replace(
+            multiplier="any", accumulator=_asked_for(run.accelerator.accumulator)
+        ).config_hash,
         "energy table (table_hash)": summary["table_hash"],
     }
 
 
-def _score_conditions(row: pd.Series) -> dict[str, object]:
-    """Return what must be the same in all scores: everything but attack and multiplier."""
-    return {
-        name: row[name]
-        for name in ("workload", "scenario", "accumulator", "images", "seed", "weights_hash")
-    }
+def _score_conditions(row: pd.Series, accumulator: str) -> dict[str, object]:
+    """Return what must be the same in all scores: everything but attack and multiplier.
+
+    A row names the accumulator that its unit had, the setting *accumulator* what was asked for.
+    """
+    same = {name: row[name] for name in ("workload", "scenario", "images", "seed", "weights_hash")}
+    return {**same, "accumulator": _asked_for(accumulator)}
+
+
+def _asked_for(accumulator: str) -> str:
+    """Return ``auto`` where the setting is what ``auto`` means for every unit of floats."""
+    return AUTO if accumulator == "float32" else accumulator
 
 
 def _check_same(

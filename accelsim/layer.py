@@ -229,6 +229,15 @@ class Trace:
         return sum(layer.shape.macs for layer in self.layers if isinstance(layer, MacLayer))
 
     @cached_property
+    def network_fingerprint(self) -> str:
+        """`fingerprint` without the ranges: the same for units of floats and of integers."""
+        layers = tuple(
+            replace(layer, activation_range=None) if isinstance(layer, MacLayer) else layer
+            for layer in self.layers
+        )
+        return replace(self, layers=layers).fingerprint
+
+    @cached_property
     def fingerprint(self) -> str:
         """First 16 hex digits of a SHA-256 over graph, weights, images and ranges."""
         digest = hashlib.sha256(self.images.tobytes())

@@ -92,6 +92,7 @@ def simulate(
         "accelerator": accelerator.model_dump(mode="json"),
         "config_hash": accelerator.config_hash,
         "trace_hash": trace.fingerprint,
+        "network_hash": simulated.network_fingerprint,
         "table_hash": table.fingerprint,
         "images": len(trace.images),
         "simulated_images": len(simulated.images),

@@ -5,6 +5,8 @@ import accelsim
 from accelsim.comparison import compare_results
 from accelsim.errors import DataError
 from accelsim.folders import write_manifest, write_table
+from accelsim.layer import MacLayer
+from accelsim.quantization import Calibration
 
 
 @pytest.fixture
@@ -41,6 +43,38 @@ def test_cost_and_robustness_stand_side_by_side_exact_first(saved, runs, tmp_pat
         assert by_name.loc["latency", unit] == row["latency_us_per_image"]
         assert by_name.loc["energy of multipliers", unit] == row["energy_multiplier_uj"] / 2
     assert by_name.loc["multiplier latency", ["exact_fp32", "ax_fpm"]].tolist() == [2, 1]
+
+
+def test_units_of_integers_stand_beside_those_of_floats(saved, small_trace, tmp_path):
+    """Ranges of activations, which only the former have, are no other network."""
+    machine = accelsim.Accelerator.preset("edge_16x16").replace(multiplier="exact_int8")
+
+    def run(high, folder, **changes):
+        macs = sum(isinstance(layer, MacLayer) for layer in small_trace.layers)
+        traced = small_trace.calibrated(Calibration(((0, high),) * macs))
+        changed = machine.replace(**changes)
+        return accelsim.simulate(traced, changed, values=False).save(tmp_path / folder)
+
+    integer = run(1, "int8")
+    table = compare_results([saved, integer, run(1, "int16", multiplier="exact_int16")])
+    assert list(table.columns)[2:] == ["exact_fp32", "ax_fpm", "exact_int8", "exact_int16"]
+    with pytest.raises(DataError, match=r"calibrated runs to compare differ in calibration \("):
+        compare_results([saved, integer, run(2, "other", multiplier="exact_int16")])
+    narrow = run(1, "narrow", accumulator="int32_saturating")
+    with pytest.raises(DataError, match=r"the runs to compare differ in configuration"):
+        compare_results([saved, narrow])
+
+
+def test_scores_agree_in_the_accumulator_that_was_asked_for(tmp_path):
+    first = score(tmp_path / "a", accumulator="float32")
+    second = score(tmp_path / "b", attack="pgd", accumulator="int32")
+    for folder, asked in ((first, "float32"), (second, "auto")):
+        write_manifest(folder, {"kind": "score", "accumulator": asked})
+    names = set(compare_results([first, second])["quantity"])
+    assert {"accuracy, fgsm 0.1", "accuracy, pgd 0.1"} <= names
+    write_manifest(second, {"kind": "score", "accumulator": "float64"})
+    with pytest.raises(DataError, match="scores to compare differ in accumulator: auto and"):
+        compare_results([first, second])
 
 
 def test_rejects_runs_that_differ_in_more_than_the_unit(saved, small_trace, tmp_path):

@@ -155,13 +155,15 @@ def _print(found: Characterization) -> None:
         text=(0, len(columns) - 1),
     )
     print_table(
-        f"One product, beside {found.against}",
-        ["cost", found.unit, found.against, "ratio", "from"],
+        # Names are not columns' heads: a long one leaves no room.
+        f"One product of {found.unit}, against {found.against}",
+        ["cost", "unit", "against", "ratio", "from"],
         [
             [row.cost, _number(row.value), _number(row.against), _number(row.ratio), row.note]
             for row in found.costs.itertuples(index=False)
         ],
         text=(0, 4),
+        whole=(0,),
     )
     if found.layers is not None:
         _print_layers(found.manifest["workload"], found.layers)

@@ -13,9 +13,17 @@ __all__ = ["note", "print_json", "print_table", "progress"]
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, text: Sequence[int] = (0,)
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    text: Sequence[int] = (0,),
+    whole: Sequence[int] = (),
 ) -> None:
-    """Print a table; columns *text* hold words, which may be folded, the others numbers."""
+    """Print a table; columns *text* hold words, the others numbers, which are not folded.
+
+    Neither are the words of columns *whole*.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -30,7 +38,7 @@ def print_table(
             Text(column),
             justify="left" if words else "right",
             overflow="fold",
-            no_wrap=not words,
+            no_wrap=not words or number in whole,
         )
     for row in rows:
         # Text, not str: names may hold what looks like markup.

@@ -82,7 +82,11 @@ class Declarations:
             raise ConfigError(
                 f"{owner}: index_order must be 'pattern' or 'ascending', got {index_order!r}"
             )
-        return cls(name, IntegerFormat(bits, signed), str(operand_order), index_order)
+        try:
+            operands = IntegerFormat(bits, signed)
+        except ConfigError as error:
+            raise ConfigError(f"{owner}: {error}") from None
+        return cls(name, operands, str(operand_order), index_order)
 
 
 def activation_first(owner: str, operand_order: str, names: tuple[str, str]) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import ConfigError, DataError
+from accelsim.formats import IntegerFormat
 from accelsim.importing.c_source import RUN_MEMORY_MIB, RUN_TIME_S, read_c
 from accelsim.importing.declarations import Declarations, activation_first
 from accelsim.importing.functions import function_name, function_sha256, read_function
@@ -133,7 +134,10 @@ def import_multiplier(
             operand_order=declared.operand_order,
             index_order=declared.index_order or "",
         ),
-        warnings=tuple(_warnings(errors, stated, reading.names, first)),
+        warnings=(
+            *_warnings(errors, stated, reading.names, first),
+            *_sign_warnings(table, declared.operands),
+        ),
         delay_ps=delay,
         delay_source=delay_source,
         power_mw=header.power_mw,
@@ -225,6 +229,11 @@ def _header(text: str, owner: str) -> Header:
 
 def _expected(expected: Mapping[str, str | float] | None, owner: str) -> dict[str, str]:
     """Return the measures that the user expects, as texts; raise unless all are numbers."""
+    if expected is not None and not isinstance(expected, Mapping):
+        raise ConfigError(
+            f"{owner}: expected must map measures to numbers, such as {{'EP%': '74.61'}}, got "
+            f"{type(expected).__name__}"
+        )
     texts = {measure: str(value) for measure, value in (expected or {}).items()}
     for measure, text in texts.items():
         try:
@@ -248,7 +257,8 @@ def _delay(
 ) -> tuple[float | None, str]:
     """Return the delay in ps with its source."""
     if delay_ps is not None:
-        if not (isinstance(delay_ps, int | float) and math.isfinite(delay_ps) and delay_ps > 0):
+        number = isinstance(delay_ps, int | float) and not isinstance(delay_ps, bool)
+        if not (number and math.isfinite(delay_ps) and delay_ps > 0):
             raise ConfigError(f"{owner}: delay_ps must be a finite number > 0, got {delay_ps!r}")
         return float(delay_ps), "declared at the import"
     if header.delay_ns is not None and header.delay_ns > 0:
@@ -273,4 +283,14 @@ def _warnings(
         yield (
             f"{errors.nonzero_for_zero} products with a zero operand are not zero: zero padding "
             "and skipped zeros change results"
+        )
+
+
+def _sign_warnings(table: NDArray[np.int32], operands: IntegerFormat) -> Iterator[str]:
+    """Yield what looks like a signed table that was declared unsigned."""
+    negative = int((table < 0).sum())
+    if negative and not operands.signed:
+        yield (
+            f"{negative} products of unsigned operands are negative; is the multiplier signed, or "
+            "are they patterns in a signed type that is too narrow?"
         )

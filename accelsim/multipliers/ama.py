@@ -34,7 +34,7 @@ _DELAYS = {
 def _member(
     name: str, cell: str, sign: str, bits: str, cut: str | None = None
 ) -> IntegerMultiplier:
-    operands = operands_of(sign, bits)
+    operands = operands_of(name, sign, bits)
     columns = 2 * operands.bits
     where = "in all places"
     if cut is not None:

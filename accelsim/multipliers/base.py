@@ -68,7 +68,7 @@ class FastForm:
     neutral: float = -0.0
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Multiplier:
     """A functional unit: activation times weight, in that order.
 
@@ -96,6 +96,9 @@ class Multiplier:
     delay_source: str
     sources: tuple[str, ...]
     build_circuit: Callable[[], Circuit] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {self.title}>"
 
     def product(self, a: ArrayLike, w: ArrayLike) -> NDArray[Any]:
         """Return the unit's product of activations *a* and weights *w*, element by element."""
@@ -128,7 +131,7 @@ class Multiplier:
         return broadcast_operands(self.name, activations, weights)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FloatMultiplier(Multiplier):
     """A unit of fp32 operands and products, whatever format it computes in.
 
@@ -174,7 +177,7 @@ class FloatMultiplier(Multiplier):
         return out
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class IntegerMultiplier(Multiplier):
     """A unit of integer operands of one format; networks reach it through quantization.
 

@@ -52,7 +52,7 @@ def _core(bits: int, h: int, v: int) -> Callable[..., Any]:
 
 
 def _member(name: str, h: str, v: str, sign: str, bits: str) -> IntegerMultiplier:
-    operands = operands_of(sign, bits)
+    operands = operands_of(name, sign, bits)
     rows = in_range(name, "h", h, 0, operands.bits)
     columns = in_range(name, "v", v, 0, 2 * operands.bits - 1)
     return integer_unit(

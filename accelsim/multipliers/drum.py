@@ -58,7 +58,7 @@ def _core(k: int) -> Callable[..., Any]:
 
 
 def _member(name: str, k: str, sign: str, bits: str) -> IntegerMultiplier:
-    operands = operands_of(sign, bits)
+    operands = operands_of(name, sign, bits)
     width = in_range(name, "k", k, 2, operands.bits)
     return integer_unit(
         name,

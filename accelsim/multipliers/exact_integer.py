@@ -11,6 +11,7 @@ from accelsim.compilation import jit
 from accelsim.formats import IntegerFormat
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.base import IntegerMultiplier
+from accelsim.multipliers.integer_family import NUMBER, operands_of
 from accelsim.registry import Family
 
 if TYPE_CHECKING:
@@ -57,13 +58,13 @@ def exact_integer(
 
 
 def _member(name: str, sign: str, bits: str) -> IntegerMultiplier:
-    return exact_integer(name, IntegerFormat(int(bits), signed=sign == ""))
+    return exact_integer(name, operands_of(name, "u" if sign else "s", bits))
 
 
 MULTIPLIERS.register_family(
     Family(
         form="exact_<int|uint><bits>",
-        pattern=r"exact_(?P<sign>u?)int(?P<bits>\d+)",
+        pattern=rf"exact_(?P<sign>u?)int(?P<bits>{NUMBER})",
         title="exact integer multiplier",
         make=_member,
     )

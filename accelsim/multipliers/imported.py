@@ -60,7 +60,7 @@ class Source:
     index_order: str
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ImportedMultiplier(IntegerMultiplier):
     """An integer multiplier made from somebody's table, code or netlist.
 

@@ -17,7 +17,7 @@ from typing import Any
 from accelsim.circuits import Circuit, integer_circuit
 from accelsim.compilation import jit
 from accelsim.errors import ConfigError
-from accelsim.formats import IntegerFormat
+from accelsim.formats import MAX_BITS, IntegerFormat
 from accelsim.multipliers.base import IntegerMultiplier
 
 __all__ = [
@@ -38,13 +38,13 @@ WIDTH = rf"_(?P<sign>[us])(?P<bits>{NUMBER})"
 NO_FIGURE = "no published figure"
 
 
-def operands_of(sign: str, bits: str) -> IntegerFormat:
-    """Return the operands that a name ends with; raise ConfigError for a width out of 2..16.
+def operands_of(name: str, sign: str, bits: str) -> IntegerFormat:
+    """Return the operands that *name* ends with; raise ConfigError for a width out of 2..16.
 
-    >>> operands_of("s", "8").name
+    >>> operands_of("mbm_s8", "s", "8").name
     'int8'
     """
-    return IntegerFormat(int(bits), signed=sign == "s")
+    return IntegerFormat(in_range(name, "bits", bits, 2, MAX_BITS), signed=sign == "s")
 
 
 def in_range(name: str, field: str, value: str, low: int, high: int) -> int:

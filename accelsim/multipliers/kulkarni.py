@@ -39,7 +39,7 @@ def _core(a, w):  # type: ignore[no-untyped-def]
 
 
 def _member(name: str, sign: str, bits: str) -> IntegerMultiplier:
-    operands = operands_of(sign, bits)
+    operands = operands_of(name, sign, bits)
     if operands.bits & (operands.bits - 1):
         raise ConfigError(f"multiplier {name!r}: bits must be a power of two, got {bits}")
     return integer_unit(

@@ -46,7 +46,7 @@ def _core(j: int, k: int) -> Callable[..., Any]:
 
 
 def _member(name: str, j: str, k: str, sign: str, bits: str) -> IntegerMultiplier:
-    operands = operands_of(sign, bits)
+    operands = operands_of(name, sign, bits)
     first = in_range(name, "j", j, 0, operands.bits - 1)
     omitted = in_range(name, "k", k, 1, operands.bits - first)
     return integer_unit(

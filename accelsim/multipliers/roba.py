@@ -57,7 +57,7 @@ def product(a, w):  # type: ignore[no-untyped-def]
 def _member(name: str, sign: str, bits: str) -> IntegerMultiplier:
     return integer_unit(
         name,
-        operands_of(sign, bits),
+        operands_of(name, sign, bits),
         product,
         title="RoBA, a rounding-based multiplier",
         description=(

@@ -47,7 +47,7 @@ def _core(t: int) -> Callable[..., Any]:
 
 
 def _member(name: str, t: str, sign: str, bits: str) -> IntegerMultiplier:
-    operands = operands_of(sign, bits)
+    operands = operands_of(name, sign, bits)
     cleared = in_range(name, "t", t, 0, operands.bits - 1)
     return integer_unit(
         name,

@@ -48,6 +48,7 @@ def test_entry_is_complete(name):
     assert unit.name == name
     assert unit.title
     assert "\n" not in unit.title
+    assert repr(unit) == f"<{type(unit).__name__} {name}: {unit.title}>"
     assert unit.description
     assert unit.delay_source
     assert unit.sources

@@ -102,9 +102,17 @@ def test_a_delay_is_declared_or_unknown():
     assert unknown.delay_ps is None
     with pytest.raises(ConfigError, match="no known delay .*--delay-ps"):
         unknown.latency_cycles(100)
-    for bad in (0, -1, float("nan"), float("inf"), "1"):
+    for bad in (0, -1, float("nan"), float("inf"), "1", True):
         with pytest.raises(ConfigError, match="delay_ps must be a finite number > 0"):
             import_multiplier(product, **DECLARED, delay_ps=bad)
+
+
+def test_negative_products_of_unsigned_operands_are_told():
+    signed = np.multiply.outer(*(np.arange(16).astype(np.int8) << 4 >> 4,) * 2)
+    (warning,) = import_multiplier(signed, **DECLARED, expected={"WCE": 224}).warnings
+    assert warning.startswith("112 products of unsigned operands are negative; is the multiplier")
+    declared = {**DECLARED, "signed": True, "index_order": "pattern"}
+    assert import_multiplier(signed, **declared, expected={"WCE": 0}).warnings == ()
 
 
 def test_the_source_is_named_with_its_checksum(tmp_path):
@@ -124,7 +132,7 @@ def test_the_source_is_named_with_its_checksum(tmp_path):
         ({"name": "a b"}, "name must be letters, digits and _"),
         ({"name": "exact_int8"}, "'exact_int8' is a unit of accelsim"),
         ({"bits": None}, r"width must be declared: bits=8 \(--bits 8\)"),
-        ({"bits": 1}, r"bits must lie in 2\.\."),
+        ({"bits": 1}, r"^import of product: bits must lie in 2\.\."),
         ({"bits": 13}, r"13-bit operands have 2\^26 products.*imports go up to 12 bits"),
         ({"bits": "8"}, "bits must be an int"),
         ({"signed": None}, r"signedness must be declared.*--signed or --unsigned"),
@@ -136,6 +144,7 @@ def test_the_source_is_named_with_its_checksum(tmp_path):
         ({"index_order": "random"}, "index_order must be 'pattern' or 'ascending'"),
         ({"expected": {"EPP": 1}}, "expected: no measure named 'EPP'"),
         ({"expected": {"EP%": "x"}}, "expected: EP% must be a number"),
+        ({"expected": ["EP%"]}, "expected must map measures to numbers, .* got list"),
         ({"out": "unit.txt"}, "out must end in .npz"),
         ({"function": "f"}, "function is for .c files only"),
         ({"module": "m"}, "module is for .v files only"),

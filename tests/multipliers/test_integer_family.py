@@ -49,8 +49,9 @@ def test_members_are_made_once_and_not_listed():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("mitchell_u17", "bits must lie in 2..16, got 17"),
-        ("roba_s1", "bits must lie in 2..16, got 1"),
+        ("mitchell_u17", "multiplier 'mitchell_u17': bits must lie in 2..16, got 17"),
+        ("roba_s1", "multiplier 'roba_s1': bits must lie in 2..16, got 1"),
+        ("exact_int99", "multiplier 'exact_int99': bits must lie in 2..16, got 99"),
         ("drum1_u8", "'drum1_u8': k must lie in 2..8, got 1"),
         ("drum9_u8", "'drum9_u8': k must lie in 2..8, got 9"),
         ("kulkarni_u6", "'kulkarni_u6': bits must be a power of two, got 6"),
@@ -68,7 +69,9 @@ def test_rejects_numbers_out_of_range(name, message):
         MULTIPLIERS[name]
 
 
-@pytest.mark.parametrize("name", ["drum04_u8", "drum_u8", "ama6_u8", "mitchell_8", "mbm_i8"])
+@pytest.mark.parametrize(
+    "name", ["drum04_u8", "drum_u8", "ama6_u8", "mitchell_8", "mbm_i8", "exact_int08"]
+)
 def test_rejects_what_is_no_name_of_a_family(name):
     assert name not in MULTIPLIERS
     with pytest.raises(UnknownNameError, match="mitchell_<u|s><bits>"):
