@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from accelsim import compilation
+from accelsim.sources import PACKAGE, source_digest
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,16 +78,16 @@ def test_a_changed_source_of_the_package_is_another_directory(tmp_path):
     (tmp_path / "kernels").mkdir()
     kernel, constants = tmp_path / "kernels" / "gemm.py", tmp_path / "formats.py"
     kernel.write_text("A = 1\n")
-    digests = [compilation.source_digest(tmp_path)]
+    digests = [source_digest(tmp_path, compilation.SOURCES)]
     for file, text in ((kernel, "A = 2\n"), (constants, "B = 1\n")):
         file.write_text(text)
-        digests.append(compilation.source_digest(tmp_path))
+        digests.append(source_digest(tmp_path, compilation.SOURCES))
     kernel.rename(tmp_path / "kernels" / "other.py")
-    digests.append(compilation.source_digest(tmp_path))
+    digests.append(source_digest(tmp_path, compilation.SOURCES))
     assert len(set(digests)) == 4
     (tmp_path / "notes.txt").write_text("no source")
-    assert compilation.source_digest(tmp_path) == digests[-1]
-    assert compilation.source_digest(compilation.PACKAGE) in compilation.cache_directory().name
+    assert source_digest(tmp_path, compilation.SOURCES) == digests[-1]
+    assert source_digest(PACKAGE, compilation.SOURCES) in compilation.cache_directory().name
 
 
 def test_a_changed_callee_in_another_file_is_compiled_again(tmp_path):
