@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import accelsim
 from accelsim import compilation
-from accelsim.sources import PACKAGE, source_digest
+from accelsim.sources import PACKAGE, cache_root, source_digest
 
 ROOT = Path(__file__).parents[1]
 
@@ -30,6 +32,19 @@ with event.install_recorder("numba:compile") as recorder:
             accumulate(name, "auto", *operands, psums)
         unit.product(*np.ones((2, 1), dtype))
 print(len(recorder.buffer), float(psums.sum()))
+"""
+
+NETWORK = """
+import pickle
+import accelsim
+from numba.core import event
+with event.install_recorder("numba:compile") as recorder:
+    with open({path!r}, "rb") as file:
+        trace = pickle.load(file)
+    machine = accelsim.Accelerator.preset("edge_16x16")
+    for unit in ("ax_fpm", "exact_int8"):
+        print(accelsim.simulate(trace, machine.replace(multiplier=unit)).outputs.tobytes().hex())
+print(len(recorder.buffer))
 """
 
 USER_CODE = """
@@ -60,6 +75,19 @@ def test_a_second_process_compiles_nothing(tmp_path):
     files = sorted(cache.rglob("*.nbc"))
     assert run(KERNELS, cache) == ["0", first_sum]
     assert sorted(cache.rglob("*.nbc")) == files
+
+
+def test_a_second_simulation_of_a_network_compiles_nothing(tmp_path, small_trace):
+    """LeNet-5, from images to logits: kernels, im2col, pooling and quantization.
+
+    In the cache of the other tests, where most of it is already: the first process adds the rest.
+    """
+    model = accelsim.load_workload("lenet5_digits", limit=1)[0]
+    trace = small_trace.calibrated(accelsim.nn.calibrate_workload("lenet5_digits", model))
+    (tmp_path / "trace").write_bytes(pickle.dumps(trace))
+    code = NETWORK.format(path=str(tmp_path / "trace"))
+    *outputs, _ = run(code, cache_root())
+    assert run(code, cache_root()) == [*outputs, "0"]
 
 
 @pytest.mark.parametrize("spoil", ["truncated", "empty"])
