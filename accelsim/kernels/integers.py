@@ -38,6 +38,15 @@ DOT_STEPS = 1.8
 """Price of `by_dot`, in steps per product."""
 
 
+_LOOPS: dict[str, tuple[Callable[..., None], tuple[bool, ...]]] = {
+    "row": (by_row, ()),
+    "lanes": (by_lanes, (True,)),
+    "other lanes": (by_lanes, (False,)),
+    "dot": (by_dot, ()),
+}
+"""Way -> loop, and what it takes besides operands."""
+
+
 class _Tables(NamedTuple):
     """Products of a unit, with one pattern or the other first; rows of whole vectors."""
 
@@ -113,12 +122,8 @@ def accumulate_by_table(
         operands = weights, activations, table, sums
     else:
         operands = activations, weights, tables.by_weight, sums
-    kernel: GroupKernel = {
-        "row": functools.partial(by_row, *operands),
-        "lanes": functools.partial(by_lanes, *operands, True),
-        "other lanes": functools.partial(by_lanes, *operands, False),
-        "dot": functools.partial(by_dot, *operands),
-    }[way]
+    loop, more = _LOOPS[way]
+    kernel: GroupKernel = functools.partial(loop, *operands, *more)
     # Parts along what stays: each lays the table's rows out for its own operands only.
     run_divided(kernel, groups, shape, way == "other lanes" or (way == "row" and m > n))
     if sums is not psums:
@@ -174,6 +179,9 @@ def _whole_vectors(table: NDArray[np.int32]) -> NDArray[np.int32]:
 
 def _transposed(operands: NDArray[Any]) -> NDArray[Any]:
     """Return (groups, b, a) of (groups, a, b)."""
+    if 1 in operands.shape[1:]:
+        # A copy here too, since Numba would compile again for a read-only view.
+        return operands.reshape(len(operands), operands.shape[2], operands.shape[1]).copy()
     return np.stack([transposed(group) for group in operands])
 
 
