@@ -29,6 +29,7 @@ from accelsim.kernels.gemm import (
     entries,
     require_bias,
     require_float32,
+    require_linear,
     require_operands,
     rounded,
 )
@@ -189,13 +190,7 @@ def linear(
         For a wrong dtype, or shapes that do not fit.
     """
     unit, adder = entries(multiplier, accumulator)
-    inputs = require_float32(inputs, "inputs", "(N, K)")
-    weights = require_float32(weights, "weights", "(M, K)")
-    if inputs.shape[1] != weights.shape[1]:
-        raise DataError(
-            f"inputs (N, K) {inputs.shape} and weights (M, K) {weights.shape} differ in K; "
-            "flatten the inputs to (N, K) or transpose the weights"
-        )
+    inputs, weights = require_linear(inputs, weights)
     if bias is not None:
         bias = require_bias(bias, len(weights))[:, None]
     activations = require_operands(unit, inputs.T, "inputs.T", "(K, N)")

@@ -26,6 +26,7 @@ __all__ = [
     "finish",
     "require_bias",
     "require_float32",
+    "require_linear",
     "require_operands",
     "rounded",
 ]
@@ -236,3 +237,17 @@ def require_bias(bias: NDArray[Any], filters: int) -> NDArray[np.float32]:
             "pass the bias of this layer, or None"
         )
     return bias
+
+
+def require_linear(
+    inputs: NDArray[Any], weights: NDArray[Any]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return *inputs* (N, K) and *weights* (M, K); raise unless they are float32 and agree in K."""
+    inputs = require_float32(inputs, "inputs", "(N, K)")
+    weights = require_float32(weights, "weights", "(M, K)")
+    if inputs.shape[1] != weights.shape[1]:
+        raise DataError(
+            f"inputs (N, K) {inputs.shape} and weights (M, K) {weights.shape} differ in K; "
+            "flatten the inputs to (N, K) or transpose the weights"
+        )
+    return inputs, weights

@@ -13,9 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.accumulators import ACCUMULATORS, Accumulator
-from accelsim.errors import DataError
 from accelsim.kernels.convolution import convolve
-from accelsim.kernels.gemm import accumulate, entries, require_bias, require_float32
+from accelsim.kernels.gemm import (
+    accumulate,
+    entries,
+    require_bias,
+    require_float32,
+    require_linear,
+)
 from accelsim.multipliers import MULTIPLIERS, Multiplier
 from accelsim.quantization import LayerQuantization
 
@@ -98,13 +103,7 @@ def linear_quantized(
         For a wrong dtype, shapes that do not fit, or NaN.
     """
     unit, adder = entries(multiplier, accumulator)
-    inputs = require_float32(inputs, "inputs", "(N, K)")
-    weights = require_float32(weights, "weights", "(M, K)")
-    if inputs.shape[1] != weights.shape[1]:
-        raise DataError(
-            f"inputs (N, K) {inputs.shape} and weights (M, K) {weights.shape} differ in K; "
-            "flatten the inputs to (N, K) or transpose the weights"
-        )
+    inputs, weights = require_linear(inputs, weights)
     if bias is not None:
         bias = require_bias(bias, len(weights))
     x, w = layer.quantize_activations(inputs), layer.quantize_weights(weights)
