@@ -4,21 +4,8 @@ import json
 
 import pytest
 
-from accelsim.cli import main
 from accelsim.config import Accelerator
 from accelsim.simulation import check_machine
-
-
-@pytest.fixture
-def accelsim(capsys):
-    """Run a command line in this process; return (exit code, stdout, stderr)."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
-        return (caught.value.code or 0, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture
@@ -69,7 +56,7 @@ def test_json_is_json_alone(accelsim, table, tmp_path):
         (("--name", "unit", "--unsigned", "--order", "activation,weight"), "--bits 8"),
         (("--bits", 4, "--unsigned", "--order", "activation,weight"), "--name"),
         (("--name", "unit", "--bits", 4, "--unsigned"), "--order"),
-        ((*DECLARED, "--expect", "WCE"), "--expect takes FIELD=X"),
+        ((*DECLARED, "--expect", "WCE"), "--expect takes MEASURE=X"),
         ((*DECLARED, "--expect", "WCE=14"), "WCE is stated as 14 but measures 15"),
         ((*DECLARED, "--bits", 5), "32x32 = 1024 numbers, got 256"),
         ((*DECLARED, "--index", "up"), "index_order must be 'pattern' or 'ascending'"),
