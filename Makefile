@@ -28,7 +28,7 @@ demo: $(INSTALLED)
 	@echo 'Written: $(DEMO)/simulate and $(DEMO)/score (tables), $(DEMO)/energy.png, $(DEMO)/latency.png'
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -24,7 +24,7 @@ import os
 import pickle
 import tempfile
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,11 @@ import numba
 import numpy as np
 from numba.core import caching, compiler, dispatcher, extending, serialize
 from numba.core import types as numba_types
-from numba.misc.appdirs import AppDirs
 
-__all__ = ["cache_directory", "jit", "source_digest"]
+from accelsim.sources import PACKAGE, cache_root, source_digest
 
-PACKAGE = Path(__file__).resolve().parent
+__all__ = ["cache_directory", "jit"]
+
 SOURCES = ("formats.py", "compilation.py", "accumulators.py", "multipliers", "circuits", "kernels")
 """Files and packages of accelsim that may hold jitted code, or constants that it reads."""
 
@@ -76,35 +76,13 @@ def jit(function: Callable[..., Any] | None = None, *, contract: bool = False) -
 
 def cache_directory() -> Path:
     """Return where compiled code of the present sources is stored."""
-    settings: Any = numba.config
-    base = settings.CACHE_DIR or AppDirs("accelsim", appauthor=False).user_cache_dir
-    return Path(base) / f"accelsim-{_package_digest()}"
-
-
-def source_digest(root: Path, sources: Iterable[str] = SOURCES) -> str:
-    """Return the sha256 of the names and contents of the Python files among *sources*.
-
-    Parameters
-    ----------
-    root : Path
-        The folder that *sources* are relative to.
-    sources : iterable of str
-        Files, and folders that count with all their ``.py`` files; a missing one counts as empty.
-    """
-    digest = hashlib.sha256()
-    for source in sources:
-        place = root / source
-        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            if file.is_file():
-                digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
-                digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+    return cache_root() / f"accelsim-{_package_digest()}"
 
 
 @functools.lru_cache(maxsize=1)
 def _package_digest() -> str:
     # Once per process: the code that runs is the code that was imported.
-    return source_digest(PACKAGE)
+    return source_digest(PACKAGE, SOURCES)
 
 
 class _DiskCache(caching._Cache):

@@ -30,7 +30,7 @@ def cost_rows(
     ``delay_ps`` is what the units state, ``energy_pj`` what the table says per product;
     ``circuit_delay_ps``, ``circuit_area_um2`` and ``circuit_energy_pj`` come from the gate
     netlists: nominal delay, cells' area, and energy of their toggles over random uniform pairs,
-    glitches not counted, or all counted (``circuit_energy_glitches_pj``).
+    glitches not counted, or all counted (``glitch_energy_pj``).
 
     Returns
     -------
@@ -46,7 +46,7 @@ def cost_rows(
             f"gate netlists at their own voltage, {CIRCUIT_PAIRS:,} uniform pairs, no glitches",
             lambda one: _circuit_energy(one, seed, glitches=False),
         ),
-        "circuit_energy_glitches_pj": (
+        "glitch_energy_pj": (
             "the same with every glitch, all gates of one delay: an upper bound",
             lambda one: _circuit_energy(one, seed, glitches=True),
         ),

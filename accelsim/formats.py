@@ -8,6 +8,7 @@ int64 every step of a 32-bit field computation is exact.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,7 +77,7 @@ class IntegerFormat:
         """Greatest value."""
         return (1 << (self.bits - self.signed)) - 1
 
-    @property
+    @functools.cached_property
     def dtype(self) -> np.dtype[np.integer]:
         """Smallest numpy integer type that holds the values."""
         return np.dtype(f"{'int' if self.signed else 'uint'}{8 if self.bits <= 8 else 16}")

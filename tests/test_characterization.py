@@ -65,7 +65,7 @@ def test_costs_of_two_units_with_circuits_and_without():
     assert found["circuit_delay_ps"]["value"] == 700
     assert found["circuit_area_um2"]["value"] == 50
     assert found["circuit_energy_pj"]["value"] == 0.25
-    assert found["circuit_energy_glitches_pj"]["value"] == 0.75
+    assert found["glitch_energy_pj"]["value"] == 0.75
     assert found["circuit_area_um2"]["note"] == "exact_int16: no circuit is modeled"
     assert all(np.isnan(row["ratio"]) for row in rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import accelsim
 from accelsim import compilation
+from accelsim.sources import PACKAGE, cache_root, source_digest
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,6 +32,19 @@ with event.install_recorder("numba:compile") as recorder:
             accumulate(name, "auto", *operands, psums)
         unit.product(*np.ones((2, 1), dtype))
 print(len(recorder.buffer), float(psums.sum()))
+"""
+
+NETWORK = """
+import pickle
+import accelsim
+from numba.core import event
+with event.install_recorder("numba:compile") as recorder:
+    with open({path!r}, "rb") as file:
+        trace = pickle.load(file)
+    machine = accelsim.Accelerator.preset("edge_16x16")
+    for unit in ("ax_fpm", "exact_int8"):
+        print(accelsim.simulate(trace, machine.replace(multiplier=unit)).outputs.tobytes().hex())
+print(len(recorder.buffer))
 """
 
 USER_CODE = """
@@ -61,6 +77,19 @@ def test_a_second_process_compiles_nothing(tmp_path):
     assert sorted(cache.rglob("*.nbc")) == files
 
 
+def test_a_second_simulation_of_a_network_compiles_nothing(tmp_path, small_trace):
+    """LeNet-5, from images to logits: kernels, im2col, pooling and quantization.
+
+    In the cache of the other tests, where most of it is already: the first process adds the rest.
+    """
+    model = accelsim.load_workload("lenet5_digits", limit=1)[0]
+    trace = small_trace.calibrated(accelsim.nn.calibrate_workload("lenet5_digits", model))
+    (tmp_path / "trace").write_bytes(pickle.dumps(trace))
+    code = NETWORK.format(path=str(tmp_path / "trace"))
+    *outputs, _ = run(code, cache_root())
+    assert run(code, cache_root()) == [*outputs, "0"]
+
+
 @pytest.mark.parametrize("spoil", ["truncated", "empty"])
 def test_a_spoiled_file_is_a_miss(tmp_path, spoil):
     cache = tmp_path / "cache"
@@ -77,16 +106,16 @@ def test_a_changed_source_of_the_package_is_another_directory(tmp_path):
     (tmp_path / "kernels").mkdir()
     kernel, constants = tmp_path / "kernels" / "gemm.py", tmp_path / "formats.py"
     kernel.write_text("A = 1\n")
-    digests = [compilation.source_digest(tmp_path)]
+    digests = [source_digest(tmp_path, compilation.SOURCES)]
     for file, text in ((kernel, "A = 2\n"), (constants, "B = 1\n")):
         file.write_text(text)
-        digests.append(compilation.source_digest(tmp_path))
+        digests.append(source_digest(tmp_path, compilation.SOURCES))
     kernel.rename(tmp_path / "kernels" / "other.py")
-    digests.append(compilation.source_digest(tmp_path))
+    digests.append(source_digest(tmp_path, compilation.SOURCES))
     assert len(set(digests)) == 4
     (tmp_path / "notes.txt").write_text("no source")
-    assert compilation.source_digest(tmp_path) == digests[-1]
-    assert compilation.source_digest(compilation.PACKAGE) in compilation.cache_directory().name
+    assert source_digest(tmp_path, compilation.SOURCES) == digests[-1]
+    assert source_digest(PACKAGE, compilation.SOURCES) in compilation.cache_directory().name
 
 
 def test_a_changed_callee_in_another_file_is_compiled_again(tmp_path):

@@ -17,6 +17,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "registry": (0, set()),
     "version": (0, set()),
     "resources": (0, set()),
+    "sources": (0, set()),
     "threads": (1, set()),
     "files": (0, set()),
     "statistics": (0, {"numpy"}),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from accelsim.cli.catalog import KINDS, catalog
 from accelsim.cli.output import print_table
 from accelsim.errors import ConfigError, UnknownNameError, nearest
 
@@ -28,8 +29,8 @@ def list_(
     """
     if kind is not None and kind not in KINDS:
         raise ConfigError(f"no kind {kind!r}; known: {', '.join(KINDS)}.{nearest(kind, KINDS)}")
-    for name in KINDS if kind is None else [kind]:
-        print_table(name, ["name", "what it is"], list(KINDS[name]().items()), text=(0, 1))
+    for title, names in catalog(KINDS if kind is None else [kind]):
+        print_table(title, ["name", "what it is"], list(names.items()), text=(0, 1))
 
 
 def show(
@@ -39,14 +40,9 @@ def show(
 
     Example: accelsim show ax_fpm
     """
-    from accelsim.multipliers import MULTIPLIERS
-
-    if name in MULTIPLIERS:  # also members of families and unit files, which are not listed
-        _show_multiplier(name)
-        return
     known: list[str] = []
-    for kind, entries in KINDS.items():
-        if name in (names := entries()):
+    for kind, names in catalog(KINDS):
+        if name in names:
             _SHOW[kind](name)
             return
         known += names
@@ -60,82 +56,6 @@ def show(
     )
 
 
-def _titles(registry: Mapping[str, object]) -> dict[str, str]:
-    return {name: str(getattr(entry, "title", "")) for name, entry in registry.items()}
-
-
-def _multipliers() -> dict[str, str]:
-    """Return the listed units, then the forms of names of which there are many."""
-    from accelsim.multipliers import MULTIPLIERS
-
-    forms = {family.form: f"{family.title} (a family)" for family in MULTIPLIERS.families}
-    return _titles(MULTIPLIERS) | forms
-
-
-def _accumulators() -> dict[str, str]:
-    from accelsim.accumulators import ACCUMULATORS
-
-    return _titles(ACCUMULATORS)
-
-
-def _dataflows() -> dict[str, str]:
-    from accelsim.dataflows import DATAFLOWS
-
-    return _titles(DATAFLOWS)
-
-
-def _workloads() -> dict[str, str]:
-    from accelsim.workload import WORKLOADS
-
-    return _titles(WORKLOADS)
-
-
-def _attacks() -> dict[str, str]:
-    from accelsim.robustness.attacks import ATTACKS
-
-    return _titles(ATTACKS)
-
-
-def _presets() -> dict[str, str]:
-    from accelsim.config import Accelerator, presets
-
-    described = {}
-    for name in presets():
-        machine = Accelerator.preset(name)
-        multipliers = "pipelined" if machine.array.pipelined else "multi-cycle"
-        glb = machine.glb
-        described[name] = (
-            f"{machine.array.rows}x{machine.array.cols} {machine.array.dataflow}, "
-            f"{machine.clock_mhz:g} MHz, {multipliers} multipliers, "
-            f"GLB {glb.ifmap_kib:g}+{glb.weight_kib:g}+{glb.ofmap_kib:g} KiB, "
-            f"DRAM {machine.dram.bytes_per_cycle} B/cycle"
-        )
-    return described
-
-
-def _tables() -> dict[str, str]:
-    from accelsim.energy import load_table, tables
-
-    described = {}
-    for name in tables():
-        rows = load_table(name).rows
-        nodes = sorted({f"{row.technology_nm:g}" for row in rows})
-        described[name] = f"{len(rows)} rows, {' and '.join(nodes)} nm"
-    return described
-
-
-KINDS: dict[str, Callable[[], dict[str, str]]] = {
-    "multipliers": _multipliers,
-    "accumulators": _accumulators,
-    "dataflows": _dataflows,
-    "workloads": _workloads,
-    "attacks": _attacks,
-    "presets": _presets,
-    "tables": _tables,
-}
-"""Kind -> function that returns name -> one line."""
-
-
 def _facts(title: str, facts: Mapping[str, object]) -> None:
     rows = [[name, str(value)] for name, value in facts.items()]
     print_table(title, ["fact", "value"], rows, text=(0, 1))
@@ -145,6 +65,9 @@ def _show_multiplier(name: str) -> None:
     from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
     from accelsim.multipliers.imported import ImportedMultiplier
 
+    if name not in MULTIPLIERS:
+        _show_family(name)
+        return
     unit = MULTIPLIERS[name]
     facts: dict[str, object] = {"description": unit.description}
     if isinstance(unit, IntegerMultiplier):
@@ -247,7 +170,7 @@ def _show_family(form: str) -> None:
 
 
 _SHOW: dict[str, Callable[[str], None]] = {
-    "multipliers": _show_family,
+    "multipliers": _show_multiplier,
     "accumulators": _show_accumulator,
     "dataflows": _show_dataflow,
     "workloads": _show_workload,

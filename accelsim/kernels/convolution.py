@@ -1,5 +1,7 @@
 """Convolutions and fully connected layers over a unit: im2col, then the matrix product.
 
+Few filters of one channel each, as in depthwise layers, are convolved directly: see `direct`.
+
 All products of an output are added in the order of k, see `columns`.
 """
 
@@ -21,14 +23,14 @@ from accelsim.kernels.columns import (
     patterns,
     sides_of,
 )
+from accelsim.kernels.direct import FEW_FILTERS, convolve_directly, has_direct_form
 from accelsim.kernels.gemm import (
-    accumulate,
     accumulate_groups,
     entries,
-    finish,
     require_bias,
     require_float32,
     require_operands,
+    rounded,
 )
 from accelsim.multipliers import Multiplier
 from accelsim.threads import run_parts, shares, worthwhile
@@ -75,12 +77,9 @@ def conv2d(
     unit, adder = entries(multiplier, accumulator)
     weights = require_float32(weights, "weights", "(M, C / groups, R, S)")
     if bias is not None:
-        bias = require_bias(bias, len(weights))
+        bias = require_bias(bias, len(weights))[:, None, None]
     psums = convolve(unit, adder, images, weights, stride, padding, dilation, groups)
-    outputs = np.empty(psums.shape, np.float32)
-    for image, output in zip(psums, outputs, strict=True):
-        output[...] = finish(image.reshape(len(weights), -1), bias).reshape(output.shape)
-    return outputs
+    return rounded(psums, bias)
 
 
 def convolve(
@@ -135,11 +134,16 @@ def convolve(
         )
     pad = padding_pattern(fill, images.dtype)
     count, pixels, share = len(images), height * width, filters // groups
+    if channels == 1 and share <= FEW_FILTERS and rows * cols > 1 and has_direct_form(unit):
+        psums = np.empty((count, filters, height, width), adder.dtype)
+        geometry = *stride, *dilation, top, left
+        convolve_directly(unit, adder, images, weights, geometry, pad, psums)
+        return psums
     together = max(1, min(count, TOGETHER // pixels))
-    matrix = np.ascontiguousarray(weights).reshape(groups, share, -1)
-    outputs = np.empty((count, filters, height, width), adder.dtype)
+    matrix = weights.reshape(groups, share, -1)
     # Of a single image pixels are columns already, as they are.
     as_it_is = (rows, cols, *stride, top, bottom, left, right) == (1, 1, 1, 1, 0, 0, 0, 0)
+    outputs = np.zeros((count, filters, height, width), adder.dtype)
     for first in range(0, count, together):
         batch = source[first : first + together]
         if as_it_is and len(batch) == 1:
@@ -152,12 +156,14 @@ def convolve(
                 fill_columns, batch, *stride, top, left, *dilation, pad, columns
             )
             pieces = shares(len(columns), worthwhile(columns.size, GRAIN))
-            run_parts([functools.partial(lay_out, *own) for own in pieces])
+            run_parts([functools.partial(lay_out, *piece) for piece in pieces])
         operands = columns.reshape(groups, -1, len(batch) * pixels).view(images.dtype)
-        psums = np.zeros((groups, share, len(batch) * pixels), adder.dtype)
-        accumulate_groups(unit, adder, operands, matrix, psums)
-        result = psums.reshape(filters, len(batch), height, width)
-        outputs[first : first + together] = result.transpose(1, 0, 2, 3)
+        own = psums = outputs[first : first + together]
+        if len(batch) > 1:  # psums of one image lie as its outputs do
+            psums = np.zeros((filters, len(batch), height, width), adder.dtype)
+        accumulate_groups(unit, adder, operands, matrix, psums.reshape(groups, share, -1))
+        if psums is not own:
+            own[...] = psums.transpose(1, 0, 2, 3)
     return outputs
 
 
@@ -190,6 +196,9 @@ def linear(
             f"inputs (N, K) {inputs.shape} and weights (M, K) {weights.shape} differ in K; "
             "flatten the inputs to (N, K) or transpose the weights"
         )
-    psums = np.zeros((weights.shape[0], inputs.shape[0]), adder.dtype)
-    accumulate(unit, adder, np.ascontiguousarray(inputs.T), weights, psums)
-    return np.ascontiguousarray(finish(psums, bias).T)
+    if bias is not None:
+        bias = require_bias(bias, len(weights))[:, None]
+    activations = require_operands(unit, inputs.T, "inputs.T", "(K, N)")
+    psums = np.zeros((1, len(weights), len(inputs)), adder.dtype)
+    accumulate_groups(unit, adder, activations[None], weights[None], psums)
+    return np.ascontiguousarray(rounded(psums[0], bias).T)

@@ -27,6 +27,7 @@ __all__ = [
     "require_bias",
     "require_float32",
     "require_operands",
+    "rounded",
 ]
 
 
@@ -158,12 +159,17 @@ def finish(psums: NDArray[Any], bias: NDArray[np.float32] | None) -> NDArray[np.
             f"psums must be (n, m) of float32 or float64, got {psums.shape} of {psums.dtype}; "
             "pass those that accumulate() has filled"
         )
+    column = None if bias is None else require_bias(bias, psums.shape[0])[:, None]
+    return rounded(psums.copy(), column)
+
+
+def rounded(psums: NDArray[Any], bias: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Return what `finish` does, of psums and a bias that broadcast; *psums* are lost."""
     # Too large for float32 is infinity, inf - inf is NaN: results, not events to warn of.
     with np.errstate(over="ignore", invalid="ignore"):
-        if bias is None:
-            return psums.astype(np.float32)
-        bias = require_bias(bias, psums.shape[0])
-        return (psums + bias[:, None]).astype(np.float32, copy=False)
+        if bias is not None:
+            psums += bias
+        return psums.astype(np.float32, copy=False)
 
 
 def entries(

@@ -23,7 +23,7 @@ from accelsim.kernels.tables import by_dot, by_lanes, by_row, transposed
 from accelsim.kernels.vectors import LANES
 from accelsim.multipliers.base import IntegerMultiplier
 
-__all__ = ["accumulate_by_table", "has_table", "scalar_kernel"]
+__all__ = ["accumulate_by_table", "has_table", "scalar_kernel", "tables_of"]
 
 FEW_COLUMNS = 4
 """Below this many columns products are made along k."""
@@ -36,6 +36,15 @@ ROW_STEPS = (1.1, 4.0)
 """Price of `by_row`, in steps: of a product, and of a row."""
 DOT_STEPS = 1.8
 """Price of `by_dot`, in steps per product."""
+
+
+_LOOPS: dict[str, tuple[Callable[..., None], tuple[bool, ...]]] = {
+    "row": (by_row, ()),
+    "lanes": (by_lanes, (True,)),
+    "other lanes": (by_lanes, (False,)),
+    "dot": (by_dot, ()),
+}
+"""Way -> loop, and what it takes besides operands."""
 
 
 class _Tables(NamedTuple):
@@ -97,7 +106,7 @@ def accumulate_by_table(
     psums : ndarray of the accumulator's dtype, (groups, n, m)
         All C-contiguous.
     """
-    tables = _tables_of(unit)
+    tables = tables_of(unit)
     activations, weights = _patterns(unit, activations), _patterns(unit, weights)
     groups, n, m = psums.shape
     shape = n, activations.shape[1], m
@@ -113,12 +122,8 @@ def accumulate_by_table(
         operands = weights, activations, table, sums
     else:
         operands = activations, weights, tables.by_weight, sums
-    kernel: GroupKernel = {
-        "row": functools.partial(by_row, *operands),
-        "lanes": functools.partial(by_lanes, *operands, True),
-        "other lanes": functools.partial(by_lanes, *operands, False),
-        "dot": functools.partial(by_dot, *operands),
-    }[way]
+    loop, more = _LOOPS[way]
+    kernel: GroupKernel = functools.partial(loop, *operands, *more)
     # Parts along what stays: each lays the table's rows out for its own operands only.
     run_divided(kernel, groups, shape, way == "other lanes" or (way == "row" and m > n))
     if sums is not psums:
@@ -155,7 +160,8 @@ def _patterns(unit: IntegerMultiplier, operands: NDArray[Any]) -> NDArray[Any]:
     return patterns & patterns.dtype.type((1 << bits) - 1)
 
 
-def _tables_of(unit: IntegerMultiplier) -> _Tables:
+def tables_of(unit: IntegerMultiplier) -> _Tables:
+    """Return the unit's products as the loops want them; packed once per unit."""
     tables = _tables.get(unit)
     if tables is None:
         table = unit.table
@@ -173,6 +179,9 @@ def _whole_vectors(table: NDArray[np.int32]) -> NDArray[np.int32]:
 
 def _transposed(operands: NDArray[Any]) -> NDArray[Any]:
     """Return (groups, b, a) of (groups, a, b)."""
+    if 1 in operands.shape[1:]:
+        # A copy here too, since Numba would compile again for a read-only view.
+        return operands.reshape(len(operands), operands.shape[2], operands.shape[1]).copy()
     return np.stack([transposed(group) for group in operands])
 
 

@@ -99,7 +99,7 @@ def test_list_and_show_everything(accelsim, kind):
     code, out, _ = accelsim("list", kind)
     assert code == 0
     assert all(len(line) <= 80 for line in out.splitlines())
-    from accelsim.cli.listing import KINDS
+    from accelsim.cli.catalog import KINDS
 
     for name in KINDS[kind]():
         assert name in out

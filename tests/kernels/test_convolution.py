@@ -36,6 +36,24 @@ def exact(*arrays):
     return (torch.from_numpy(array).double() for array in arrays)
 
 
+@pytest.mark.parametrize("accumulator", FLOAT_ACCUMULATORS)
+@pytest.mark.parametrize("unit", ["ax_fpm", "exact_fp32"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_linear_is_accumulate_bit_for_bit(count, unit, accumulator):
+    """And a convolution of one pixel; neither writes to what it is given."""
+    given_arrays = normal(0, count, 30), normal(1, 20, 30), normal(2, 20)
+    x, w, b = (array.copy() for array in given_arrays)
+    psums = np.zeros((20, count), ACCUMULATORS[accumulator].dtype)
+    accumulate(unit, accumulator, np.ascontiguousarray(x.T), w, psums)
+    for bias in (b, None):
+        got = linear(unit, accumulator, x, w, bias)
+        np.testing.assert_array_equal(got.view(np.uint32), finish(psums, bias).T.view(np.uint32))
+        pixel = conv2d(unit, accumulator, x[:, :, None, None], w[:, :, None, None], bias)
+        np.testing.assert_array_equal(pixel[:, :, 0, 0].view(np.uint32), got.view(np.uint32))
+    for array, before in zip((x, w, b), given_arrays, strict=True):
+        np.testing.assert_array_equal(array, before)
+
+
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 
@@ -161,3 +179,8 @@ def test_im2col_rejects_a_fill_that_the_dtype_does_not_hold(fill):
 def test_linear_rejects_another_k():
     with pytest.raises(DataError, match="differ in K"):
         linear("exact_fp32", "float32", X[0, 0], np.zeros((2, 4), np.float32))
+
+
+def test_linear_rejects_a_unit_of_integers():
+    with pytest.raises(DataError, match=r"inputs.T must be a int8 ndarray \(K, N\), got .*float32"):
+        linear("exact_int8", "auto", X[0, 0], X[0, 0])

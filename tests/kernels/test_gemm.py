@@ -165,6 +165,8 @@ def test_finish_without_bias_and_beyond_float32():
     assert finish(np.array([[1e300, -2.0]]), None).tolist() == [[np.inf, -2.0]]
     psums = np.ones((1, 1), np.float32)
     assert finish(psums, None) is not psums
+    assert finish(psums, np.ones(1, np.float32)) == 2
+    assert psums == 1
 
 
 F32 = np.zeros((3, 3), np.float32)
