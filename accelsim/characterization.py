@@ -20,6 +20,7 @@ from accelsim.folders import prepare_folder, versions, write_results
 from accelsim.layer import Trace
 from accelsim.metrics import Metrics, measure
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier, Multiplier
+from accelsim.multipliers.imported import ImportedMultiplier
 from accelsim.operands import check_sample, choose_pairs, given_pairs, layer_pairs
 
 __all__ = ["Characterization", "baseline_of", "characterize"]
@@ -171,6 +172,11 @@ def characterize(
         "kind": "characterization",
         "unit": unit.name,
         "against": other.name,
+        "unit_files": {
+            one.name: one.fingerprint
+            for one in (unit, other)
+            if isinstance(one, ImportedMultiplier)
+        },
         "pairs": chosen.count,
         "seed": seed,
         "distribution": distribution if operands is None else "given",

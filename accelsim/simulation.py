@@ -17,6 +17,7 @@ from accelsim.layer import MacLayer, Trace
 from accelsim.machine import run_machine
 from accelsim.machine.program import array_model, possible_actions
 from accelsim.multipliers import MULTIPLIERS
+from accelsim.multipliers.imported import file_fingerprints
 from accelsim.quantization import layer_quantization, scheme_of
 from accelsim.results import Run, tabulate
 
@@ -97,6 +98,7 @@ def simulate(
         "images": len(trace.images),
         "simulated_images": len(simulated.images),
         "calibration": trace.calibration,
+        "unit_files": file_fingerprints([accelerator.multiplier]),
         "seed": seed,
         "versions": versions(),
     }

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import accelsim
+from accelsim.resources import resource_dir
 
 # No test is timed: the first example of many compiles a kernel. CI looks at the same examples each
 # time; elsewhere hypothesis looks for new ones.
@@ -46,3 +47,17 @@ def runs(small_trace, small_labels):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def energies_of(tmp_path):
+    """Return a function that writes cmos45 with rows for a unit of a user's, as exact_int8's."""
+
+    def write(unit):
+        rows = (resource_dir("energy_tables") / "cmos45.csv").read_text().splitlines()
+        own = [row.replace("exact_int8", unit) for row in rows if "multiplier.exact_int8" in row]
+        path = tmp_path / "mine.csv"
+        path.write_text("\n".join([*rows, *own]) + "\n")
+        return path
+
+    return write

@@ -132,6 +132,22 @@ def test_layers_of_a_unit_of_integers_are_quantized():
     assert not exact.layers[["error_rate", "mred", "med"]].any(axis=None)
 
 
+def test_the_manifest_tells_unit_files_of_one_name_apart():
+    one, other = (
+        accelsim.import_multiplier(
+            lambda a, w, cut=cut: a * w & ~cut,
+            name="cut", bits=2, signed=False, operand_order="activation,weight",
+        )
+        for cut in (1, 3)
+    )  # fmt: skip
+    manifests = [accelsim.characterize(unit).manifest for unit in (one, other)]
+    assert [found["unit_files"] for found in manifests] == [
+        {"cut": one.fingerprint},
+        {"cut": other.fingerprint},
+    ]
+    assert manifests[0] != manifests[1]
+
+
 def test_given_operands_are_measured_instead():
     found = accelsim.characterize("exact_int8", operands=([1, 2, 3], [4, 5, 6]))
     assert found.operands == "3 given pairs"

@@ -115,6 +115,18 @@ def test_a_unit_of_integers_computes_from_a_calibrated_trace(calibrated, small_l
     pd.testing.assert_frame_equal(timing.layers, run.layers)
 
 
+def test_the_manifest_says_what_was_in_a_unit_file(small_trace, runs, tmp_path, energies_of):
+    path = str(tmp_path / "unit.npz")
+    unit = accelsim.import_multiplier(
+        lambda a, w: a * w, name="mine", bits=8, signed=True, delay_ps=900, out=path,
+        operand_order="activation,weight",
+    )  # fmt: skip
+    machine = MACHINE.replace(multiplier=path, energy_table=str(energies_of("mine")))
+    run = accelsim.simulate(small_trace, machine, values=False)
+    assert run.manifest["unit_files"] == {path: unit.fingerprint}
+    assert runs[0].manifest["unit_files"] == {}
+
+
 def test_rejects_a_unit_of_integers_without_calibration(small_trace, monkeypatch):
     machine = MACHINE.replace(multiplier="exact_int8")
     assert accelsim.simulate(small_trace, machine, values=False).outputs is None

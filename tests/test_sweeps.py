@@ -5,7 +5,6 @@ import pytest
 import accelsim
 from accelsim import sweeps
 from accelsim.errors import ConfigError, DataError, UnknownNameError
-from accelsim.resources import resource_dir
 from accelsim.store import Store
 
 GRID = {"array.rows": [4, 8], "multiplier": ["exact_fp32", "ax_fpm"]}
@@ -69,12 +68,9 @@ def test_units_of_integers_are_calibrated_and_their_scheme_varied(tmp_path, monk
     assert cycles[2] < cycles[3]
 
 
-def test_a_unit_file_counts_by_what_is_in_it(tmp_path, monkeypatch):
+def test_a_unit_file_counts_by_what_is_in_it(tmp_path, energies_of, monkeypatch):
     """Stored rows of one path are not those of another unit that is written there later."""
-    unit, energies = str(tmp_path / "unit.npz"), tmp_path / "mine.csv"
-    rows = (resource_dir("energy_tables") / "cmos45.csv").read_text().splitlines()
-    own = [row.replace("exact_int8", "mine") for row in rows if "multiplier.exact_int8" in row]
-    energies.write_text("\n".join([*rows, *own]) + "\n")
+    unit, energies = str(tmp_path / "unit.npz"), energies_of("mine")
     todo = []
     monkeypatch.setattr(
         sweeps, "_evaluate", lambda new, *_: iter([(k, stub(todo, k)) for k in new])

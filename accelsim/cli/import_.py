@@ -82,7 +82,7 @@ def import_(
         signed=signed,
         operand_order=order,
         index_order=index,
-        expected=assignments(expect, "--expect", "X"),
+        expected=assignments(expect, "--expect", "MEASURE=X"),
         delay_ps=delay_ps,
         function=function,
         module=module,

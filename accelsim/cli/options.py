@@ -57,13 +57,15 @@ OutOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, no tables.")]
 
 
-def assignments(texts: Sequence[str] | None, option: str, form: str = "VALUE") -> dict[str, str]:
-    """Return ``FIELD=TEXT`` strings as a dict; a field may be given once."""
+def assignments(
+    texts: Sequence[str] | None, option: str, form: str = "FIELD=VALUE"
+) -> dict[str, str]:
+    """Return ``FIELD=TEXT`` strings, *form* in messages, as a dict; a field may be given once."""
     found: dict[str, str] = {}
     for text in texts or ():
         field, equals, value = text.partition("=")
         if not (field and equals and value):
-            raise ConfigError(f"{option} takes FIELD={form}, got {text!r}")
+            raise ConfigError(f"{option} takes {form}, got {text!r}")
         if field in found:
             raise ConfigError(f"{option} gives {field!r} twice")
         found[field] = value

@@ -60,7 +60,7 @@ def sweep(
     base = build_accelerator(accelerator, settings)
     grid = {
         field: [scalar(value.strip()) for value in values.split(",")]
-        for field, values in assignments(vary, "--vary", "V1,V2").items()
+        for field, values in assignments(vary, "--vary", "FIELD=V1,V2").items()
     }
     if both := sorted(grid.keys() & assignments(settings, "--set").keys()):
         raise ConfigError(f"{', '.join(both)}: given by --vary and by --set; give it once")

@@ -281,7 +281,7 @@ def _compile_failure(ended: Ended) -> str:
             f"the compiler was stopped ({ended.reason}) at its limits of {limits.time_s} s and "
             f"{limits.memory_mib} MiB"
         )
-    lines = ended.stderr.splitlines()
+    lines = [line for line in ended.stderr.splitlines() if line.strip()]
     marks = ("error", "undefined reference")
     wrong = [line for line in lines if any(mark in line for mark in marks)]
     first = (wrong or lines or [ended.reason])[0]

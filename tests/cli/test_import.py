@@ -4,22 +4,8 @@ import json
 
 import pytest
 
-from accelsim.cli import main
 from accelsim.config import Accelerator
-from accelsim.resources import resource_dir
 from accelsim.simulation import check_machine
-
-
-@pytest.fixture
-def accelsim(capsys):
-    """Run a command line in this process; return (exit code, stdout, stderr)."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
-        return (caught.value.code or 0, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture
@@ -70,7 +56,7 @@ def test_json_is_json_alone(accelsim, table, tmp_path):
         (("--name", "unit", "--unsigned", "--order", "activation,weight"), "--bits 8"),
         (("--bits", 4, "--unsigned", "--order", "activation,weight"), "--name"),
         (("--name", "unit", "--bits", 4, "--unsigned"), "--order"),
-        ((*DECLARED, "--expect", "WCE"), "--expect takes FIELD=X"),
+        ((*DECLARED, "--expect", "WCE"), "--expect takes MEASURE=X"),
         ((*DECLARED, "--expect", "WCE=14"), "WCE is stated as 14 but measures 15"),
         ((*DECLARED, "--bits", 5), "32x32 = 1024 numbers, got 256"),
         ((*DECLARED, "--index", "up"), "index_order must be 'pattern' or 'ascending'"),
@@ -88,7 +74,7 @@ def test_bad_input_is_one_clear_message_and_nothing_written(
 
 
 def test_a_machine_takes_the_file_where_an_energy_table_has_the_units_rows(
-    accelsim, table, tmp_path
+    accelsim, table, tmp_path, energies_of
 ):
     """The rows are the user's: component multiplier.<name>, actions compute and leak."""
     for place in ("a", "b"):
@@ -97,10 +83,7 @@ def test_a_machine_takes_the_file_where_an_energy_table_has_the_units_rows(
     one, other = tmp_path / "a" / "unit.npz", tmp_path / "b" / "unit.npz"
     code, _, err = accelsim("simulate", "lenet5_digits", "-m", one)
     assert (code, "multiplier.unit" in err) == (2, True)
-    rows = (resource_dir("energy_tables") / "cmos45.csv").read_text().splitlines()
-    own = [row.replace("exact_int8", "unit") for row in rows if "multiplier.exact_int8" in row]
-    energies = tmp_path / "mine.csv"
-    energies.write_text("\n".join([*rows, *own]) + "\n")
+    energies = energies_of("unit")
     check_machine(
         Accelerator.preset("edge_16x16").replace(multiplier=str(one), energy_table=str(energies))
     )

@@ -3,6 +3,8 @@ import pytest
 
 from accelsim.errors import ConfigError, DataError
 from accelsim.importing import import_multiplier
+from accelsim.importing.c_source import _compile_failure
+from accelsim.importing.children import Ended
 
 pytestmark = pytest.mark.usefixtures("cc")
 
@@ -174,6 +176,11 @@ def test_rejects_a_system_without_compiler(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DataError, match=r"no C compiler \(cc, gcc, clang\) on PATH; install one"):
         imported(tmp_path, "int f(int A, int B) { return A * B; }")
+
+
+def test_a_compiler_that_runs_out_of_memory_says_so_behind_an_empty_line():
+    ended = Ended(1, False, "\ncc1: out of memory allocating 2147483664 bytes\n")
+    assert _compile_failure(ended).startswith("does not compile: cc1: out of memory")
 
 
 def test_leaves_nothing_behind(tmp_path, monkeypatch):
