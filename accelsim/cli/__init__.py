@@ -58,7 +58,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     import typer
 
     from accelsim.cli.app import app
+    from accelsim.threads import get_threads
 
+    get_threads()  # a malformed setting is told now, not in the middle of the work
     try:
         code = app(
             args=None if arguments is None else list(arguments),

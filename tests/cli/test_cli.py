@@ -368,3 +368,10 @@ def test_output_that_nobody_reads_is_no_traceback():
         ["bash", "-c", f"({command}) | head -1"], capture_output=True, text=True, timeout=120
     )
     assert "Traceback" not in done.stderr
+
+
+def test_a_malformed_number_of_threads_is_told_at_once(accelsim, monkeypatch):
+    monkeypatch.setenv("ACCELSIM_THREADS", "many")
+    code, _, err = accelsim("list", "presets")
+    assert code == 2
+    assert "ACCELSIM_THREADS must be an int >= 1, got 'many'" in err
