@@ -18,6 +18,7 @@ import numpy as np
 
 from accelsim.compilation import jit
 from accelsim.errors import ConfigError
+from accelsim.lanes import as_float32, as_float64
 from accelsim.multipliers.base import IntegerMultiplier, Multiplier, latency_cycles
 from accelsim.registry import Registry
 
@@ -47,6 +48,8 @@ class Accumulator:
     overflow : str
         What an integer sum does at the ends of *dtype*: ``"wraps"`` around or ``"saturates"``; then
         kernels may add in another order where the sum is the same. ``""``: one by one, always.
+    lanes : bool
+        Whether *add* compiles for `accelsim.lanes` as well.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Accumulator:
     delay_ps: float
     delay_source: str
     overflow: str = ""
+    lanes: bool = False
 
     @property
     def integer(self) -> bool:
@@ -101,12 +105,12 @@ def accumulator_of(multiplier: Multiplier, name: str = AUTO) -> Accumulator:
 
 @jit
 def _add_float32(psum, product):  # type: ignore[no-untyped-def]
-    return np.float32(np.float32(psum) + np.float32(product))
+    return as_float32(psum) + as_float32(product)
 
 
 @jit
 def _add_float64(psum, product):  # type: ignore[no-untyped-def]
-    return np.float64(psum) + np.float64(product)
+    return as_float64(psum) + as_float64(product)
 
 
 @jit
@@ -141,6 +145,7 @@ ACCUMULATORS.register(
         title="fp32 register and adder, as in a PE: fl32(psum + product) in feed order",
         dtype=np.dtype(np.float32),
         add=_add_float32,
+        lanes=True,
         delay_ps=4000,
         delay_source=(
             "assumed: 4 ns. The fp32 adder of the Accelergy Aladdin tables (40 nm) exists from 1 "
@@ -156,6 +161,7 @@ ACCUMULATORS.register(
         title="float64 sum of the products, as in the model released with Defensive Approximation",
         dtype=np.dtype(np.float64),
         add=_add_float64,
+        lanes=True,
         delay_ps=5000,
         delay_source=(
             "assumed: 1.25 x the float32 adder, the ratio of log2 of the significand widths"

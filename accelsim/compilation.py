@@ -37,7 +37,15 @@ from accelsim.sources import PACKAGE, cache_root, source_digest
 
 __all__ = ["cache_directory", "jit"]
 
-SOURCES = ("formats.py", "compilation.py", "accumulators.py", "multipliers", "circuits", "kernels")
+SOURCES = (
+    "formats.py",
+    "lanes.py",
+    "compilation.py",
+    "accumulators.py",
+    "multipliers",
+    "circuits",
+    "kernels",
+)
 """Files and packages of accelsim that may hold jitted code, or constants that it reads."""
 
 _COMPILED_IN = {"builtins", "llvmlite", "math", "numba", "numpy"}

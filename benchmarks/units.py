@@ -13,16 +13,19 @@ a shared machine::
 ``--against`` takes a table that ``--json`` wrote, or a commit, which is then checked out beside and
 measured right after. Bits are checked against the scalar product before anything is timed.
 
-What bounds the kernels, counted on their machine code for 256-bit vectors: `ax_fpm` does 8 vector
-operations for four products (two multiplications and a fused one, AND, OR, a conversion that counts
-twice, an addition), which four ports could do at 2 products a cycle; its inner loop alone was
-measured at 60 to 70 % of that, the whole kernel at four fifths of its loop: splitting operands, and
-psums and panels in an L2, are the rest. Units of one part (`exact_fp32`) do 10 vector loads and
-stores for 8 products and are bound by those. Tables do a load and an addition for 8 products of
-filters (or of columns, whichever are fewer): bound by loads from 16 KiB of interleaved rows in an
-L1, and where fewer than some hundred operands stream past by interleaving them, which takes as long
-as 310 operands for each k. At batch 1 a fully connected layer uses each weight once: splitting it,
-or a look-up in an L2, is the bound, and with more weights than a cache holds memory is.
+What bounds the kernels, counted on their machine code for 256-bit vectors: `ax_fpm` does 11 vector
+operations for eight products (two multiplications, two fused ones and two shifts of float64, then
+of float32 a shuffle, AND, multiplication, OR, addition) beside four loads that four filters share
+in part; its loop alone, psums in registers, was measured at 4.9 G/s where four ports could do 9,
+the whole kernel at 4: splitting operands is most of the rest, then the columns that fill a vector
+up (49 take the time of 56). `ax_fpm_carry` does 6 for four, a conversion among them that counts
+twice, and loads and stores its psums for each k. Units of one part (`exact_fp32`) do 10 vector
+loads and stores for 8 products and are bound by those. Tables do a load and an addition for 8
+products of filters (or of columns, whichever are fewer): bound by loads from 16 KiB of interleaved
+rows in an L1, and where fewer than some hundred operands stream past by interleaving them, which
+takes as long as 310 operands for each k. At batch 1 a fully connected layer uses each weight once:
+splitting it, or a look-up in an L2, is the bound, and with more weights than a cache holds memory
+is.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from accelsim.accumulators import Accumulator
 from accelsim.compilation import jit
 from accelsim.kernels.columns import fill_columns
 from accelsim.kernels.integers import has_table, tables_of
-from accelsim.kernels.parts import AT, ROWS, exponent_range_of, in_range_of, splitter
+from accelsim.kernels.parts import AT, exponent_range_of, in_range_of, rows_of, splitter
 from accelsim.multipliers.base import FastForm, FloatMultiplier, IntegerMultiplier, Multiplier
 from accelsim.threads import run_parts, shares, worthwhile
 
@@ -125,22 +125,22 @@ def _by_table(adder: Accumulator) -> Callable[..., None]:
 
 
 @jit
-def _from_1(block, index, start):  # type: ignore[no-untyped-def]
-    return (block[index, 0, start:],)
+def _from_1(rows, start):  # type: ignore[no-untyped-def]
+    return (rows[0][start:],)
 
 
 @jit
-def _from_2(block, index, start):  # type: ignore[no-untyped-def]
-    return block[index, 0, start:], block[index, 1, start:]
+def _from_2(rows, start):  # type: ignore[no-untyped-def]
+    return rows[0][start:], rows[1][start:]
 
 
 @jit
-def _from_3(block, index, start):  # type: ignore[no-untyped-def]
-    return block[index, 0, start:], block[index, 1, start:], block[index, 2, start:]
+def _from_3(rows, start):  # type: ignore[no-untyped-def]
+    return rows[0][start:], rows[1][start:], rows[2][start:]
 
 
 _FROM: dict[int, Callable[..., Any]] = {1: _from_1, 2: _from_2, 3: _from_3}
-"""By number of parts: ``(block (n, parts, m), index, start) -> tuple of 1-D arrays``."""
+"""By number of parts: ``(tuple of 1-D arrays, start) -> tuple of what follows start in each``."""
 
 
 @functools.cache
@@ -149,7 +149,7 @@ def _by_fast_form(
 ) -> Callable[..., None]:
     """Return the loop for a fast form; what that cannot do takes the scalar product."""
     add, combine, at, rows_from = adder.add, fast.combine, AT[fast.parts], _FROM[fast.parts]
-    rows_of, split_row = ROWS[fast.parts], splitter(fast, fast.split_activation)
+    parts_at, split_row = rows_of(fast), splitter(fast, fast.split_activation)
     split_weight, in_range, range_of = fast.split_weight, in_range_of(fast), exponent_range_of(fast)
     parts_of, dtype, neutral = fast.parts, np.dtype(fast.dtype).type, fast.neutral
 
@@ -179,7 +179,7 @@ def _by_fast_form(
                         values = planes[c, 0, phase, n, h]
                         low, high = range_of(values)
                         least, greatest = min(least, low), max(greatest, high)
-                        split_row(values, rows_of(split, phase * height + h))
+                        split_row(values, parts_at(split, phase * height + h))
                 for f in range(c * share, (c + 1) * share):
                     filter_, psum = weights[f, 0], psums[n, f]
                     psum[:] = start_with
@@ -193,11 +193,10 @@ def _by_fast_form(
                             for p in range(psum.shape[0]):
                                 h = p * down + r * dilation_down
                                 if able:
-                                    add_row(
-                                        rows_from(split, phase * height + h, start), parts, psum[p]
-                                    )
+                                    x = rows_from(parts_at(split, phase * height + h), start)
+                                    add_row(x, parts, psum[p])
                                 else:
-                                    x = planes[c, 0, phase, n, h, start:]
-                                    add_row_plainly(x, w, psum[p])
+                                    values = planes[c, 0, phase, n, h, start:]
+                                    add_row_plainly(values, w, psum[p])
 
     return by_fast_form

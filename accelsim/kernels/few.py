@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from accelsim.compilation import jit
-from accelsim.kernels.parts import AT, ROWS, exponent_range_of, in_range_of, splitter
+from accelsim.kernels.parts import AT, exponent_range_of, in_range_of, rows_of, splitter
 from accelsim.multipliers.base import FastForm
 
 __all__ = ["FEW_COLUMNS", "row_kernel"]
@@ -75,7 +75,7 @@ def row_kernel(
         _sum_chains(add),
         exponent_range_of(fast),
     )
-    rows, parts_of = ROWS[fast.parts], fast.parts
+    rows, parts_of = rows_of(fast), fast.parts
     split_row = splitter(fast, fast.split_activation)
     dtype, neutral = np.dtype(fast.dtype).type, fast.neutral
 

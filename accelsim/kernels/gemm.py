@@ -136,8 +136,10 @@ def _kernel(multiplier: Multiplier, accumulator: Accumulator, few: bool) -> Call
         return within_bounds(batch_kernel(multiplier.batch, accumulator.add))
     if multiplier.fast is None:
         return within_bounds(plain_kernel(multiplier.scalar, accumulator.add))
-    kernel = row_kernel if few else panel_kernel
-    return kernel(multiplier.scalar, multiplier.fast, accumulator.add)
+    if few:
+        return row_kernel(multiplier.scalar, multiplier.fast, accumulator.add)
+    lanes = multiplier.fast.lanes and accumulator.lanes
+    return panel_kernel(multiplier.scalar, multiplier.fast, accumulator.add, lanes)
 
 
 def finish(psums: NDArray[Any], bias: NDArray[np.float32] | None) -> NDArray[np.float32]:

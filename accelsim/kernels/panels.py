@@ -17,12 +17,13 @@ from accelsim.compilation import jit
 from accelsim.formats import MAGNITUDE_FIELD
 from accelsim.kernels.parts import (
     AT,
-    ROWS,
     exponent_range_of,
     in_range_of,
     plain_kernel,
+    rows_of,
     splitter,
 )
+from accelsim.kernels.tiles import register_tile
 from accelsim.multipliers.base import FastForm
 
 __all__ = ["panel_kernel"]
@@ -32,15 +33,19 @@ COLUMNS = 512
 loop costs before it starts counts for more than that an L1 would be nearer."""
 DEPTH = 16
 """Rows of a panel; even, as two are taken at a time."""
+TILED_COLUMNS, TILED_DEPTH = 136, 32
+"""The same for `register_tile`, whose loop is over the depth."""
 CHUNK = 256
 """k per splitting of the weights: bounds the memory of their parts."""
+ROW = CHUNK + 8
+"""Elements of a part of a filter's weights: not a power of two, so that an L1 holds all parts."""
 BLOCK = 64
 """Filters that share a packed panel: bounds the memory of their psums."""
 
 
 def _tile(fast: FastForm, add: Callable[..., Any]) -> Callable[..., None]:
     """Return the loop over k, four filters: an activation is loaded once for four."""
-    combine, rows, at = fast.combine, ROWS[fast.parts], AT[fast.parts]
+    combine, rows, at = fast.combine, rows_of(fast), AT[fast.parts]
 
     @jit
     def tile(panel, weights, acc, filters, start, depth):  # type: ignore[no-untyped-def]
@@ -62,7 +67,7 @@ def _tile(fast: FastForm, add: Callable[..., Any]) -> Callable[..., None]:
 
 def _paired_tile(fast: FastForm, add: Callable[..., Any]) -> Callable[..., None]:
     """Return `_tile` over pairs of k: psums are loaded and stored once for two."""
-    combine, rows, at = fast.combine, ROWS[fast.parts], AT[fast.parts]
+    combine, rows, at = fast.combine, rows_of(fast), AT[fast.parts]
 
     @jit
     def tile(panel, weights, acc, filters, start, depth):  # type: ignore[no-untyped-def]
@@ -85,7 +90,7 @@ def _paired_tile(fast: FastForm, add: Callable[..., Any]) -> Callable[..., None]
 
 def _line(fast: FastForm, add: Callable[..., Any]) -> Callable[..., None]:
     """Return the loop for one filter: what is left over by fours of filters and pairs of k."""
-    combine, rows, at = fast.combine, ROWS[fast.parts], AT[fast.parts]
+    combine, rows, at = fast.combine, rows_of(fast), AT[fast.parts]
 
     @jit
     def line(panel, weights, acc, j, start, first, depth):  # type: ignore[no-untyped-def]
@@ -99,13 +104,17 @@ def _line(fast: FastForm, add: Callable[..., Any]) -> Callable[..., None]:
 
 
 def _block(
-    scalar: Callable[..., Any], fast: FastForm, add: Callable[..., Any]
+    scalar: Callable[..., Any], fast: FastForm, add: Callable[..., Any], lanes: bool
 ) -> Callable[..., None]:
     """Return the kernel of one block of psums: some filters, a panel's columns, a chunk of k."""
     step = 2 if fast.parts == 1 else 1
-    tile = _paired_tile(fast, add) if step == 2 else _tile(fast, add)
+    if lanes:
+        tile = register_tile(fast, add, ROW)
+    else:
+        tile = _paired_tile(fast, add) if step == 2 else _tile(fast, add)
+    most = TILED_DEPTH if lanes else DEPTH
     line, plain = _line(fast, add), plain_kernel(scalar, add)
-    rows, split_row = ROWS[fast.parts], splitter(fast, fast.split_activation)
+    rows, split_row = rows_of(fast), splitter(fast, fast.split_activation)
     in_range, range_of = in_range_of(fast), exponent_range_of(fast)
     limited = fast.exponent_sums is not None
 
@@ -127,8 +136,8 @@ def _block(
                 operands = activations[k0 : k0 + k, c : c + m]
                 plain(operands, weights[j + f : j + f + 1, k0 : k0 + k], acc[f : f + 1, :m])
         fours = able - able % 4
-        for start in range(0, k if able else 0, DEPTH):
-            depth = min(DEPTH, k - start)
+        for start in range(0, k if able else 0, most):
+            depth = min(most, k - start)
             for kk in range(depth):
                 split_row(activations[k0 + start + kk, c : c + m], rows(panel, kk))
             for g in range(0, fours, 4):
@@ -141,14 +150,16 @@ def _block(
 
 
 def panel_kernel(
-    scalar: Callable[..., Any], fast: FastForm, add: Callable[..., Any]
+    scalar: Callable[..., Any], fast: FastForm, add: Callable[..., Any], lanes: bool
 ) -> Callable[..., None]:
     """Return the kernel for many columns: walks over the blocks of some groups, within bounds.
 
     Takes activations (groups, k, m), weights (groups, n, k), psums (groups, n, m), the first and
-    last group, and (first filter, last, first column, last).
+    last group, and (first filter, last, first column, last). *lanes* says whether *add* and the
+    fast form are both fit for `accelsim.lanes`.
     """
-    block, rows, range_of = _block(scalar, fast, add), ROWS[fast.parts], exponent_range_of(fast)
+    block, rows, range_of = _block(scalar, fast, add, lanes), rows_of(fast), exponent_range_of(fast)
+    most, depth = (TILED_COLUMNS, TILED_DEPTH) if lanes else (COLUMNS, DEPTH)
     split_row = splitter(fast, fast.split_weight)
     parts_of, dtype, neutral = fast.parts, np.dtype(fast.dtype).type, fast.neutral
 
@@ -157,11 +168,12 @@ def panel_kernel(
         j0, j1, c0, c1 = bounds
         k, n, m = activations.shape[1], j1 - j0, c1 - c0
         # Panels of equal width: 514 columns are two of 264, not one of 512 and one of 2.
-        share = (m - 1) // ((m - 1) // COLUMNS + 1) + 1
+        share = (m - 1) // ((m - 1) // most + 1) + 1
         width = (share + 7) // 8 * 8
-        panel = np.zeros((DEPTH, parts_of, width), dtype)
+        # Rows of an odd number of cache lines: a power of two apart they would share their places.
+        panel = np.zeros((depth, parts_of, (width // 8 | 1) * 8 if lanes else width), dtype)
         acc = np.zeros((min(n, BLOCK), width), psums.dtype)
-        parts = np.empty((min(n, BLOCK), parts_of, min(k, CHUNK)), dtype)
+        parts = np.empty((min(n, BLOCK), parts_of, ROW if lanes else min(k, CHUNK)), dtype)
         ranges = np.empty((min(n, BLOCK), 2), np.int64)
         blocks = (n - 1) // BLOCK + 1
         for step in range(groups[0] * blocks, groups[1] * blocks):

@@ -18,10 +18,10 @@ from accelsim.multipliers.base import FastForm
 
 __all__ = [
     "AT",
-    "ROWS",
     "exponent_range_of",
     "in_range_of",
     "plain_kernel",
+    "rows_of",
     "splitter",
     "within_bounds",
 ]
@@ -43,6 +43,11 @@ def _rows_2(block, index):  # type: ignore[no-untyped-def]
 @jit
 def _rows_3(block, index):  # type: ignore[no-untyped-def]
     return block[index, 0], block[index, 1], block[index, 2]
+
+
+@jit
+def _rows_mixed(block, index):  # type: ignore[no-untyped-def]
+    return block[index, 0], block[index, 1], block[index, 2].view(np.float32)
 
 
 @jit
@@ -75,10 +80,15 @@ def _put_3(rows, i, parts):  # type: ignore[no-untyped-def]
     rows[0][i], rows[1][i], rows[2][i] = parts
 
 
-ROWS: dict[int, Callable[..., Any]] = {1: _rows_1, 2: _rows_2, 3: _rows_3}
+_ROWS: dict[int, Callable[..., Any]] = {1: _rows_1, 2: _rows_2, 3: _rows_3}
 AT: dict[int, Callable[..., Any]] = {1: _at_1, 2: _at_2, 3: _at_3}
-"""By number of parts: ``(block (n, parts, m), index) -> tuple of 1-D arrays``, and their i-th."""
+"""By number of parts: ``(tuple of 1-D arrays, i) -> their i-th``."""
 _PUT: dict[int, Callable[..., Any]] = {1: _put_1, 2: _put_2, 3: _put_3}
+
+
+def rows_of(fast: FastForm) -> Callable[..., Any]:
+    """Return the jitted ``(block (n, parts, m), index) -> tuple of 1-D arrays``, one a part."""
+    return _rows_mixed if fast.lanes else _ROWS[fast.parts]
 
 
 def splitter(fast: FastForm, split: Callable[..., Any]) -> Callable[..., None]:
@@ -98,8 +108,8 @@ def exponent_range_of(fast: FastForm) -> Callable[..., Any]:
     """Return the jitted ``(values) -> (least, greatest)`` exponent field of the 1-D *values*.
 
     Operands below ``fast.zero_below`` do not count (none left: least is above greatest, both
-    harmless). A value that is not finite puts the greatest outside of all ranges. Nothing is looked
-    at where the fast form can do all operands.
+    harmless). A value that is not finite, or above ``fast.greatest_exponent``, puts the greatest
+    outside of all ranges. Nothing is looked at where the fast form can do all operands.
     """
     if fast.exponent_sums is None:
 
@@ -109,6 +119,7 @@ def exponent_range_of(fast: FastForm) -> Callable[..., Any]:
 
         return any_exponent
     zero_below = int(np.float32(fast.zero_below).view(np.uint32))
+    most = fast.greatest_exponent
 
     @jit
     def exponent_range(values):  # type: ignore[no-untyped-def]
@@ -118,7 +129,7 @@ def exponent_range_of(fast: FastForm) -> Callable[..., Any]:
             greatest = max(greatest, size)
             least = min(least, size if size >= zero_below else MAGNITUDE_FIELD)
         least, greatest = least >> FRACTION_BITS, greatest >> FRACTION_BITS
-        return least, (greatest if greatest < 255 else NO_EXPONENT)
+        return least, (greatest if greatest <= most else NO_EXPONENT)
 
     return exponent_range
 

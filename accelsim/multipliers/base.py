@@ -48,9 +48,14 @@ class FastForm:
     parts : int
         Numbers that an operand splits into: 1, 2 or 3.
     dtype : numpy dtype
+    lanes : bool
+        Whether *combine* compiles for `accelsim.lanes` as well. Then there are three parts: two
+        float64, and a float32 that the kernels keep in the place of one.
     exponent_sums : (int, int) or None
         Least and greatest sum of the two biased exponent fields that `combine` can do; None: it
         can do all operands, infinities and NaN too.
+    greatest_exponent : int
+        Greatest biased exponent field of an operand that `combine` can do.
     zero_below : float
         Operands of smaller magnitude count as zero: `combine` does them with every finite operand.
     neutral : float
@@ -64,8 +69,10 @@ class FastForm:
     parts: int
     dtype: DTypeLike
     exponent_sums: tuple[int, int] | None = None
+    greatest_exponent: int = 254
     zero_below: float = 0.0
     neutral: float = -0.0
+    lanes: bool = False
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

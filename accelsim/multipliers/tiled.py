@@ -32,6 +32,7 @@ from accelsim.formats import (
     float64_bits,
     float64_from_bits,
 )
+from accelsim.lanes import bits_of, float32_of, word_at
 from accelsim.multipliers.base import FastForm
 
 if TYPE_CHECKING:
@@ -186,6 +187,19 @@ def signed_power(value):  # type: ignore[no-untyped-def]
     return np.float64(float32_from_bits(bits & (SIGN_FIELD | EXPONENT_FIELD) if live else 0))
 
 
+@jit
+def _significand_and_power(value, dropped):  # type: ignore[no-untyped-def]
+    """Return `significand` without its *dropped* low bits, int32, and `signed_power`, float32.
+
+    In 32 bits throughout: as many fit into a vector as there are operands.
+    """
+    bits = bits_of(np.float32(value))
+    live = np.int32(bits & MAGNITUDE_FIELD) >= np.int32(SMALLEST)
+    bits = np.int32(bits if live else 0)
+    size = np.int32((bits & FRACTION_FIELD) | (IMPLICIT_ONE if live else 0))
+    return np.int32(size >> dropped), float32_of(np.int32(bits & -IMPLICIT_ONE))
+
+
 def fast_form(array: TiledArray) -> FastForm:
     """Return the unit's fast form: two float64 products, their sum, a mask."""
     greatest = 254 + EXPONENT_OFFSET - int(array.carry)
@@ -197,6 +211,9 @@ def fast_form(array: TiledArray) -> FastForm:
         combine=combine,
         parts=2 if array.carry else 3,
         dtype=np.float64,
+        lanes=not array.carry,
+        # Twice the greatest power of two is no float32.
+        greatest_exponent=254 if array.carry else 253,
         exponent_sums=(max(array.least_sum, 1 + EXPONENT_OFFSET), greatest),
         zero_below=ZERO_BELOW,
         # A zero operand gives -0 where the signs differ; the unit gives +0.
@@ -208,26 +225,27 @@ def _released_parts(array: TiledArray) -> tuple[Callable[..., Any], ...]:
     """Return (split_activation, split_weight, combine) with the exponent always one up.
 
     Sign and exponent are those of the product of two signed powers of two; one AND-OR puts them and
-    the fraction together.
+    the fraction together, as float32: twice as many fit into a vector.
     """
     dropped, low, high, top = array.dropped, array.mask(1), array.mask(14), array.mask(8)
-    kept = _kept_fraction(array)
+    kept = FRACTION_FIELD >> dropped << dropped
 
     @jit
     def split_activation(a):  # type: ignore[no-untyped-def]
-        bits = np.int32(significand(a) >> dropped)
-        return np.float64(bits & low), 2.0 * np.float64(bits & high), signed_power(a)
+        bits, power = _significand_and_power(a, dropped)
+        return np.float64(np.int32(bits & low)), 2.0 * np.float64(np.int32(bits & high)), power
 
     @jit
     def split_weight(w):  # type: ignore[no-untyped-def]
-        bits = np.int32(significand(w) >> dropped)
+        bits, power = _significand_and_power(w, dropped)
         # Twice the power of two: the exponent of the product is always one above the sum.
-        return np.float64(bits), np.float64(bits & top), 2.0 * signed_power(w)
+        return np.float64(bits), np.float64(np.int32(bits & top)), np.float32(2.0) * power
 
     @jit(contract=True)  # both products are exact, so that fusing one with the sum changes no bit
     def combine(a, w):  # type: ignore[no-untyped-def]
         total, power = a[0] * w[0] + a[1] * w[1], a[2] * w[2]
-        return float64_from_bits((float64_bits(total) & kept) | float64_bits(power))
+        fraction = word_at(bits_of(total), 52 - FRACTION_BITS) & kept
+        return float32_of(fraction | bits_of(power))
 
     return split_activation, split_weight, combine
 
@@ -256,8 +274,3 @@ def _carry_parts(array: TiledArray) -> tuple[Callable[..., Any], ...]:
         return float64_from_bits(float64_bits(a[0] * w[0] + a[1] * w[1]) & kept)
 
     return split_activation, split_weight, combine
-
-
-def _kept_fraction(array: TiledArray) -> int:
-    """Return the mask of the float64 fraction bits that a product keeps."""
-    return (1 << 52) - (1 << (52 - (array.bits - 1)))

@@ -142,6 +142,15 @@ def test_exact_float32_sums_are_not_fused():
     assert (psums == 0).all()
 
 
+@pytest.mark.parametrize("unit", ["ax_fpm", "ax_fpm_carry", "ax_bfloat16"])
+@pytest.mark.parametrize("scales", [(2.0**-10, 2.0**127), (2.0**127, 2.0**-10), (0.0, 2.0**127)])
+def test_the_greatest_exponent_of_an_operand_beside_small_ones(unit, scales):
+    """Their sum is inside the range of the fast form; twice the power of one is no float32."""
+    for shape in ((6, 20, 40), (6, 20, 4)):
+        activations, weights = (np.full(size, 1.25, np.float32) for size in (shape[1:], shape[:2]))
+        check(unit, "float32", activations * np.float32(scales[0]), weights * np.float32(scales[1]))
+
+
 @pytest.mark.parametrize("accumulator", FLOAT_ACCUMULATORS)
 def test_a_unit_without_a_fast_form_gets_kernels(accumulator):
     slow = dataclasses.replace(MULTIPLIERS["ax_fpm"], fast=None)
