@@ -150,7 +150,7 @@ def test_an_accumulator_of_unknown_overflow_adds_one_by_one():
 
 def test_tables_are_packed_once_and_go_with_their_unit():
     unit = any_unit(3, signed=False)
-    assert integers._tables_of(unit) is integers._tables_of(unit)
+    assert integers.tables_of(unit) is integers.tables_of(unit)
     gone = weakref.ref(unit)
     del unit
     gc.collect()
