@@ -30,6 +30,7 @@ __all__ = [
     "broadcast_operands",
     "float32_bits",
     "float32_from_bits",
+    "float32_of_fields",
     "float64_bits",
     "float64_from_bits",
 ]
@@ -136,6 +137,22 @@ def float32_from_bits(bits):  # type: ignore[no-untyped-def]
     -1.5
     """
     return np.uint32(bits).view(np.float32)
+
+
+@jit
+def float32_of_fields(sign, exponent, fraction):  # type: ignore[no-untyped-def]
+    """Return the float32 of these fields, int64; +0 below exponent 1, infinity above 254.
+
+    *sign* is in its place (bit 31), *exponent* biased and of any size.
+
+    >>> [float(float32_of_fields(0x80000000, e, 0x400000)) for e in (127, 0, 255)]
+    [-1.5, 0.0, -inf]
+    """
+    if exponent < 1:
+        return np.float32(0.0)
+    if exponent > 254:
+        return float32_from_bits(sign | EXPONENT_FIELD)
+    return float32_from_bits(sign | (exponent << FRACTION_BITS) | fraction)
 
 
 @jit

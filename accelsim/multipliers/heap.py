@@ -45,7 +45,7 @@ from accelsim.formats import (
     MAGNITUDE_FIELD,
     SIGN_FIELD,
     float32_bits,
-    float32_from_bits,
+    float32_of_fields,
     float64_bits,
     float64_from_bits,
 )
@@ -201,13 +201,8 @@ def _scalar(mantissa: Callable[..., Any]) -> Callable[..., Any]:
         while not total >> (2 * BITS - 1):
             total <<= 1
             exponent -= 1
-        if exponent < 1:
-            return np.float32(0.0)
-        sign = (a_bits ^ w_bits) & SIGN_FIELD
-        if exponent > 254:
-            return float32_from_bits(sign | EXPONENT_FIELD)
         fraction = (total >> BITS) & FRACTION_FIELD
-        return float32_from_bits(sign | (exponent << FRACTION_BITS) | fraction)
+        return float32_of_fields((a_bits ^ w_bits) & SIGN_FIELD, exponent, fraction)
 
     return product
 

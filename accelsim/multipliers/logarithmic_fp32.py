@@ -43,6 +43,7 @@ from accelsim.formats import (
     SIGN_FIELD,
     float32_bits,
     float32_from_bits,
+    float32_of_fields,
 )
 from accelsim.multipliers.base import FastForm
 
@@ -79,13 +80,8 @@ def scalar_product(correction: float = 0.0) -> Callable[..., Any]:
         significand = fractions + (added >> 1) if carry else IMPLICIT_ONE + fractions + added
         overlong = significand >> (FRACTION_BITS + 1)
         exponent += carry + overlong
-        if exponent < 1:
-            return np.float32(0.0)
-        sign = (a_bits ^ w_bits) & SIGN_FIELD
-        if exponent > 254:
-            return float32_from_bits(sign | EXPONENT_FIELD)
         fraction = (significand >> overlong) & FRACTION_FIELD
-        return float32_from_bits(sign | (exponent << FRACTION_BITS) | fraction)
+        return float32_of_fields((a_bits ^ w_bits) & SIGN_FIELD, exponent, fraction)
 
     return product
 
