@@ -22,6 +22,7 @@ import hashlib
 import numbers
 import os
 import pickle
+import secrets
 import tempfile
 import types
 from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import caching, compiler, dispatcher, extending, serialize
+from numba.core import bytecode, caching, compiler, dispatcher, extending, serialize
 from numba.core import types as numba_types
 
 from accelsim.sources import PACKAGE, cache_root, source_digest
@@ -47,6 +48,11 @@ SOURCES = (
     "kernels",
 )
 """Files and packages of accelsim that may hold jitted code, or constants that it reads."""
+# Numba numbers the functions of each process from 1 and names their symbols so. Of two stored forms
+# that two processes have made, one would then run the callees of the other where it is loaded
+# second: their symbols have to differ between processes.
+_identity: Any = bytecode.FunctionIdentity
+_identity._unique_ids = iter(functools.partial(secrets.randbits, 62), None)
 
 _COMPILED_IN = {"builtins", "llvmlite", "math", "numba", "numpy"}
 """Foreign modules that jitted code may name: what it uses of them comes with Numba's version."""

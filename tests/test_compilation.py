@@ -47,6 +47,12 @@ with event.install_recorder("numba:compile") as recorder:
 print(len(recorder.buffer))
 """
 
+TABLES = """
+from accelsim.multipliers import MULTIPLIERS
+for name in {names}:
+    print(name, hash(MULTIPLIERS[name].table.tobytes()))
+"""
+
 USER_CODE = """
 import {name} as module
 from numba.core import event
@@ -161,6 +167,16 @@ def test_a_directory_that_cannot_be_made_breaks_nothing(tmp_path):
     code = USER_CODE.format(name="blocked")
     assert run(code, tmp_path / "cache", NUMBA_CACHE_DIR=str(blocked / "cache"))[1] == "6"
     assert blocked.read_text() == "no directory"
+
+
+def test_forms_of_two_processes_do_not_mix(tmp_path):
+    """Both arrays are one function with other cells, too large to be inlined."""
+    cache, names = tmp_path / "cache", ("ama1_u8", "ama3_u8")
+    environment = {"PYTHONHASHSEED": "0"}
+    alone = [run(TABLES.format(names=[name]), cache, **environment) for name in names]
+    together = run(TABLES.format(names=names), cache, **environment)
+    assert together == [*alone[0], *alone[1]]
+    assert alone[0][1] != alone[1][1]
 
 
 def test_runs_without_numba(tmp_path):
