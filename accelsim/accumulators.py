@@ -103,7 +103,7 @@ def accumulator_of(multiplier: Multiplier, name: str = AUTO) -> Accumulator:
     return accumulator
 
 
-@jit
+@jit(contract=True)  # fuses only with a product that allows it too, being exact
 def _add_float32(psum, product):  # type: ignore[no-untyped-def]
     return as_float32(psum) + as_float32(product)
 

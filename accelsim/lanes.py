@@ -1,11 +1,13 @@
 """Vectors of LANES numbers in jitted code, for loops that Numba and LLVM do not vectorize well.
 
-A function of a few operators (``+``, ``*``, ``&``, ``|``) and of the conversions below
-compiles for numbers and, the same function, for `Lanes` of them. LLVM lowers vectors of any length
-to what the processor has. Without compilation (``NUMBA_DISABLE_JIT=1``) they are NumPy arrays.
+A function of a few operators (``+``, ``-``, ``*``, ``&``, ``|``, ``>>``) and of the conversions
+below compiles for numbers and, the same function, for `Lanes` of them. LLVM lowers vectors of any
+length to what the processor has. Without compilation (``NUMBA_DISABLE_JIT=1``) they are NumPy
+arrays.
 
-Lanes of 32 bits are kept in the order in which 256-bit processors leave the low words of two
-vectors of 64 bits: loads and stores, which are rare, put them in order instead of `word_at`.
+Lanes of 32 bits are kept in the order that costs `word_at` least: the first half of the lanes of 64
+bits gives the words in the even places, the second half those in the odd ones. Loads and stores,
+which are rare, put them in order. Between `store_words` and `load_words` they stay as they are.
 """
 
 from __future__ import annotations
@@ -26,19 +28,24 @@ __all__ = [
     "LANES",
     "as_float32",
     "as_float64",
+    "as_int32",
     "bits_of",
     "float32_of",
     "load",
-    "load_word",
+    "load_words",
     "spread",
     "spread_word",
     "store",
+    "store_words",
     "word_at",
 ]
 
 LANES = 8
-_ORDER = (0, 1, 4, 5, 2, 3, 6, 7)
-"""Of 32-bit lanes; its own inverse."""
+_HALF = LANES // 2
+_ORDER = tuple(lane // 2 + lane % 2 * _HALF for lane in range(LANES))
+"""Place of a 32-bit lane -> element."""
+_PLACE = tuple(lane % _HALF * 2 + lane // _HALF for lane in range(LANES))
+"""Element -> place of its 32-bit lane."""
 
 
 class Lanes(types.Type):
@@ -56,13 +63,10 @@ class _LanesModel(models.PrimitiveModel):
         super().__init__(manager, kind, ir.VectorType(element, LANES))
 
 
-def _spread(builder: Any, number: Any) -> Any:
-    first = builder.insert_element(_undefined(number.type), number, ir.IntType(32)(0))
-    return _shuffled(builder, first, (0,) * LANES)
-
-
-def _undefined(element: Any) -> Any:
-    return ir.Constant(ir.VectorType(element, LANES), ir.Undefined)
+def _spread(builder: Any, number: Any, count: int = LANES) -> Any:
+    undefined = ir.Constant(ir.VectorType(number.type, count), ir.Undefined)
+    first = builder.insert_element(undefined, number, ir.IntType(32)(0))
+    return _shuffled(builder, first, (0,) * count)
 
 
 def _shuffled(builder: Any, vector: Any, order: Sequence[int]) -> Any:
@@ -70,8 +74,14 @@ def _shuffled(builder: Any, vector: Any, order: Sequence[int]) -> Any:
     return builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), mask)
 
 
-def _ordered(builder: Any, vector: Any, dtype: Any) -> Any:
+def _placed(builder: Any, vector: Any, dtype: Any) -> Any:
+    """Return a vector of elements as Lanes keep it."""
     return _shuffled(builder, vector, _ORDER) if dtype.bitwidth == 32 else vector
+
+
+def _in_order(builder: Any, vector: Any, dtype: Any) -> Any:
+    """Return Lanes as a vector of elements, the inverse of `_placed`."""
+    return _shuffled(builder, vector, _PLACE) if dtype.bitwidth == 32 else vector
 
 
 def _register_operator(function: Callable[..., Any], on_floats: str, on_integers: str) -> None:
@@ -101,7 +111,9 @@ def _register_operator(function: Callable[..., Any], on_floats: str, on_integers
 
 
 _register_operator(operator.add, "fadd", "add")
+_register_operator(operator.sub, "fsub", "sub")
 _register_operator(operator.mul, "fmul", "mul")
+_register_operator(operator.rshift, "", "ashr")
 _register_operator(operator.and_, "", "and_")
 _register_operator(operator.or_, "", "or_")
 
@@ -112,38 +124,63 @@ def _place(context: Any, builder: Any, array_type: Any, array: Any, index: Any, 
     return builder.gep(builder.bitcast(data, kind.as_pointer()), [index])
 
 
-def _loader(word: bool, spread_out: bool) -> Callable[..., Any]:
-    """Return the intrinsic's typing of `load` and its like."""
+def _load(typing: Any, array: Any, index: Any) -> Any:
+    dtype = array.dtype
 
-    def load_lanes(typing: Any, array: Any, index: Any) -> Any:
+    def generate(context: Any, builder: Any, form: Any, arguments: Any) -> Any:
+        value = _load_vector(context, builder, form.args[0], arguments, dtype)
+        return _placed(builder, value, dtype)
+
+    return Lanes(dtype)(array, types.intp), generate
+
+
+def _load_words(typing: Any, array: Any, index: Any) -> Any:
+    def generate(context: Any, builder: Any, form: Any, arguments: Any) -> Any:
+        return _load_vector(context, builder, form.args[0], arguments, types.float32)
+
+    return Lanes(types.float32)(array, types.intp), generate
+
+
+def _load_vector(context: Any, builder: Any, array_type: Any, arguments: Any, dtype: Any) -> Any:
+    element, (array, index) = context.get_value_type(dtype), arguments
+    place = _place(context, builder, array_type, array, index, element)
+    value = builder.load(builder.bitcast(place, ir.VectorType(element, LANES).as_pointer()))
+    value.align = dtype.bitwidth // 8
+    return value
+
+
+def _spreader(word: bool) -> Callable[..., Any]:
+    """Return the intrinsic's typing of `spread` and `spread_word`."""
+
+    def spread_lanes(typing: Any, array: Any, index: Any) -> Any:
         dtype = types.float32 if word else array.dtype
 
         def generate(context: Any, builder: Any, form: Any, arguments: Any) -> Any:
-            array, index = arguments
-            element = context.get_value_type(dtype)
+            element, (array, index) = context.get_value_type(dtype), arguments
             place = _place(context, builder, form.args[0], array, index, element)
-            if spread_out:
-                return _spread(builder, builder.load(place))
-            vector = ir.VectorType(element, LANES)
-            value = builder.load(builder.bitcast(place, vector.as_pointer()))
-            value.align = dtype.bitwidth // 8
-            return _ordered(builder, value, dtype)
+            return _spread(builder, builder.load(place))
 
         return Lanes(dtype)(array, types.intp), generate
 
-    return load_lanes
+    return spread_lanes
 
 
-def _store(typing: Any, array: Any, index: Any, value: Any) -> Any:
-    def generate(context: Any, builder: Any, form: Any, arguments: Any) -> Any:
-        array, index, vector = arguments
-        place = _place(context, builder, form.args[0], array, index, vector.type.element)
-        place = builder.bitcast(place, vector.type.as_pointer())
-        dtype = form.args[2].dtype
-        builder.store(_ordered(builder, vector, dtype), place).align = dtype.bitwidth // 8
-        return context.get_dummy_value()
+def _storer(words: bool) -> Callable[..., Any]:
+    """Return the intrinsic's typing of `store` and `store_words`."""
 
-    return types.void(array, types.intp, value), generate
+    def store_lanes(typing: Any, array: Any, index: Any, value: Any) -> Any:
+        def generate(context: Any, builder: Any, form: Any, arguments: Any) -> Any:
+            array, index, vector = arguments
+            place = _place(context, builder, form.args[0], array, index, vector.type.element)
+            place = builder.bitcast(place, vector.type.as_pointer())
+            dtype = form.args[2].dtype
+            ordered = vector if words else _in_order(builder, vector, dtype)
+            builder.store(ordered, place).align = dtype.bitwidth // 8
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp, value), generate
+
+    return store_lanes
 
 
 def _bits_of(typing: Any, value: Any) -> Any:
@@ -170,35 +207,63 @@ def _word_at(typing: Any, value: Any, shift: Any) -> Any:
         value, shift = arguments
         if not isinstance(form.args[0], Lanes):
             return builder.trunc(builder.lshr(value, shift), ir.IntType(32))
-        shifted = builder.lshr(value, _spread(builder, shift))
-        words = builder.bitcast(shifted, ir.VectorType(ir.IntType(32), 2 * LANES))
-        return _shuffled(builder, words, [2 * lane for lane in _ORDER])
+        # The words of one half into the low places, those of the other into the high ones.
+        halves = [_shuffled(builder, value, range(first, first + _HALF)) for first in (0, _HALF)]
+        counts = [
+            _spread(builder, count, _HALF)
+            for count in (shift, builder.sub(ir.Constant(shift.type, 32), shift))
+        ]
+        shifted = builder.lshr(halves[0], counts[0]), builder.shl(halves[1], counts[1])
+        words = [builder.bitcast(half, ir.VectorType(ir.IntType(32), LANES)) for half in shifted]
+        places = [lane + lane % 2 * LANES for lane in range(LANES)]
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), places)
+        return builder.shuffle_vector(*words, mask)
 
     if isinstance(value, Lanes):
         return Lanes(types.int32)(value, types.int64), generate
     return types.int32(types.int64, types.int64), generate
 
 
-def _converter(name: str) -> Callable[..., Any]:
-    """Return the intrinsic's typing of `as_float32` and `as_float64`."""
+def _as_int32(typing: Any, value: Any) -> Any:
+    def generate(context: Any, builder: Any, form: Any, arguments: Any) -> Any:
+        given = form.args[0]
+        if isinstance(given, Lanes) or given == types.int32:
+            return arguments[0]
+        return context.cast(builder, arguments[0], given, types.int32)
 
-    def convert(typing: Any, value: Any) -> Any:
-        dtype = getattr(types, name)
+    if isinstance(value, Lanes):
+        return (value(value), generate) if value.dtype == types.int32 else None
+    return types.int32(value), generate
 
-        def generate(context: Any, builder: Any, form: Any, arguments: Any) -> Any:
-            value, given = arguments[0], form.args[0]
-            if not isinstance(given, Lanes) or given.dtype == dtype:
-                return value
-            vector = context.get_value_type(form.return_type)
-            if dtype == types.float32:
-                return _ordered(builder, builder.fptrunc(value, vector), dtype)
-            return builder.fpext(_ordered(builder, value, given.dtype), vector)
 
-        if isinstance(value, Lanes):
-            return Lanes(dtype)(value), generate
-        return dtype(dtype), generate
+def _as_float32(typing: Any, value: Any) -> Any:
+    def generate(context: Any, builder: Any, form: Any, arguments: Any) -> Any:
+        value, given = arguments[0], form.args[0]
+        if not isinstance(given, Lanes) or given.dtype == types.float32:
+            return value
+        vector = context.get_value_type(form.return_type)
+        return _placed(builder, builder.fptrunc(value, vector), types.float32)
 
-    return convert
+    return _converted(value, types.float32), generate
+
+
+def _as_float64(typing: Any, value: Any) -> Any:
+    def generate(context: Any, builder: Any, form: Any, arguments: Any) -> Any:
+        value, given = arguments[0], form.args[0]
+        if not isinstance(given, Lanes) or given.dtype == types.float64:
+            return value
+        vector = context.get_value_type(form.return_type)
+        value = _in_order(builder, value, given.dtype)
+        if isinstance(given.dtype, types.Float):
+            return builder.fpext(value, vector)
+        return builder.sitofp(value, vector)
+
+    return _converted(value, types.float64), generate
+
+
+def _converted(value: Any, dtype: Any) -> Any:
+    """Return the signature of a conversion; Numba itself converts numbers."""
+    return Lanes(dtype)(value) if isinstance(value, Lanes) else dtype(dtype)
 
 
 def _plain_load(array, index):  # type: ignore[no-untyped-def]
@@ -206,8 +271,8 @@ def _plain_load(array, index):  # type: ignore[no-untyped-def]
     return array.reshape(-1)[index : index + LANES].copy()
 
 
-def _plain_load_word(array, index):  # type: ignore[no-untyped-def]
-    """Return Lanes of float32 from an array of another dtype, counted in float32."""
+def _plain_load_words(array, index):  # type: ignore[no-untyped-def]
+    """Return Lanes of float32 as `store_words` left them; the index counts in float32."""
     return array.reshape(-1).view(np.float32)[index : index + LANES].copy()
 
 
@@ -226,6 +291,11 @@ def _plain_store(array, index, value):  # type: ignore[no-untyped-def]
     array.reshape(-1)[index : index + LANES] = value
 
 
+def _plain_store_words(array, index, value):  # type: ignore[no-untyped-def]
+    """Store Lanes of float32, in the order they are in, into an array of any dtype."""
+    array.reshape(-1).view(np.float32)[index : index + LANES] = value
+
+
 def _plain_bits_of(value):  # type: ignore[no-untyped-def]
     """Return the patterns of float32 or float64 as int32 or int64."""
     return value.view(np.int32 if value.dtype == np.float32 else np.int64)
@@ -239,6 +309,11 @@ def _plain_float32_of(value):  # type: ignore[no-untyped-def]
 def _plain_word_at(value, shift):  # type: ignore[no-untyped-def]
     """Return the 32 bits of int64 from bit *shift* on as int32."""
     return (value >> shift).astype(np.int32)
+
+
+def _plain_as_int32(value):  # type: ignore[no-untyped-def]
+    """Return the low 32 bits of a number; Lanes have 32 bits already."""
+    return value.astype(np.int32) if isinstance(value, np.ndarray) else np.int32(value)
 
 
 def _plain_as_float32(value):  # type: ignore[no-untyped-def]
@@ -256,13 +331,15 @@ def _form(plain: Callable[..., Any], compiled: Callable[..., Any]) -> Any:
     return plain if settings.DISABLE_JIT else intrinsic(compiled)
 
 
-load = _form(_plain_load, _loader(word=False, spread_out=False))
-load_word = _form(_plain_load_word, _loader(word=True, spread_out=False))
-spread = _form(_plain_spread, _loader(word=False, spread_out=True))
-spread_word = _form(_plain_spread_word, _loader(word=True, spread_out=True))
-store = _form(_plain_store, _store)
+load = _form(_plain_load, _load)
+load_words = _form(_plain_load_words, _load_words)
+spread = _form(_plain_spread, _spreader(word=False))
+spread_word = _form(_plain_spread_word, _spreader(word=True))
+store = _form(_plain_store, _storer(words=False))
+store_words = _form(_plain_store_words, _storer(words=True))
 bits_of = _form(_plain_bits_of, _bits_of)
 float32_of = _form(_plain_float32_of, _float32_of)
 word_at = _form(_plain_word_at, _word_at)
-as_float32 = _form(_plain_as_float32, _converter("float32"))
-as_float64 = _form(_plain_as_float64, _converter("float64"))
+as_int32 = _form(_plain_as_int32, _as_int32)
+as_float32 = _form(_plain_as_float32, _as_float32)
+as_float64 = _form(_plain_as_float64, _as_float64)

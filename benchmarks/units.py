@@ -13,13 +13,14 @@ a shared machine::
 ``--against`` takes a table that ``--json`` wrote, or a commit, which is then checked out beside and
 measured right after. Bits are checked against the scalar product before anything is timed.
 
-What bounds the kernels, counted on their machine code for 256-bit vectors: `ax_fpm` does 11 vector
-operations for eight products (two multiplications, two fused ones and two shifts of float64, then
-of float32 a shuffle, AND, multiplication, OR, addition) beside four loads that four filters share
-in part; its loop alone, psums in registers, was measured at 4.9 G/s where four ports could do 9,
-the whole kernel at 4: splitting operands is most of the rest, then the columns that fill a vector
-up (49 take the time of 56). `ax_fpm_carry` does 6 for four, a conversion among them that counts
-twice, and loads and stores its psums for each k. Units of one part (`exact_fp32`) do 10 vector
+What bounds the kernels, counted on their machine code for 256-bit vectors: `ax_fpm` does 10 vector
+operations for eight products (two multiplications, two fused ones and two shifts of float64, a
+blend, then of float32 an OR, a multiplication, a fused one), `ax_fpm_carry` 8 (an addition for the
+last three), beside four loads that four filters share in part. Six of the 10 go to two of the four
+ports: at most 8 G/s at 3 GHz, of which the loop alone reached 5.0 to 5.8, the carry's 7 to 8, psums
+in registers, operands in an L1; the whole kernel then does 4.2: splitting the operands of a panel
+and the columns that fill a vector up (49 take the time of 56) are the rest.
+Units of one part (`exact_fp32`) do 10 vector
 loads and stores for 8 products and are bound by those. Tables do a load and an addition for 8
 products of filters (or of columns, whichever are fewer): bound by loads from 16 KiB of interleaved
 rows in an L1, and where fewer than some hundred operands stream past by interleaving them, which

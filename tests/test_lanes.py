@@ -16,8 +16,10 @@ SINGLES = RNG.standard_normal((3, lanes.LANES)).astype(np.float32)
 def _mixed(x, y, z):  # type: ignore[no-untyped-def]
     """Use every operator and conversion."""
     word = lanes.word_at(lanes.bits_of(x * y + 3.0), 29) & 0x7FFFFF
-    single = lanes.float32_of(word | lanes.bits_of(z))
-    return lanes.as_float64(single) + lanes.as_float64(lanes.as_float32(x) * z)
+    single = lanes.float32_of(lanes.as_int32(word | lanes.bits_of(z)))
+    sign = lanes.as_int32(lanes.as_int32(5 - lanes.as_int32(word & 7)) >> 31)
+    total = lanes.as_float64(single) + lanes.as_float64(lanes.as_float32(x) * z)
+    return total - lanes.as_float64(sign)
 
 
 @jit
@@ -33,8 +35,10 @@ def _as_lanes(doubles, singles, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _words(doubles, out):  # type: ignore[no-untyped-def]
-    lanes.store(out, 0, lanes.load_word(doubles, 5) + lanes.spread_word(doubles, 17))
+def _words(singles, doubles, out):  # type: ignore[no-untyped-def]
+    lanes.store_words(doubles, 5, lanes.load(singles, 1))
+    lanes.store(doubles, 17, lanes.load(singles, 0))
+    lanes.store(out, 0, lanes.load_words(doubles, 5) + lanes.spread_word(doubles, 18))
 
 
 def test_a_function_gives_the_same_for_numbers_and_lanes():
@@ -46,10 +50,12 @@ def test_a_function_gives_the_same_for_numbers_and_lanes():
 
 
 def test_float32_in_the_place_of_float64():
-    singles = np.arange(48, dtype=np.float32)
+    singles, doubles = np.arange(10, 20, dtype=np.float32), np.zeros(24)
     out = np.empty(lanes.LANES, np.float32)
-    _words(singles.view(np.float64), out)
-    np.testing.assert_array_equal(out, np.arange(5, 13, dtype=np.float32) + 17)
+    _words(singles, doubles, out)
+    np.testing.assert_array_equal(out, singles[1:9] + singles[1])
+    np.testing.assert_array_equal(doubles.view(np.float32)[17:25], singles[:8])
+    assert sorted(doubles.view(np.float32)[5:13]) == list(singles[1:9])
 
 
 def test_without_compilation_they_are_arrays():
@@ -57,11 +63,16 @@ def test_without_compilation_they_are_arrays():
     bits = plain["bits_of"](DOUBLES[0])
     assert plain["word_at"](bits, 29).tolist() == (bits >> 29).astype(np.int32).tolist()
     assert plain["float32_of"](plain["bits_of"](SINGLES[0])).tolist() == SINGLES[0].tolist()
-    assert plain["load_word"](SINGLES[:, :4].copy(), 2).tolist() == [
+    assert plain["load_words"](SINGLES[:, :4].copy(), 2).tolist() == [
         *SINGLES[0, 2:4], *SINGLES[1, :4], *SINGLES[2, :2]
     ]  # fmt: skip
     assert plain["spread_word"](SINGLES, 3).tolist() == [SINGLES[0, 3]] * lanes.LANES
     assert plain["as_float32"](DOUBLES[0]).dtype == np.float32
+    assert plain["as_int32"](bits).tolist() == bits.astype(np.int32).tolist()
+    assert plain["as_int32"](3) == 3
     out = np.zeros((2, lanes.LANES))
     plain["store"](out, lanes.LANES, plain["spread"](DOUBLES, 1))
+    words = np.zeros(12)
+    plain["store_words"](words, 3, SINGLES[1])
+    assert plain["load_words"](words, 3).tolist() == SINGLES[1].tolist()
     assert out.tolist() == [[0.0] * lanes.LANES, [DOUBLES[0, 1]] * lanes.LANES]

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from accelsim.compilation import jit
-from accelsim.formats import FRACTION_BITS, MAGNITUDE_FIELD, float32_bits
+from accelsim.formats import FRACTION_BITS, MAGNITUDE_FIELD
+from accelsim.lanes import bits_of
 from accelsim.multipliers.base import FastForm
 
 __all__ = [
@@ -88,7 +89,7 @@ _PUT: dict[int, Callable[..., Any]] = {1: _put_1, 2: _put_2, 3: _put_3}
 
 def rows_of(fast: FastForm) -> Callable[..., Any]:
     """Return the jitted ``(block (n, parts, m), index) -> tuple of 1-D arrays``, one a part."""
-    return _rows_mixed if fast.lanes else _ROWS[fast.parts]
+    return _rows_mixed if fast.lanes and fast.parts == 3 else _ROWS[fast.parts]
 
 
 def splitter(fast: FastForm, split: Callable[..., Any]) -> Callable[..., None]:
@@ -118,17 +119,19 @@ def exponent_range_of(fast: FastForm) -> Callable[..., Any]:
             return 0, 0
 
         return any_exponent
-    zero_below = int(np.float32(fast.zero_below).view(np.uint32))
+    zero_below = np.float32(fast.zero_below).view(np.int32)
     most = fast.greatest_exponent
 
     @jit
     def exponent_range(values):  # type: ignore[no-untyped-def]
-        least, greatest = MAGNITUDE_FIELD, 0
+        # In 32 bits throughout: as many fit into a vector as there are values.
+        low, high = np.int32(MAGNITUDE_FIELD), np.int32(0)
         for i in range(values.size):
-            size = float32_bits(values[i]) & MAGNITUDE_FIELD
-            greatest = max(greatest, size)
-            least = min(least, size if size >= zero_below else MAGNITUDE_FIELD)
-        least, greatest = least >> FRACTION_BITS, greatest >> FRACTION_BITS
+            size = np.int32(bits_of(values[i]) & MAGNITUDE_FIELD)
+            live = size if size >= zero_below else np.int32(MAGNITUDE_FIELD)
+            high = size if size > high else high
+            low = live if live < low else low
+        least, greatest = np.int64(low) >> FRACTION_BITS, np.int64(high) >> FRACTION_BITS
         return least, (greatest if greatest <= most else NO_EXPONENT)
 
     return exponent_range

@@ -49,8 +49,8 @@ class FastForm:
         Numbers that an operand splits into: 1, 2 or 3.
     dtype : numpy dtype
     lanes : bool
-        Whether *combine* compiles for `accelsim.lanes` as well. Then there are three parts: two
-        float64, and a float32 that the kernels keep in the place of one.
+        Whether all three compile for `accelsim.lanes` as well. Then there are two parts of float64
+        and maybe a third, a float32 that the kernels keep in the place of a float64.
     exponent_sums : (int, int) or None
         Least and greatest sum of the two biased exponent fields that `combine` can do; None: it
         can do all operands, infinities and NaN too.

@@ -29,10 +29,8 @@ from accelsim.formats import (
     SIGN_FIELD,
     float32_bits,
     float32_from_bits,
-    float64_bits,
-    float64_from_bits,
 )
-from accelsim.lanes import bits_of, float32_of, word_at
+from accelsim.lanes import as_float32, as_float64, as_int32, bits_of, float32_of, word_at
 from accelsim.multipliers.base import FastForm
 
 if TYPE_CHECKING:
@@ -188,20 +186,19 @@ def signed_power(value):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _significand_and_power(value, dropped):  # type: ignore[no-untyped-def]
-    """Return `significand` without its *dropped* low bits, int32, and `signed_power`, float32.
+def _taken_apart(value, dropped):  # type: ignore[no-untyped-def]
+    """Return `significand` without its *dropped* low bits, and the pattern, 0 where it is zero.
 
-    In 32 bits throughout: as many fit into a vector as there are operands.
+    Of a float32, or of Lanes of them: int32 throughout.
     """
-    bits = bits_of(np.float32(value))
-    live = np.int32(bits & MAGNITUDE_FIELD) >= np.int32(SMALLEST)
-    bits = np.int32(bits if live else 0)
-    size = np.int32((bits & FRACTION_FIELD) | (IMPLICIT_ONE if live else 0))
-    return np.int32(size >> dropped), float32_of(np.int32(bits & -IMPLICIT_ONE))
+    bits = bits_of(as_float32(value))
+    live = as_int32(as_int32(SMALLEST - 1 - as_int32(bits & MAGNITUDE_FIELD)) >> 31)
+    size = as_int32(as_int32(bits & FRACTION_FIELD) | IMPLICIT_ONE) & live
+    return as_int32(size >> dropped), bits & live
 
 
 def fast_form(array: TiledArray) -> FastForm:
-    """Return the unit's fast form: two float64 products, their sum, a mask."""
+    """Return the unit's fast form: two float64 products, their sum, the word that it holds."""
     greatest = 254 + EXPONENT_OFFSET - int(array.carry)
     make = _carry_parts if array.carry else _released_parts
     split_activation, split_weight, combine = make(array)
@@ -211,7 +208,7 @@ def fast_form(array: TiledArray) -> FastForm:
         combine=combine,
         parts=2 if array.carry else 3,
         dtype=np.float64,
-        lanes=not array.carry,
+        lanes=True,
         # Twice the greatest power of two is no float32.
         greatest_exponent=254 if array.carry else 253,
         exponent_sums=(max(array.least_sum, 1 + EXPONENT_OFFSET), greatest),
@@ -224,28 +221,30 @@ def fast_form(array: TiledArray) -> FastForm:
 def _released_parts(array: TiledArray) -> tuple[Callable[..., Any], ...]:
     """Return (split_activation, split_weight, combine) with the exponent always one up.
 
-    Sign and exponent are those of the product of two signed powers of two; one AND-OR puts them and
-    the fraction together, as float32: twice as many fit into a vector.
+    S is scaled so that its exponent, in the place of a float32's, is 126 or 127: setting the lowest
+    bit makes it 127. That significand in [1, 2) times the signed powers of two is the product.
     """
     dropped, low, high, top = array.dropped, array.mask(1), array.mask(14), array.mask(8)
-    kept = FRACTION_FIELD >> dropped << dropped
+    scale = 2.0 ** (_WORD_EXPONENT + 126 - _DOUBLE_BIAS - (2 * array.bits - 1))
+    kept = -1 << dropped
 
     @jit
     def split_activation(a):  # type: ignore[no-untyped-def]
-        bits, power = _significand_and_power(a, dropped)
-        return np.float64(np.int32(bits & low)), 2.0 * np.float64(np.int32(bits & high)), power
+        size, bits = _taken_apart(a, dropped)
+        power = float32_of(as_int32(bits & -IMPLICIT_ONE))
+        return as_float64(as_int32(size & low)), as_float64(as_int32(size & high)), power
 
     @jit
     def split_weight(w):  # type: ignore[no-untyped-def]
-        bits, power = _significand_and_power(w, dropped)
+        size, bits = _taken_apart(w, dropped)
         # Twice the power of two: the exponent of the product is always one above the sum.
-        return np.float64(bits), np.float64(np.int32(bits & top)), np.float32(2.0) * power
+        power = np.float32(2.0) * float32_of(as_int32(bits & -IMPLICIT_ONE))
+        return scale * as_float64(size), (2.0 * scale) * as_float64(as_int32(size & top)), power
 
-    @jit(contract=True)  # both products are exact, so that fusing one with the sum changes no bit
+    @jit(contract=True)  # all products are exact, so that fusing them with a sum changes no bit
     def combine(a, w):  # type: ignore[no-untyped-def]
-        total, power = a[0] * w[0] + a[1] * w[1], a[2] * w[2]
-        fraction = word_at(bits_of(total), 52 - FRACTION_BITS) & kept
-        return float32_of(fraction | bits_of(power))
+        word = _word(a[0] * w[0] + a[1] * w[1]) & kept
+        return float32_of(as_int32(word | IMPLICIT_ONE)) * (a[2] * w[2])
 
     return split_activation, split_weight, combine
 
@@ -253,24 +252,46 @@ def _released_parts(array: TiledArray) -> tuple[Callable[..., Any], ...]:
 def _carry_parts(array: TiledArray) -> tuple[Callable[..., Any], ...]:
     """Return (split_activation, split_weight, combine) with the exponent of S itself.
 
-    The signed powers of two go into the parts, so that the sum is the product but for its low bits.
+    The powers of two go into the parts, scaled so that the word of the sum is the product as a
+    float32. Its sign is bit 8 of the sum's exponent: a negative operand is 2^256 times as large.
     """
     dropped, low, high, top = array.dropped, array.mask(1), array.mask(14), array.mask(8)
-    kept = -(1 << (52 - (array.bits - 1)))  # all but the fraction's low bits
-    scale = 2.0 ** (2 - 2 * array.bits)
+    scale = 2.0 ** (_WORD_EXPONENT + 127 - _DOUBLE_BIAS - (2 * array.bits - 2))
+    kept = -1 << dropped
+
+    @jit
+    def power_of(bits):  # type: ignore[no-untyped-def]
+        power = as_float64(float32_of(as_int32(bits & EXPONENT_FIELD)))
+        # 1 + 2^256 is 2^256 in float64.
+        return power * (1.0 - 2.0**256 * as_float64(as_int32(bits >> 31)))
 
     @jit
     def split_activation(a):  # type: ignore[no-untyped-def]
-        bits, power = np.int32(significand(a) >> dropped), signed_power(a)
-        return np.float64(bits & low) * power, 2.0 * np.float64(bits & high) * power
+        size, bits = _taken_apart(a, dropped)
+        power = power_of(bits)
+        low_part, high_part = as_float64(as_int32(size & low)), as_float64(as_int32(size & high))
+        return low_part * power, high_part * power
 
     @jit
     def split_weight(w):  # type: ignore[no-untyped-def]
-        bits, power = np.int32(significand(w) >> dropped), signed_power(w) * scale
-        return np.float64(bits) * power, np.float64(bits & top) * power
+        size, bits = _taken_apart(w, dropped)
+        power = scale * power_of(bits)
+        return as_float64(size) * power, 2.0 * as_float64(as_int32(size & top)) * power
 
     @jit(contract=True)  # both products are exact, so that fusing one with the sum changes no bit
     def combine(a, w):  # type: ignore[no-untyped-def]
-        return float64_from_bits(float64_bits(a[0] * w[0] + a[1] * w[1]) & kept)
+        return float32_of(as_int32(_word(a[0] * w[0] + a[1] * w[1]) & kept))
 
     return split_activation, split_weight, combine
+
+
+_DOUBLE_BIAS = 1023
+"""Of the exponent field of a float64."""
+_WORD_EXPONENT = 1024
+"""Exponent field of a float64 that is 0 in a `_word`, which keeps the 9 lowest bits of it."""
+
+
+@jit
+def _word(total):  # type: ignore[no-untyped-def]
+    """Return the 23 highest fraction bits of float64 and the 9 lowest of its exponent, int32."""
+    return word_at(bits_of(total), 52 - FRACTION_BITS)
