@@ -11,10 +11,9 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic, TypeVar
 
-from accelsim.errors import UnknownNameError, nearest
+from accelsim.errors import AccelsimError, UnknownNameError, nearest
 
 __all__ = ["Family", "Registry", "modules_of"]
 
@@ -81,7 +80,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     def register_files(self, suffix: str, open_file: Callable[[str], Entry]) -> None:
         """Let names that end with *suffix* be paths of files that *open_file* reads.
 
-        A file is read anew at each look-up, since it may have changed.
+        A file is read anew at each look-up, since it may have changed; of one that is missing or
+        cannot be used *open_file* raises `UnknownNameError` or another `AccelsimError`.
         """
         self._open_file = (suffix, open_file)
 
@@ -104,14 +104,22 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         )
 
     def __contains__(self, name: object) -> bool:
+        """Return whether looking *name* up returns an entry."""
         self._load()
-        return (
-            name in self._entries
-            or self._family_of(name) is not None
-            or (self._is_file(name) and Path(str(name)).is_file())
-        )
+        try:
+            return self._find(name) is not None
+        except AccelsimError:
+            return False
 
-    def _find(self, name: str) -> Entry | None:
+    def recognizes(self, name: object) -> bool:
+        """Return whether *name* is an entry's, or written as those of a family or a file are.
+
+        Looking such a name up returns an entry, or says what is wrong with its numbers or its file.
+        """
+        self._load()
+        return name in self._entries or self._is_file(name) or self._family_of(name) is not None
+
+    def _find(self, name: object) -> Entry | None:
         if not isinstance(name, str):
             return None
         if name in self._entries:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from accelsim.errors import AccelsimError, UnknownNameError
+from accelsim.errors import AccelsimError, ConfigError, DataError, UnknownNameError
 from accelsim.registry import Family, Registry
 
 
@@ -67,14 +67,47 @@ def test_a_family_makes_members_by_name_and_lists_none():
         registry["m3"]
 
 
+def test_membership_agrees_with_look_up():
+    """A member of a family with numbers out of range, and a file that is none, are not in it."""
+
+    def make(name, k):
+        if k == "0":
+            raise ConfigError(f"{name}: k must be >= 1")
+        return int(k)
+
+    def open_file(path):
+        raise DataError(f"{path} is damaged")
+
+    registry = shelf({"a": 1})
+    registry.register_family(Family("n<k>", r"n(?P<k>\d+)", "numbers", make))
+    registry.register_files(".thing", open_file)
+    for name, error in (("n0", ConfigError), ("x.thing", DataError)):
+        assert name not in registry
+        assert registry.recognizes(name)
+        with pytest.raises(error):
+            registry[name]
+    assert "n1" in registry
+    assert registry.recognizes("n1")
+    assert registry.recognizes("a")
+    for name in ("b", 1, None):
+        assert name not in registry
+        assert not registry.recognizes(name)
+
+
 def test_a_registered_name_comes_before_a_family():
     registry = family(shelf({"n1": "own"}))
     assert registry["n1"] == "own"
 
 
 def test_names_with_the_suffix_are_files_read_anew(tmp_path):
+    def open_file(path):
+        try:
+            return Path(path).read_text()
+        except OSError as error:
+            raise UnknownNameError(path) from error
+
     registry = shelf({"a": 1})
-    registry.register_files(".thing", lambda path: Path(path).read_text())
+    registry.register_files(".thing", open_file)
     file = tmp_path / "x.thing"
     assert str(file) not in registry
     for text in ("one", "two"):

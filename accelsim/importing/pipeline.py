@@ -105,8 +105,10 @@ def import_multiplier(
     label = source_label(source)
     owner = f"import of {label}"
     declared = Declarations.checked(owner, name, bits, signed, operand_order, index_order)
-    if declared.name in MULTIPLIERS:
-        raise ConfigError(f"{owner}: {declared.name!r} is a unit of accelsim; choose a new name")
+    if MULTIPLIERS.recognizes(declared.name):
+        raise ConfigError(
+            f"{owner}: {declared.name!r} is a unit of accelsim or named as one; choose a new name"
+        )
     if out is not None and Path(out).suffix != SUFFIX:
         raise ConfigError(f"{owner}: out must end in {SUFFIX}, got {str(out)!r}")
     expected_texts = _expected(expected, owner)
