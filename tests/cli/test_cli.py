@@ -211,6 +211,19 @@ def files(tmp_path):
         ("characterize ax_fpm --out {0}/foreign", "not results of accelsim"),
         ("list multiplers", "Did you mean 'multipliers'?"),
         ("show ax_fpn", "Did you mean 'ax_fpm'?"),
+        ("show drum9_u8", "'drum9_u8': k must lie in 2..8, got 9"),
+        *(
+            (line, "no multiplier file '{0}/none.npz' (No such file or directory)")
+            for line in (
+                "show {0}/none.npz",
+                "characterize {0}/none.npz",
+                "characterize exact_int8 --against {0}/none.npz",
+                "simulate lenet5_digits --out {0}/s -m {0}/none.npz",
+                "simulate lenet5_digits --out {0}/s --set multiplier={0}/none.npz",
+                "score lenet5_digits --out {0}/s -m {0}/none.npz",
+                "sweep lenet5_digits --out {0}/s --vary multiplier=exact_fp32,{0}/none.npz",
+            )
+        ),
         ("train lenet5_digits --out {0}/w.pt", "must be a file name ending in .safetensors"),
         ("train lenet5_digits --out {0}/file/w.safetensors", "cannot be written"),
         ("train lenet5_digits --out {0}/w.safetensors --seed 99999999999999999999", "seed must be"),
@@ -225,7 +238,7 @@ def test_bad_input_is_one_clear_message_and_exit_code_2(accelsim, files, line, m
     code, out, err = accelsim(*line.format(files).split())
     assert code == 2, err
     assert out == ""
-    assert message in err
+    assert message.format(files) in err
     assert err.startswith("accelsim: error: ")
     assert "Traceback" not in err
     assert len(err.strip().splitlines()) == 1
