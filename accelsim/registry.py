@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -47,19 +48,23 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     """An ordered Mapping name -> entry whose files are imported on first look-up.
 
     A name that nobody registered may still belong to a `Family`, or be the path of a file that
-    holds an entry; such entries are made once, and are not among the names that are listed.
+    holds an entry; such entries are made once, and are not among the names that are listed. Threads
+    may look up at the same time.
 
     Parameters
     ----------
     kind : str
         What an entry is, singular, for messages ("multiplier").
     discover : callable
-        Called once, before the first look-up; it imports the files that register entries.
+        Called once, at the first look-up; it imports the files that register entries. These may
+        look up what is registered by then.
     """
 
     def __init__(self, kind: str, discover: Callable[[], None]) -> None:
         self.kind = kind
         self._discover: Callable[[], None] | None = discover
+        self._discovering = threading.RLock()
+        self._inside_discover = False
         self._entries: dict[str, Entry] = {}
         self._made: dict[str, Entry] = {}
         self._families: list[Family[Entry]] = []
@@ -131,7 +136,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             return None
         if name not in self._made:
             family, groups = found
-            self._made[name] = family.make(name, **groups)
+            # Of two threads that make it at once the first one's counts.
+            self._made.setdefault(name, family.make(name, **groups))
         return self._made[name]
 
     def _is_file(self, name: object) -> bool:
@@ -162,13 +168,21 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return f"<Registry of {self.kind}s: {', '.join(self)}>"
 
     def _load(self) -> None:
-        if self._discover is not None:
-            discover, self._discover = self._discover, None
+        """Call `discover` unless it has been; other threads wait for it, its own look-ups do not.
+
+        If it raises, the next look-up calls it again.
+        """
+        if self._discover is None:
+            return
+        with self._discovering:
+            if self._discover is None or self._inside_discover:
+                return
+            self._inside_discover = True
             try:
-                discover()
-            except BaseException:
-                self._discover = discover
-                raise
+                self._discover()
+            finally:
+                self._inside_discover = False
+            self._discover = None
 
 
 def modules_of(package: str) -> Callable[[], None]:

@@ -1,3 +1,5 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,57 @@ def test_discovers_once_and_on_first_look_up():
     assert calls == []
     assert list(registry) == list(registry) == []
     assert calls == [1]
+
+
+def test_a_second_thread_waits_for_the_first_look_up():
+    started, go_on = threading.Event(), threading.Event()
+
+    def discover():
+        registry.register("a", 1)
+        assert registry["a"] == 1  # its own look-ups find what is there, and do not wait
+        started.set()
+        assert go_on.wait(10)
+        registry.register("b", 2)
+
+    registry = Registry("thing", discover)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(list, registry)
+        assert started.wait(10)
+        second = pool.submit(lambda: registry["b"])
+        with pytest.raises(TimeoutError):
+            second.result(timeout=0.05)
+        go_on.set()
+        assert first.result(10) == ["a", "b"]
+        assert second.result(10) == 2
+
+
+def test_a_member_that_two_threads_make_is_one_object():
+    barrier = threading.Barrier(2)
+
+    def make(name):
+        barrier.wait(10)
+        return object()
+
+    registry = shelf({})
+    registry.register_family(Family("n", "n", "one", make))
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(registry.__getitem__, ["n", "n"])
+    assert one is other
+
+
+def test_a_discovery_that_fails_is_tried_again():
+    calls = []
+
+    def discover():
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError("no")
+        registry.register("a", 1)
+
+    registry = Registry("thing", discover)
+    with pytest.raises(OSError, match="no"):
+        list(registry)
+    assert list(registry) == ["a"]
 
 
 def test_an_unknown_name_is_told_the_nearest():
