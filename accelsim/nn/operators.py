@@ -14,7 +14,7 @@ from accelsim import kernels
 from accelsim.accumulators import accumulator_of
 from accelsim.errors import ConfigError, DataError
 from accelsim.formats import IntegerFormat
-from accelsim.multipliers import MULTIPLIERS
+from accelsim.multipliers import Multiplier
 from accelsim.nn.gradients import UnitGradient
 from accelsim.quantization import Calibration, LayerQuantization, Scheme, quantize_layer
 
@@ -37,8 +37,9 @@ class Unit:
 
     Parameters
     ----------
-    multiplier, accumulator : str
-        Registered names.
+    multiplier : Multiplier
+    accumulator : str
+        Registered name, or ``auto``.
     network : torch.nn.Module
         Whose layers are computed, for their names.
     integers : Integers, optional
@@ -49,14 +50,14 @@ class Unit:
 
     def __init__(
         self,
-        multiplier: str,
+        multiplier: Multiplier,
         accumulator: str,
         network: nn.Module,
         integers: Integers | None = None,
         observe: Callable[[str, Tensor], None] | None = None,
     ) -> None:
-        self.multiplier = MULTIPLIERS[multiplier]
-        self.accumulator = accumulator_of(self.multiplier, accumulator)
+        self.multiplier = multiplier
+        self.accumulator = accumulator_of(multiplier, accumulator)
         self.network = network
         self.integers = integers
         self.observe = observe

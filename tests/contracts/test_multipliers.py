@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -59,6 +63,14 @@ def test_entry_is_complete(name):
     assert unit.delay_ps > 0
     assert unit.latency_cycles(1e-3) == 1
     assert unit.latency_cycles(2.5e6 / unit.delay_ps) == 3
+
+
+@pytest.mark.parametrize("name", list(MULTIPLIERS))
+def test_pickles_and_copies_are_the_unit_itself(name):
+    unit = MULTIPLIERS[name]
+    assert pickle.loads(pickle.dumps(unit)) is copy.deepcopy(unit) is unit
+    with pytest.raises(pickle.PicklingError, match=f"'{name}' is pickled by its name, but is not"):
+        pickle.dumps(dataclasses.replace(unit))
 
 
 @pytest.mark.parametrize("name", UNITS)

@@ -1,5 +1,6 @@
 """Unit files: what is written is read, and nothing that is damaged or foreign is."""
 
+import copy
 import io
 import json
 import pickle
@@ -71,6 +72,14 @@ def test_what_is_written_is_read(unit, path):
     assert again.netlist.gates == unit.netlist.gates
     assert again.circuit.product(-8, 7) == -56
     assert accelsim.MULTIPLIERS[str(path)] is again
+
+
+def test_a_pickle_holds_the_whole_unit(unit):
+    again = pickle.loads(pickle.dumps(unit))
+    np.testing.assert_array_equal(again.table, unit.table)
+    assert again.fingerprint == unit.fingerprint
+    assert again.circuit.product(-8, 7) == -56
+    assert copy.deepcopy(unit) is copy.copy(unit) is unit
 
 
 def test_a_changed_file_is_read_anew(unit, path):
