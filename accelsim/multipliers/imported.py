@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import math
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,13 +225,21 @@ def read_unit_file(path: str | Path) -> ImportedMultiplier:
         raise UnknownNameError(
             f"no multiplier file {str(path)!r} ({error.strerror}); 'accelsim import' writes one"
         ) from None
-    return _read(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    version = (path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    with _reading:
+        unit = _recent.pop(version, None) or _checked(path, str(path))
+        _recent[version] = unit
+        while len(_recent) > 1 and sum(one.table.nbytes for one in _recent.values()) > RECENT_BYTES:
+            del _recent[next(iter(_recent))]
+    return unit
 
 
-@functools.lru_cache(maxsize=16)
-def _read(path: Path, version: tuple[int, ...]) -> ImportedMultiplier:
-    """Read and check *path*; *version* tells one content of the file from the next."""
-    return _checked(path, str(path))
+RECENT_BYTES = 128 << 20
+"""Of products that `read_unit_file` keeps at hand: two units of 12 bits, or 512 of 8."""
+
+_recent: dict[tuple[Path, int, int, int], ImportedMultiplier] = {}
+"""Path and version of a file -> unit, the one read last at the end."""
+_reading = threading.Lock()
 
 
 def _unpickled(content: bytes) -> ImportedMultiplier:
