@@ -286,6 +286,17 @@ class IntegerMultiplier(Multiplier):
         values = self.operands.values()
         return self.product(values[:, None], values).astype(np.int32)
 
+    @functools.cached_property
+    def greatest_product(self) -> int:
+        """Greatest magnitude in `table`.
+
+        Raises
+        ------
+        ConfigError
+            The operands have more than `TABLE_BITS` bits.
+        """
+        return max(int(self.table.max()), -int(self.table.min()))
+
 
 def _registered(name: str) -> Multiplier:
     from accelsim.multipliers import MULTIPLIERS

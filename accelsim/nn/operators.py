@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from accelsim import kernels
-from accelsim.accumulators import accumulator_of
+from accelsim.accumulators import accumulator_of, check_depth
 from accelsim.errors import ConfigError, DataError
 from accelsim.formats import IntegerFormat
 from accelsim.multipliers import Multiplier
@@ -58,6 +59,7 @@ class Unit:
     ) -> None:
         self.multiplier = multiplier
         self.accumulator = accumulator_of(multiplier, accumulator)
+        self._asked_for = accumulator
         self.network = network
         self.integers = integers
         self.observe = observe
@@ -129,6 +131,7 @@ class Unit:
                 f"{len(ranges)} convolutions and linear layers; calibrate this very network: "
                 "accelsim.nn.calibrate(model, images)"
             )
+        check_depth(self.multiplier, self._asked_for, math.prod(weight.shape[1:]), owner)
         one = ranges[self.calls - 1]
         return quantize_layer(
             one, _array(weight), self.integers.operands, self.integers.scheme, owner

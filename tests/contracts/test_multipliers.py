@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.accumulators import ACCUMULATORS
+from accelsim.accumulators import ACCUMULATORS, DEPTH, accumulator_of
 from accelsim.errors import ConfigError, DataError, UnknownNameError
 from accelsim.kernels import accumulate
 from accelsim.multipliers import MULTIPLIERS, FloatMultiplier, IntegerMultiplier
@@ -192,6 +192,13 @@ def test_integer_product_is_the_scalar_one_or_the_table_broadcast(name):
         mask = (1 << unit.operands.bits) - 1
         rows, columns = a.astype(int)[:, None] & mask, w.astype(int) & mask
         np.testing.assert_array_equal(unit.table[rows, columns], got)
+
+
+@pytest.mark.parametrize("name", [n for n in INTEGER_UNITS if MULTIPLIERS[n].operands.bits <= 8])
+def test_int32_has_room_for_the_products_of_a_formula(name):
+    """What `accumulator_of` takes for granted, since it does not make all products."""
+    assert accumulator_of(MULTIPLIERS[name]).name == "int32"
+    assert MULTIPLIERS[name].greatest_product * DEPTH < 2**31
 
 
 @pytest.mark.parametrize("name", INTEGER_UNITS)
