@@ -188,7 +188,7 @@ def test_chooses_among_modules(tmp_path):
 
 def test_pyosys_stands_in_for_the_program(tmp_path, monkeypatch):
     if importlib.util.find_spec("pyosys") is None:
-        pytest.skip("no pyosys package")
+        pytest.skip("no pyosys package: pip install accelsim[rtl]")
     monkeypatch.setattr(shutil, "which", lambda name: None)
     unit = imported(tmp_path, module("HAX1 h(.A(A[0]), .B(B[0]), .YS(O[0]), .YC(O[1]));"
                                      "assign O[3:2] = 0;"))  # fmt: skip
