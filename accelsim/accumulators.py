@@ -2,7 +2,8 @@
 
 The products come in the order the dataflow feeds them; each addition rounds to the accumulator's
 dtype, starting from +0. Products of floating-point units are added by floating-point accumulators,
-those of integer units by integer ones; ``auto`` is the usual one of a unit.
+those of integer units by integer ones; ``auto`` is the usual one of a unit, which does not
+overflow.
 
 >>> ACCUMULATORS["float32"].bytes, ACCUMULATORS["float64"].bytes
 (4, 8)
@@ -22,10 +23,16 @@ from accelsim.lanes import as_float32, as_float64
 from accelsim.multipliers.base import IntegerMultiplier, Multiplier, latency_cycles
 from accelsim.registry import Registry
 
-__all__ = ["ACCUMULATORS", "AUTO", "Accumulator", "accumulator_of"]
+__all__ = ["ACCUMULATORS", "AUTO", "DEPTH", "Accumulator", "accumulator_of", "check_depth"]
 
 AUTO = "auto"
 """Name that stands for the usual accumulator of whatever multiplier it is used with."""
+
+
+DEPTH = 25_088
+"""Products in a sum that ``auto`` always has room for: VGG's first fully connected layer."""
+
+_GREATEST = (1 << 31) - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +86,9 @@ class Accumulator:
 def accumulator_of(multiplier: Multiplier, name: str = AUTO) -> Accumulator:
     """Return the accumulator *name*, or for ``auto`` the usual one of *multiplier*.
 
-    ``float32`` for floating-point units; for integer units ``int32`` up to 8 bits, which no sum of
-    fewer than 2^15 products overflows, and ``int64`` above.
+    ``float32`` for floating-point units. For integer units ``int32`` up to 8 bits, unless a sum of
+    `DEPTH` products of an imported table might overflow it, and ``int64`` above; see `check_depth`
+    for deeper sums.
 
     Raises
     ------
@@ -90,9 +98,7 @@ def accumulator_of(multiplier: Multiplier, name: str = AUTO) -> Accumulator:
         It adds floats and the multiplier makes integers, or the other way around.
     """
     integer = isinstance(multiplier, IntegerMultiplier)
-    usual = "float32"
-    if isinstance(multiplier, IntegerMultiplier):
-        usual = "int32" if multiplier.operands.bits <= 8 else "int64"
+    usual = _usual(multiplier)
     accumulator = ACCUMULATORS[usual if name == AUTO else name]
     if accumulator.integer != integer:
         raise ConfigError(
@@ -101,6 +107,43 @@ def accumulator_of(multiplier: Multiplier, name: str = AUTO) -> Accumulator:
             f"use {AUTO!r} or {usual!r}"
         )
     return accumulator
+
+
+def check_depth(multiplier: Multiplier, name: str, depth: int, owner: str) -> None:
+    """Raise if ``auto`` stands for an accumulator that *depth* products might overflow.
+
+    An accumulator that is named does what its title says, wraps around or saturates, unasked.
+
+    Parameters
+    ----------
+    multiplier : Multiplier
+    name : str
+        Of the accumulator, or ``auto``.
+    depth : int
+        Products in a sum of the layer.
+    owner : str
+        The layer, for the message.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if name != AUTO or depth <= DEPTH or not isinstance(multiplier, IntegerMultiplier):
+        return
+    if _usual(multiplier) == "int32" and depth * multiplier.greatest_product > _GREATEST:
+        raise ConfigError(
+            f"{owner}: sums of {depth} products of {multiplier.name}, each of magnitude up to "
+            f"{multiplier.greatest_product}, might overflow int32, which accumulator {AUTO!r} "
+            "stands for; use 'int64', or name 'int32' to have them wrap around"
+        )
+
+
+def _usual(multiplier: Multiplier) -> str:
+    if not isinstance(multiplier, IntegerMultiplier):
+        return "float32"
+    # Products of units with a formula have at most 17 bits where their operands have 8.
+    fits = multiplier.values is None or DEPTH * multiplier.greatest_product <= _GREATEST
+    return "int32" if multiplier.operands.bits <= 8 and fits else "int64"
 
 
 @jit(contract=True)  # fuses only with a product that allows it too, being exact

@@ -22,6 +22,7 @@ from accelsim.metrics import Metrics, measure
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier, Multiplier
 from accelsim.multipliers.imported import ImportedMultiplier
 from accelsim.operands import check_sample, choose_pairs, given_pairs, layer_pairs
+from accelsim.quantization import Scheme
 
 __all__ = ["Characterization", "baseline_of", "characterize"]
 
@@ -114,6 +115,7 @@ def characterize(
     operands: tuple[ArrayLike, ArrayLike] | None = None,
     workload: Trace | str | None = None,
     images: int = 16,
+    scheme: Scheme | None = None,
     energy_table: str = "cmos45",
     progress: Progress | None = None,
 ) -> Characterization:
@@ -134,6 +136,8 @@ def characterize(
         Sample *pairs* products of each of its MAC layers, too, as activation and weight meet there
         in an exact run; for a unit of integers these are quantized. A name stands for the
         workload's first *images* test images, calibrated on training images where need be.
+    scheme : Scheme, optional
+        How they are quantized; ``Scheme()`` by default.
     energy_table : str
         Name or path of the table that energies per product are read from.
     progress : callable, optional
@@ -167,7 +171,9 @@ def characterize(
     trace = _trace(workload, images, unit) if isinstance(workload, str) else workload
     measured = measure(unit, chosen, lambda done, total: tell(done, total, "products"))
     costs = cost_rows(unit, other, table, seed)
-    layers = None if trace is None else _layers(unit, trace, pairs, seed, tell)
+    scheme = scheme or Scheme()
+    layers = None if trace is None else _layers(unit, trace, scheme, pairs, seed, tell)
+    quantized = trace is not None and isinstance(unit, IntegerMultiplier)
     manifest = {
         "kind": "characterization",
         "unit": unit.name,
@@ -183,6 +189,7 @@ def characterize(
         "workload": None if trace is None else trace.name,
         "trace_hash": None if trace is None else trace.fingerprint,
         "calibration": None if trace is None else trace.calibration,
+        "quantization": vars(scheme) if quantized else None,
         "energy_table": table.name,
         "table_hash": table.fingerprint,
         "versions": versions(),
@@ -240,10 +247,12 @@ RELATIVE = ("mred", "bias")
 """Metrics over the pairs with a product other than zero."""
 
 
-def _layers(unit: Multiplier, trace: Trace, pairs: int, seed: int, tell: Progress) -> pd.DataFrame:
+def _layers(
+    unit: Multiplier, trace: Trace, scheme: Scheme, pairs: int, seed: int, tell: Progress
+) -> pd.DataFrame:
     """Return a row of metrics per MAC layer, and one for all of them."""
     rows = []
-    for layer, sample in layer_pairs(trace, unit, pairs, seed):
+    for layer, sample in layer_pairs(trace, unit, pairs, seed, scheme):
         found = measure(
             unit,
             sample,

@@ -18,7 +18,7 @@ from accelsim.formats import FRACTION_BITS, IntegerFormat
 from accelsim.kernels.network import run_trace
 from accelsim.layer import INPUT, MacLayer, Trace
 from accelsim.multipliers import IntegerMultiplier, Multiplier
-from accelsim.quantization import Scheme, layer_quantization
+from accelsim.quantization import LayerQuantization, Scheme, layer_quantization
 
 __all__ = [
     "DISTRIBUTIONS",
@@ -233,14 +233,14 @@ def given_pairs(activations: ArrayLike, weights: ArrayLike) -> OperandPairs:
 
 
 def layer_pairs(
-    trace: Trace, unit: Multiplier, count: int, seed: int = 0
+    trace: Trace, unit: Multiplier, count: int, seed: int = 0, scheme: Scheme | None = None
 ) -> list[tuple[MacLayer, OperandPairs]]:
     """Return *count* operand pairs of every MAC layer of *trace*, as they meet in an exact run.
 
     Each pair is one of the layer's products, all of them equally likely, drawn with replacement:
     zeros of padding and of a ReLU before come as often as they do in the layer. The layers before
     are computed by ``exact_fp32`` and float32 sums. For a *unit* of integers the operands are those
-    integers that stand for them, by the usual scheme (`accelsim.quantization.Scheme`).
+    integers that stand for them by *scheme*, ``Scheme()`` by default.
 
     Raises
     ------
@@ -255,7 +255,8 @@ def layer_pairs(
         tensors[layer.name] = run_trace(alone, "exact_fp32", "float32")
         if isinstance(layer, MacLayer):
             rng = np.random.default_rng([seed, index])
-            pairs = given_pairs(*_products(layer, unit, ifmap, count, rng))
+            quantization = layer_quantization(layer, unit, scheme or Scheme())
+            pairs = given_pairs(*_products(layer, quantization, ifmap, count, rng))
             text = f"{count:,} products of {layer.name}, seed {seed}"
             found.append((layer, replace(pairs, text=text)))
     return found
@@ -263,7 +264,7 @@ def layer_pairs(
 
 def _products(
     layer: MacLayer,
-    unit: Multiplier,
+    quantization: LayerQuantization | None,
     ifmap: NDArray[np.float32],
     count: int,
     rng: np.random.Generator,
@@ -271,11 +272,10 @@ def _products(
     """Return activations and weights of *count* of the layer's products."""
     shape, weights = layer.shape, layer.weight
     activations, fill = ifmap, np.float32(0.0)
-    integers = layer_quantization(layer, unit, Scheme())
-    if integers is not None:
-        activations = integers.activations.quantize(ifmap, f"layer {layer.name!r}: activations")
-        weights = integers.weights.quantize(weights, f"layer {layer.name!r}: weights")
-        fill = activations.dtype.type(integers.fill)
+    if quantization is not None:
+        activations = quantization.quantize_activations(ifmap)
+        weights = quantization.quantize_weights(weights)
+        fill = activations.dtype.type(quantization.fill)
     share = shape.c // shape.groups
     n, m, p, q, c, r, s = (
         rng.integers(0, bound, count)

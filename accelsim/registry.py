@@ -9,12 +9,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic, TypeVar
 
-from accelsim.errors import UnknownNameError, nearest
+from accelsim.errors import AccelsimError, UnknownNameError, nearest
 
 __all__ = ["Family", "Registry", "modules_of"]
 
@@ -48,19 +48,23 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     """An ordered Mapping name -> entry whose files are imported on first look-up.
 
     A name that nobody registered may still belong to a `Family`, or be the path of a file that
-    holds an entry; such entries are made once, and are not among the names that are listed.
+    holds an entry; such entries are made once, and are not among the names that are listed. Threads
+    may look up at the same time.
 
     Parameters
     ----------
     kind : str
         What an entry is, singular, for messages ("multiplier").
     discover : callable
-        Called once, before the first look-up; it imports the files that register entries.
+        Called once, at the first look-up; it imports the files that register entries. These may
+        look up what is registered by then.
     """
 
     def __init__(self, kind: str, discover: Callable[[], None]) -> None:
         self.kind = kind
         self._discover: Callable[[], None] | None = discover
+        self._discovering = threading.RLock()
+        self._inside_discover = False
         self._entries: dict[str, Entry] = {}
         self._made: dict[str, Entry] = {}
         self._families: list[Family[Entry]] = []
@@ -81,7 +85,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     def register_files(self, suffix: str, open_file: Callable[[str], Entry]) -> None:
         """Let names that end with *suffix* be paths of files that *open_file* reads.
 
-        A file is read anew at each look-up, since it may have changed.
+        A file is read anew at each look-up, since it may have changed; of one that is missing or
+        cannot be used *open_file* raises `UnknownNameError` or another `AccelsimError`.
         """
         self._open_file = (suffix, open_file)
 
@@ -104,14 +109,22 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         )
 
     def __contains__(self, name: object) -> bool:
+        """Return whether looking *name* up returns an entry."""
         self._load()
-        return (
-            name in self._entries
-            or self._family_of(name) is not None
-            or (self._is_file(name) and Path(str(name)).is_file())
-        )
+        try:
+            return self._find(name) is not None
+        except AccelsimError:
+            return False
 
-    def _find(self, name: str) -> Entry | None:
+    def recognizes(self, name: object) -> bool:
+        """Return whether *name* is an entry's, or written as those of a family or a file are.
+
+        Looking such a name up returns an entry, or says what is wrong with its numbers or its file.
+        """
+        self._load()
+        return name in self._entries or self._is_file(name) or self._family_of(name) is not None
+
+    def _find(self, name: object) -> Entry | None:
         if not isinstance(name, str):
             return None
         if name in self._entries:
@@ -123,7 +136,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             return None
         if name not in self._made:
             family, groups = found
-            self._made[name] = family.make(name, **groups)
+            # Of two threads that make it at once the first one's counts.
+            self._made.setdefault(name, family.make(name, **groups))
         return self._made[name]
 
     def _is_file(self, name: object) -> bool:
@@ -154,13 +168,21 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return f"<Registry of {self.kind}s: {', '.join(self)}>"
 
     def _load(self) -> None:
-        if self._discover is not None:
-            discover, self._discover = self._discover, None
+        """Call `discover` unless it has been; other threads wait for it, its own look-ups do not.
+
+        If it raises, the next look-up calls it again.
+        """
+        if self._discover is None:
+            return
+        with self._discovering:
+            if self._discover is None or self._inside_discover:
+                return
+            self._inside_discover = True
             try:
-                discover()
-            except BaseException:
-                self._discover = discover
-                raise
+                self._discover()
+            finally:
+                self._inside_discover = False
+            self._discover = None
 
 
 def modules_of(package: str) -> Callable[[], None]:

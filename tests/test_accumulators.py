@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
-from accelsim.accumulators import ACCUMULATORS, accumulator_of
+from accelsim import import_multiplier, simulate, trace
+from accelsim.accumulators import ACCUMULATORS, DEPTH, accumulator_of, check_depth
+from accelsim.config import Accelerator
 from accelsim.errors import ConfigError, UnknownNameError
+from accelsim.kernels import accumulate
 from accelsim.multipliers import MULTIPLIERS
+from accelsim.nn import approximate
 
 
 @pytest.mark.parametrize("name", list(ACCUMULATORS))
@@ -51,6 +57,73 @@ def test_int32_wraps_and_saturates():
 def test_auto_is_the_usual_accumulator(multiplier, usual):
     assert accumulator_of(MULTIPLIERS[multiplier]).name == usual
     assert accumulator_of(MULTIPLIERS[multiplier], usual).name == usual
+
+
+def table_unit(greatest, bits=8):
+    """A unit by table with one product of magnitude *greatest*, a negative one."""
+
+    def product(a, w):
+        return np.where((a == 3) & (w == 5), -greatest, a & w)
+
+    return import_multiplier(
+        product, name="mine", bits=bits, signed=False, operand_order="activation,weight"
+    )
+
+
+@pytest.mark.parametrize(
+    ("greatest", "bits", "usual"),
+    [
+        ((2**31 - 1) // DEPTH, 8, "int32"),
+        ((2**31 - 1) // DEPTH + 1, 8, "int64"),
+        (2**31 - 1, 4, "int64"),
+        (1000, 9, "int64"),
+    ],
+)
+def test_auto_has_room_for_the_products_of_a_table(greatest, bits, usual):
+    """int32 up to 8 bits where DEPTH of the greatest products fit: they add up without wrapping."""
+    unit = table_unit(greatest, bits)
+    accumulator = accumulator_of(unit)
+    assert accumulator.name == usual
+    operands = np.array([3, 5], unit.operands.dtype)
+    activations, weights = (np.repeat(one, DEPTH) for one in operands)
+    psums = np.zeros((1, 1), accumulator.dtype)
+    accumulate(unit, accumulator, activations[:, None], weights[None], psums)
+    assert psums.item() == -greatest * DEPTH
+
+
+def test_auto_rejects_sums_too_deep_for_it():
+    """uint8: 255^2 x 33025 = 2147450625 fits into int32, 33026 products do not."""
+    unit = MULTIPLIERS["exact_uint8"]
+    check_depth(unit, "auto", 33025, "layer 'x'")
+    with pytest.raises(
+        ConfigError,
+        match="^layer 'x': sums of 33026 products of exact_uint8, each of magnitude up to 65025, "
+        "might overflow int32, which accumulator 'auto' stands for; use 'int64'",
+    ):
+        check_depth(unit, "auto", 33026, "layer 'x'")
+    for name in ("int32", "int32_saturating", "int64"):
+        check_depth(unit, name, 33026, "layer 'x'")
+    check_depth(MULTIPLIERS["exact_int8"], "auto", 131071, "layer 'x'")
+    check_depth(MULTIPLIERS["exact_uint16"], "auto", 1 << 40, "layer 'x'")
+    check_depth(MULTIPLIERS["exact_fp32"], "auto", 1 << 40, "layer 'x'")
+
+
+def test_a_layer_too_deep_for_auto_is_named():
+    """In a module and on the machine; with int64 the module's outputs are those of int32's sums."""
+    layer = nn.Linear(33026, 1, bias=False)
+    model, images = nn.Sequential(nn.Flatten(), layer), torch.ones(1, 33026, 1, 1)
+    settings = {"multiplier": "exact_uint8", "calibration": images}
+    with pytest.raises(ConfigError, match="^layer '1': sums of 33026 products of exact_uint8"):
+        approximate(model, **settings)(images)
+    assert torch.equal(
+        approximate(model, **settings, accumulator="int64")(images),
+        approximate(model, **settings, accumulator="int32")(images),
+    )
+    traced = trace(model, images.numpy(), calibration=images)
+    machine = Accelerator.preset("edge_16x16").replace(multiplier="exact_uint8")
+    with pytest.raises(ConfigError, match="^layer '.*': sums of 33026 products of exact_uint8"):
+        simulate(traced, machine, values=False)
+    simulate(traced, machine.replace(accumulator="int64"), values=False)
 
 
 def test_rejects_an_accumulator_of_the_other_kind():

@@ -15,6 +15,7 @@ from accelsim.energy import load_table
 from accelsim.errors import ConfigError, DataError, UnknownNameError
 from accelsim.formats import IntegerFormat
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
+from accelsim.quantization import Scheme
 
 
 @jit
@@ -130,6 +131,23 @@ def test_layers_of_a_unit_of_integers_are_quantized():
     assert found.layers["mred"].iloc[-1] > found.value("mred")
     exact = accelsim.characterize("exact_int8", pairs=1000, workload="lenet5_digits", images=1)
     assert not exact.layers[["error_rate", "mred", "med"]].any(axis=None)
+
+
+def test_the_scheme_says_how_layers_are_quantized():
+    settings = {"pairs": 2000, "workload": "lenet5_digits", "images": 1}
+    usual, same, other = (
+        accelsim.characterize("truncated2_s8", scheme=scheme, **settings)
+        for scheme in (None, Scheme(), Scheme("affine", "affine", per_channel=False))
+    )
+    assert usual.manifest == same.manifest
+    assert usual.layers.equals(same.layers)
+    assert other.manifest["quantization"] == {
+        "activations": "affine",
+        "weights": "affine",
+        "per_channel": False,
+    }
+    assert not usual.layers["med"].equals(other.layers["med"])
+    assert accelsim.characterize("ax_fpm", **settings).manifest["quantization"] is None
 
 
 def test_the_manifest_tells_unit_files_of_one_name_apart():

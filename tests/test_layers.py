@@ -29,6 +29,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "multipliers": (2, {"numpy", "numba"}),
     "circuits": (2, {"numpy", "numba"}),
     "accumulators": (2, {"numpy", "numba"}),
+    "quantizer": (2, {"numpy"}),
     "quantization": (2, {"numpy"}),
     "dataflows": (2, {"numpy"}),
     "kernels": (3, {"numpy", "numba", "llvmlite"}),

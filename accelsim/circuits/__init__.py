@@ -12,7 +12,7 @@ from accelsim.circuits.evaluate import count_toggles, evaluate
 from accelsim.circuits.floats import FloatForm, float_circuit
 from accelsim.circuits.full_adders import FULL_ADDERS, FullAdder
 from accelsim.circuits.integers import integer_circuit
-from accelsim.circuits.netlist import Builder, Gate, Netlist
+from accelsim.circuits.netlist import Builder, Gate, LoopError, Netlist
 
 __all__ = [
     "CELLS",
@@ -25,6 +25,7 @@ __all__ = [
     "FullAdder",
     "Gate",
     "IntegerPorts",
+    "LoopError",
     "Netlist",
     "count_toggles",
     "evaluate",

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from accelsim.circuits.cells import CELLS
 from accelsim.errors import CircuitError, nearest
 
-__all__ = ["Builder", "Gate", "Netlist"]
+__all__ = ["Builder", "Gate", "LoopError", "Netlist"]
 
 FIRST_NET = 2
 """The least net that is not a constant."""
@@ -35,6 +35,34 @@ class Gate(NamedTuple):
     cell: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+
+
+class LoopError(CircuitError):
+    """Gates that form a loop.
+
+    Parameters
+    ----------
+    steps : sequence of str
+        What drives what, once around, for the message.
+    loop : dict of int to int
+        Number of each gate of the loop -> the net that it drives and the next one reads.
+    """
+
+    def __init__(self, steps: Sequence[str], loop: Mapping[int, int]) -> None:
+        super().__init__(steps, loop)
+        self.loop = loop
+
+    def __str__(self) -> str:
+        steps = self.args[0]
+        more = f" and {len(steps) - LOOP_STEPS} more" if len(steps) > LOOP_STEPS else ""
+        return (
+            f"a combinational loop: {', '.join(steps[:LOOP_STEPS])}{more}; a circuit must be free "
+            "of loops"
+        )
+
+
+LOOP_STEPS = 8
+"""Steps of a loop that a message describes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +81,7 @@ class Netlist:
     ------
     CircuitError
         An unknown cell, a wrong number of pins, a port name that is no identifier or used twice, a
-        net without driver or with several, or a combinational loop.
+        net without driver or with several, or (`LoopError`) a combinational loop.
     """
 
     inputs: Mapping[str, tuple[int, ...]]
@@ -81,7 +109,7 @@ class Netlist:
 
         Raises
         ------
-        CircuitError
+        LoopError
             Gates form a loop.
         """
         driver = {net: i for i, gate in enumerate(self.gates) for net in gate.outputs}
@@ -104,7 +132,9 @@ class Netlist:
                 if waiting[reader] == 0:
                     ready.append(reader)
         if done < len(self.gates):
-            raise CircuitError(_loop(self.gates, driver, waiting))
+            loop = _loop(self.gates, driver, waiting)
+            steps = [f"gate {i} ({self.gates[i].cell}) drives net {n}" for i, n in loop.items()]
+            raise LoopError(steps, loop)
         return tuple(levels)
 
     @functools.cached_property
@@ -236,16 +266,19 @@ def _reads(netlist: Netlist) -> Iterator[tuple[str, int]]:
             yield f"output {name}[{bit}]", net
 
 
-def _loop(gates: Sequence[Gate], driver: Mapping[int, int], waiting: Sequence[int]) -> str:
-    """Return the message that names one loop; gates with *waiting* inputs are in or behind one."""
-    path: list[int] = []
+def _loop(
+    gates: Sequence[Gate], driver: Mapping[int, int], waiting: Sequence[int]
+) -> dict[int, int]:
+    """Return the gates of one loop -> the net each drives there, in the order of the signal.
+
+    Gates with *waiting* inputs are in a loop or behind one.
+    """
+    path: dict[int, int] = {}
     i = next(i for i, count in enumerate(waiting) if count)
     while i not in path:
-        path.append(i)
-        i = next(driver[net] for net in gates[i].inputs if net in driver and waiting[driver[net]])
-    loop = path[path.index(i) :]
-    names = ", ".join(f"{number} ({gates[number].cell})" for number in reversed(loop[-8:]))
-    return (
-        f"{len(loop)} gates form a combinational loop, through net {gates[i].outputs[0]}: gates "
-        f"{names}; a circuit must be free of loops"
-    )
+        # Against the signal: from a gate to one that it waits for.
+        net = next(n for n in gates[i].inputs if n in driver and waiting[driver[n]])
+        path[i] = net
+        i = driver[net]
+    reads = list(path.items())[list(path).index(i) :]
+    return {driver[net]: net for _, net in reversed(reads)}

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from accelsim.cli.options import BatchOption, JsonOption, OutOption
+from accelsim.cli.options import BatchOption, JsonOption, OutOption, SchemeOption, build_scheme
 from accelsim.cli.output import note, print_json, print_table, progress
+from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,13 +56,15 @@ def characterize(
         ),
     ] = None,
     images: BatchOption = 16,
+    settings: SchemeOption = None,
     out: OutOption = None,
     json: JsonOption = False,
 ) -> None:
     """Measure UNIT: error metrics with their conventions, and costs beside the exact unit's.
 
     With --out tables and two figures are written. For a unit of integers the operands of the
-    workload's layers are quantized, calibrated on the first 128 training images.
+    workload's layers are quantized, calibrated on the first 128 training images; --set
+    quantization.per_channel=false and the like change how.
 
     Example: accelsim characterize ax_fpm --workload lenet5_digits --out units/ax_fpm
     """
@@ -77,8 +80,11 @@ def characterize(
     entry = MULTIPLIERS[unit]
     baseline = baseline_of(entry, against)
     choose_pairs(entry, pairs, seed, distribution, exhaustive_bits)
+    scheme = build_scheme(settings)
     if workload is not None:
         workload = WORKLOADS[workload].name
+    elif settings:
+        raise ConfigError("--set changes how a workload's operands are quantized; give --workload")
     if out is not None:
         # Found out now, not after the work.
         prepare_folder(out, "characterization")
@@ -93,6 +99,7 @@ def characterize(
                 exhaustive_bits=exhaustive_bits,
                 workload=workload,
                 images=images,
+                scheme=scheme,
                 progress=update,
             )
             pictures = {}

@@ -48,7 +48,7 @@ def show(
         known += names
     from accelsim.multipliers import MULTIPLIERS
 
-    if name in MULTIPLIERS:  # a member of a family, or a unit file
+    if MULTIPLIERS.recognizes(name):  # as a member of a family, or as a unit file
         _show_multiplier(name)
         return
     raise UnknownNameError(
@@ -65,7 +65,7 @@ def _show_multiplier(name: str) -> None:
     from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
     from accelsim.multipliers.imported import ImportedMultiplier
 
-    if name not in MULTIPLIERS:
+    if any(name == family.form for family in MULTIPLIERS.families):
         _show_family(name)
         return
     unit = MULTIPLIERS[name]

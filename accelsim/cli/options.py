@@ -11,18 +11,21 @@ from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
     from accelsim.config import Accelerator
+    from accelsim.quantization import Scheme
 
 __all__ = [
     "AcceleratorOption",
     "BatchOption",
     "JsonOption",
     "OutOption",
+    "SchemeOption",
     "SetOption",
     "UnitsOption",
     "WeightsOption",
     "WorkloadArgument",
     "assignments",
     "build_accelerator",
+    "build_scheme",
     "scalar",
     "unique",
 ]
@@ -44,6 +47,14 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option(
         "--set", metavar="FIELD=VALUE", help="Change a field, e.g. array.rows=32; repeatable."
+    ),
+]
+SchemeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="How units of integers quantize, e.g. quantization.weights=affine; repeatable.",
     ),
 ]
 WeightsOption = Annotated[
@@ -90,6 +101,19 @@ def build_accelerator(name: str, settings: Sequence[str] | None, **changes: obje
 
     fields = {field: scalar(text) for field, text in assignments(settings, "--set").items()}
     return Accelerator.load(name).replace(**{**changes, **fields})
+
+
+def build_scheme(settings: Sequence[str] | None) -> Scheme:
+    """Return the scheme that ``--set`` *settings* describe, for a verb without an accelerator."""
+    from accelsim.quantization import scheme_of
+
+    for field in assignments(settings, "--set"):
+        if not field.startswith("quantization."):
+            raise ConfigError(
+                "--set changes quantization here, such as quantization.weights=affine or "
+                f"quantization.per_channel=false, got {field!r}"
+            )
+    return scheme_of(build_accelerator("edge_16x16", settings))
 
 
 def unique(names: Sequence[str]) -> list[str]:

@@ -9,9 +9,11 @@ import typer
 from accelsim.cli.options import (
     JsonOption,
     OutOption,
+    SchemeOption,
     UnitsOption,
     WeightsOption,
     WorkloadArgument,
+    build_scheme,
     unique,
 )
 from accelsim.cli.output import note, print_json, print_table, progress
@@ -47,6 +49,7 @@ def score(
         ),
     ] = "auto",
     seed: Annotated[int, typer.Option("--seed", help="Of the attacks' random starts.")] = 0,
+    quantization: SchemeOption = None,
     weights: WeightsOption = None,
     out: OutOption = None,
     json: JsonOption = False,
@@ -55,7 +58,8 @@ def score(
 
     Rows are written as they are made; interrupted, the same command goes on. Without -m:
     exact_fp32 and ax_fpm; without --attack: fgsm and pgd. Units of integers are calibrated on the
-    first 128 training images.
+    first 128 training images; --set quantization.per_channel=false and the like change their
+    scheme.
 
     Example: accelsim score lenet5_digits -m ax_fpm --attack pgd --epsilon 0.1 --out scores/x
     """
@@ -68,6 +72,7 @@ def score(
     units = unique(multiplier or ["exact_fp32", "ax_fpm"])
     attacks = unique(attack or ["fgsm", "pgd"])
     check_settings(scenario, attacks, units, accumulator, epsilon, seed)
+    scheme = build_scheme(quantization)
     model, batch, labels = load_workload(workload, limit=images, weights=weights)
     settings = {
         "workload": workload,
@@ -82,7 +87,7 @@ def score(
     if any(isinstance(MULTIPLIERS[name], IntegerMultiplier) for name in units):
         from accelsim.nn import WORKLOAD_CALIBRATION
 
-        settings["calibration"] = WORKLOAD_CALIBRATION
+        settings |= {"calibration": WORKLOAD_CALIBRATION, "quantization": vars(scheme)}
     if files := file_fingerprints(units):
         settings["unit_files"] = files
     folder = None if out is None else ScoreFolder(out, settings)
@@ -110,11 +115,13 @@ def _run(
 ) -> None:
     """Add the rows of *attacks* to *rows* and to the folder, as they are made."""
     from accelsim.nn import calibrate_workload
+    from accelsim.quantization import Scheme
     from accelsim.robustness import evaluate
 
-    calibration = None
+    calibration = scheme = None
     if "calibration" in settings:
         calibration = calibrate_workload(settings["workload"], model)
+        scheme = Scheme(**settings["quantization"])
     fixed = ("scenario", "multipliers", "accumulator", "epsilon", "seed")
     total, before = len(attacks) * len(settings["multipliers"]), len(rows)
 
@@ -129,6 +136,7 @@ def _run(
                 labels,
                 attacks=attacks,
                 calibration=calibration,
+                scheme=scheme,
                 progress=lambda what: update(len(rows) - before, total, what),
                 on_row=keep,
                 **{name: settings[name] for name in fixed},

@@ -16,6 +16,7 @@ from accelsim.errors import ConfigError, DataError
 from accelsim.formats import IntegerFormat
 from accelsim.importing.c_source import RUN_MEMORY_MIB, RUN_TIME_S, read_c
 from accelsim.importing.declarations import Declarations, activation_first
+from accelsim.importing.doubts import doubt
 from accelsim.importing.functions import function_name, function_sha256, read_function
 from accelsim.importing.headers import Header, contradictions, read_header, stated_measure
 from accelsim.importing.reading import Reading
@@ -105,8 +106,10 @@ def import_multiplier(
     label = source_label(source)
     owner = f"import of {label}"
     declared = Declarations.checked(owner, name, bits, signed, operand_order, index_order)
-    if declared.name in MULTIPLIERS:
-        raise ConfigError(f"{owner}: {declared.name!r} is a unit of accelsim; choose a new name")
+    if MULTIPLIERS.recognizes(declared.name):
+        raise ConfigError(
+            f"{owner}: {declared.name!r} is a unit of accelsim or named as one; choose a new name"
+        )
     if out is not None and Path(out).suffix != SUFFIX:
         raise ConfigError(f"{owner}: out must end in {SUFFIX}, got {str(out)!r}")
     expected_texts = _expected(expected, owner)
@@ -137,6 +140,7 @@ def import_multiplier(
         warnings=(
             *_warnings(errors, stated, reading.names, first),
             *_sign_warnings(table, declared.operands),
+            *(() if stated else _doubts(table, declared, errors, reading.kind)),
         ),
         delay_ps=delay,
         delay_source=delay_source,
@@ -294,3 +298,13 @@ def _sign_warnings(table: NDArray[np.int32], operands: IntegerFormat) -> Iterato
             f"{negative} products of unsigned operands are negative; is the multiplier signed, or "
             "are they patterns in a signed type that is too narrow?"
         )
+
+
+def _doubts(
+    table: NDArray[np.int32], declared: Declarations, errors: TableErrors, kind: str
+) -> Iterator[str]:
+    """Yield what looks like a wrong declaration; asked only where no figure would tell."""
+    has_index = kind in ("bin", "header", "text", "npy")
+    text = doubt(table, declared.operands, errors, declared.index_order, has_index=has_index)
+    if text:
+        yield text

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.circuits import Gate, Netlist, evaluate
+from accelsim.circuits import Gate, LoopError, Netlist, evaluate
 from accelsim.errors import CircuitError, DataError, nearest
 from accelsim.formats import IntegerFormat
 from accelsim.importing.children import Ended, Limits, run_limited
@@ -173,10 +173,13 @@ def _failure(ended: Ended) -> str:
 
 
 def _problem(check: str) -> str:
-    """Return the first finding of Yosys' check, on one line, or ""."""
+    """Return the first finding of Yosys' check, on one line, or "".
+
+    Loops are left to `Netlist`: Yosys names them by names of its own, and sees none through cells.
+    """
     lines = check.splitlines()
     for number, line in enumerate(lines):
-        if line.startswith("Warning: "):
+        if line.startswith("Warning: ") and "found logic loop" not in line:
             more = []
             for detail in lines[number + 1 :]:
                 if not detail.startswith("    "):
@@ -224,6 +227,7 @@ def _netlist(described: Mapping[str, Any], ports: tuple[str, str, str]) -> Netli
     """
     nets = _Nets(described)
     gates: list[Gate] = []
+    owners: list[str] = []
     for instance, found in described["cells"].items():
         kind = found["type"]
         if kind == "$scopeinfo":  # a remark of newer versions: which module was flattened here
@@ -231,6 +235,7 @@ def _netlist(described: Mapping[str, Any], ports: tuple[str, str, str]) -> Netli
         if kind not in GATE_CELLS:
             raise CircuitError(_refusal(instance, kind))
         cell, pins = GATE_CELLS[kind], found["connections"]
+        owners += [kind if instance.startswith("$") else f"{instance} ({kind})"] * len(cell.steps)
         wires: dict[str, int] = {}
         for pin in cell.inputs:
             if len(pins.get(pin, ())) != 1:
@@ -253,7 +258,13 @@ def _netlist(described: Mapping[str, Any], ports: tuple[str, str, str]) -> Netli
         for name, bits in ((name, described["ports"][name]["bits"]) for name in ports)
     )
     nets.check_drivers(gates, (*first, *second), product)
-    return Netlist({"first": first, "second": second}, {"product": product}, tuple(gates))
+    try:
+        return Netlist({"first": first, "second": second}, {"product": product}, tuple(gates))
+    except LoopError as error:
+        # Nets inside of a cell have no name, and say no more than its own.
+        steps = [(owners[gate], nets.name(net)) for gate, net in error.loop.items()]
+        named = [f"{owner} drives {net}" for owner, net in steps if net]
+        raise LoopError(named, error.loop) from None
 
 
 def _refusal(instance: str, kind: str) -> str:
@@ -289,6 +300,10 @@ class _Nets:
         self._next += 1
         return self._next - 1
 
+    def name(self, net: int) -> str:
+        """Return the Verilog name of a net, or ""."""
+        return self._names.get(net, "")
+
     def check_drivers(
         self, gates: list[Gate], inputs: tuple[int, ...], outputs: tuple[int, ...]
     ) -> None:
@@ -296,7 +311,7 @@ class _Nets:
         driven = {0, 1, *inputs, *(net for gate in gates for net in gate.outputs)}
         for net in (*(net for gate in gates for net in gate.inputs), *outputs):
             if net not in driven:
-                raise CircuitError(f"net {self._names.get(net, net)} is read but has no driver")
+                raise CircuitError(f"net {self.name(net) or net} is read but has no driver")
 
     def _of(self, bit: int) -> int:
         if bit not in self._numbers:

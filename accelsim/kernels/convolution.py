@@ -27,8 +27,7 @@ from accelsim.kernels.direct import FEW_FILTERS, convolve_directly, has_direct_f
 from accelsim.kernels.gemm import (
     accumulate_groups,
     entries,
-    require_bias,
-    require_float32,
+    require_convolution,
     require_linear,
     require_operands,
     rounded,
@@ -76,11 +75,9 @@ def conv2d(
         For a wrong dtype, or shapes that do not fit.
     """
     unit, adder = entries(multiplier, accumulator)
-    weights = require_float32(weights, "weights", "(M, C / groups, R, S)")
-    if bias is not None:
-        bias = require_bias(bias, len(weights))[:, None, None]
+    images, weights, bias = require_convolution(images, weights, bias)
     psums = convolve(unit, adder, images, weights, stride, padding, dilation, groups)
-    return rounded(psums, bias)
+    return rounded(psums, None if bias is None else bias[:, None, None])
 
 
 def convolve(
@@ -190,10 +187,8 @@ def linear(
         For a wrong dtype, or shapes that do not fit.
     """
     unit, adder = entries(multiplier, accumulator)
-    inputs, weights = require_linear(inputs, weights)
-    if bias is not None:
-        bias = require_bias(bias, len(weights))[:, None]
+    inputs, weights, bias = require_linear(inputs, weights, bias)
     activations = require_operands(unit, inputs.T, "inputs.T", "(K, N)")
     psums = np.zeros((1, len(weights), len(inputs)), adder.dtype)
     accumulate_groups(unit, adder, activations[None], weights[None], psums)
-    return np.ascontiguousarray(rounded(psums[0], bias).T)
+    return np.ascontiguousarray(rounded(psums[0], None if bias is None else bias[:, None]).T)

@@ -24,7 +24,7 @@ __all__ = [
     "accumulate_groups",
     "entries",
     "finish",
-    "require_bias",
+    "require_convolution",
     "require_float32",
     "require_linear",
     "require_operands",
@@ -162,8 +162,8 @@ def finish(psums: NDArray[Any], bias: NDArray[np.float32] | None) -> NDArray[np.
             f"psums must be (n, m) of float32 or float64, got {psums.shape} of {psums.dtype}; "
             "pass those that accumulate() has filled"
         )
-    column = None if bias is None else require_bias(bias, psums.shape[0])[:, None]
-    return rounded(psums.copy(), column)
+    bias = require_bias(bias, psums.shape[0])
+    return rounded(psums.copy(), None if bias is None else bias[:, None])
 
 
 def rounded(psums: NDArray[Any], bias: NDArray[np.float32] | None) -> NDArray[np.float32]:
@@ -230,8 +230,10 @@ def _require(
     return np.ascontiguousarray(array)
 
 
-def require_bias(bias: NDArray[Any], filters: int) -> NDArray[np.float32]:
-    """Return *bias*; raise unless it is float32 with one value per filter."""
+def require_bias(bias: NDArray[Any] | None, filters: int) -> NDArray[np.float32] | None:
+    """Return *bias*; raise unless it is float32 with one value per filter, or None."""
+    if bias is None:
+        return None
     bias = require_float32(bias, "bias", "(n,)")
     if bias.size != filters:
         raise DataError(
@@ -241,10 +243,22 @@ def require_bias(bias: NDArray[Any], filters: int) -> NDArray[np.float32]:
     return bias
 
 
+FloatOperands = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32] | None]
+
+
+def require_convolution(
+    images: NDArray[Any], weights: NDArray[Any], bias: NDArray[Any] | None
+) -> FloatOperands:
+    """Return the operands of a convolution; raise unless they are float32 of as many axes."""
+    images = require_float32(images, "images", "(N, C, H, W)")
+    weights = require_float32(weights, "weights", "(M, C / groups, R, S)")
+    return images, weights, require_bias(bias, len(weights))
+
+
 def require_linear(
-    inputs: NDArray[Any], weights: NDArray[Any]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return *inputs* (N, K) and *weights* (M, K); raise unless they are float32 and agree in K."""
+    inputs: NDArray[Any], weights: NDArray[Any], bias: NDArray[Any] | None
+) -> FloatOperands:
+    """Return the operands of a linear layer; raise unless they are float32 and agree in K."""
     inputs = require_float32(inputs, "inputs", "(N, K)")
     weights = require_float32(weights, "weights", "(M, K)")
     if inputs.shape[1] != weights.shape[1]:
@@ -252,4 +266,4 @@ def require_linear(
             f"inputs (N, K) {inputs.shape} and weights (M, K) {weights.shape} differ in K; "
             "flatten the inputs to (N, K) or transpose the weights"
         )
-    return inputs, weights
+    return inputs, weights, require_bias(bias, len(weights))

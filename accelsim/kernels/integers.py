@@ -52,8 +52,6 @@ class _Tables(NamedTuple):
 
     by_activation: NDArray[np.int32]
     by_weight: NDArray[np.int32]
-    largest: int
-    """Greatest magnitude of a product."""
 
 
 # Not on the unit, which may have been read from a file and does not know of kernels; gone with it.
@@ -110,7 +108,7 @@ def accumulate_by_table(
     activations, weights = _patterns(unit, activations), _patterns(unit, weights)
     groups, n, m = psums.shape
     shape = n, activations.shape[1], m
-    if not _order_is_free(adder, psums, shape[1] * tables.largest):
+    if not _order_is_free(adder, psums, shape[1] * unit.greatest_product):
         ordered = functools.partial(_ordered(adder), activations, weights, tables.by_weight, psums)
         run_divided(ordered, groups, shape, m > n)
         return
@@ -165,8 +163,7 @@ def tables_of(unit: IntegerMultiplier) -> _Tables:
     tables = _tables.get(unit)
     if tables is None:
         table = unit.table
-        largest = max(int(table.max()), -int(table.min()))
-        tables = _Tables(_whole_vectors(table), _whole_vectors(table.T), largest)
+        tables = _Tables(_whole_vectors(table), _whole_vectors(table.T))
         _tables[unit] = tables
     return tables
 

@@ -14,13 +14,7 @@ from numpy.typing import NDArray
 
 from accelsim.accumulators import ACCUMULATORS, Accumulator
 from accelsim.kernels.convolution import convolve
-from accelsim.kernels.gemm import (
-    accumulate,
-    entries,
-    require_bias,
-    require_float32,
-    require_linear,
-)
+from accelsim.kernels.gemm import accumulate, entries, require_convolution, require_linear
 from accelsim.multipliers import MULTIPLIERS, Multiplier
 from accelsim.quantization import LayerQuantization
 
@@ -56,10 +50,7 @@ def conv2d_quantized(
         For a wrong dtype, shapes that do not fit, or NaN.
     """
     unit, adder = entries(multiplier, accumulator)
-    images = require_float32(images, "images", "(N, C, H, W)")
-    weights = require_float32(weights, "weights", "(M, C / groups, R, S)")
-    if bias is not None:
-        bias = require_bias(bias, len(weights))
+    images, weights, bias = require_convolution(images, weights, bias)
     x, w = layer.quantize_activations(images), layer.quantize_weights(weights)
     settings = (stride, padding, dilation, groups, layer.fill)
     psums = convolve(unit, adder, x, w, *settings)
@@ -103,9 +94,7 @@ def linear_quantized(
         For a wrong dtype, shapes that do not fit, or NaN.
     """
     unit, adder = entries(multiplier, accumulator)
-    inputs, weights = require_linear(inputs, weights)
-    if bias is not None:
-        bias = require_bias(bias, len(weights))
+    inputs, weights, bias = require_linear(inputs, weights, bias)
     x, w = layer.quantize_activations(inputs), layer.quantize_weights(weights)
     psums = np.zeros((len(w), len(x)), adder.dtype)
     accumulate(unit, adder, np.ascontiguousarray(x.T), w, psums)

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from math import prod
 
-from accelsim.accumulators import accumulator_of
+from accelsim.accumulators import accumulator_of, check_depth
 from accelsim.config import Accelerator
 from accelsim.dataflows import DATAFLOWS, PeTiming
 from accelsim.dataflows.tiling import ArrayModel, Budget, Tiling, choose_tiling
@@ -166,10 +166,12 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
         A layer fits no tiling.
     UnknownNameError
         The configuration names a multiplier, accumulator or dataflow that does not exist.
+    ConfigError
+        A layer adds more products than ``auto`` has room for.
     """
     array, allocator = array_model(accelerator), _Allocator()
-    accumulator = accumulator_of(MULTIPLIERS[accelerator.multiplier], accelerator.accumulator)
-    psum_words = accumulator.bytes // WORD_BYTES
+    multiplier = MULTIPLIERS[accelerator.multiplier]
+    psum_words = accumulator_of(multiplier, accelerator.accumulator).bytes // WORD_BYTES
     half = {
         name: int(getattr(accelerator.glb, f"{name}_kib") * 1024 // 2 // WORD_BYTES)
         for name in ("ifmap", "weight", "ofmap")
@@ -185,6 +187,8 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
         source = tensors[layer.source]
         target = tensors[layer.name] = allocator.tensor(layer.output_shape)
         if isinstance(layer, MacLayer):
+            owner = f"layer {layer.name!r}"
+            check_depth(multiplier, accelerator.accumulator, layer.shape.gemm.k, owner)
             tiling = choose_tiling(layer.shape, budget, array, layer=layer.name)
             weights = allocator.tensor(layer.weight.shape)
             bias = None if layer.bias is None else allocator.tensor(layer.bias.shape)

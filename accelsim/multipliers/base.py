@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -106,6 +107,23 @@ class Multiplier:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {self.title}>"
+
+    def __reduce__(self) -> tuple[Callable[..., Multiplier], tuple[Any, ...]]:
+        """Pickle by name; what is not registered under its name cannot be pickled."""
+        from accelsim.multipliers import MULTIPLIERS
+
+        if MULTIPLIERS.get(self.name) is not self:
+            raise pickle.PicklingError(
+                f"multiplier {self.name!r} is pickled by its name, but is not the one that is "
+                "registered under it; register it in accelsim.MULTIPLIERS"
+            )
+        return _registered, (self.name,)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
 
     def product(self, a: ArrayLike, w: ArrayLike) -> NDArray[Any]:
         """Return the unit's product of activations *a* and weights *w*, element by element."""
@@ -267,6 +285,23 @@ class IntegerMultiplier(Multiplier):
             )
         values = self.operands.values()
         return self.product(values[:, None], values).astype(np.int32)
+
+    @functools.cached_property
+    def greatest_product(self) -> int:
+        """Greatest magnitude in `table`.
+
+        Raises
+        ------
+        ConfigError
+            The operands have more than `TABLE_BITS` bits.
+        """
+        return max(int(self.table.max()), -int(self.table.min()))
+
+
+def _registered(name: str) -> Multiplier:
+    from accelsim.multipliers import MULTIPLIERS
+
+    return MULTIPLIERS[name]
 
 
 def latency_cycles(delay_ps: float, clock_mhz: float) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import json
 import math
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +113,10 @@ class ImportedMultiplier(IntegerMultiplier):
         digest = hashlib.sha256(json.dumps(self._about(), sort_keys=True).encode())
         digest.update(np.ascontiguousarray(self.table, "<i4").tobytes())
         return digest.hexdigest()
+
+    def __reduce__(self) -> tuple[Callable[[bytes], ImportedMultiplier], tuple[bytes]]:
+        """Pickle as the content of a unit file: whatever becomes of the file, the bits stay."""
+        return _unpickled, (pack(self._about(), self.table),)
 
     def _about(self) -> dict[str, Any]:
         return {
@@ -219,23 +225,41 @@ def read_unit_file(path: str | Path) -> ImportedMultiplier:
         raise UnknownNameError(
             f"no multiplier file {str(path)!r} ({error.strerror}); 'accelsim import' writes one"
         ) from None
-    return _read(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    version = (path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    with _reading:
+        unit = _recent.pop(version, None) or _checked(path, str(path))
+        _recent[version] = unit
+        while len(_recent) > 1 and sum(one.table.nbytes for one in _recent.values()) > RECENT_BYTES:
+            del _recent[next(iter(_recent))]
+    return unit
 
 
-@functools.lru_cache(maxsize=16)
-def _read(path: Path, version: tuple[int, ...]) -> ImportedMultiplier:
-    """Read and check *path*; *version* tells one content of the file from the next."""
-    about, table = unpack(path)
+RECENT_BYTES = 128 << 20
+"""Of products that `read_unit_file` keeps at hand: two units of 12 bits, or 512 of 8."""
+
+_recent: dict[tuple[Path, int, int, int], ImportedMultiplier] = {}
+"""Path and version of a file -> unit, the one read last at the end."""
+_reading = threading.Lock()
+
+
+def _unpickled(content: bytes) -> ImportedMultiplier:
+    """Return the unit whose file holds *content*."""
+    return _checked(io.BytesIO(content), "a pickled unit")
+
+
+def _checked(file: Path | BinaryIO, owner: str) -> ImportedMultiplier:
+    """Return the unit in *file*, which must not contradict itself; *owner* names it in errors."""
+    about, table = unpack(file, owner)
     operands = IntegerFormat(about["bits"], about["signed"])
     errors = measure_table(table, operands)
     if not _same(about["errors"], errors.as_dict()):
         raise DataError(
-            f"{path} contradicts itself: the measures in it are not those of its table; import the "
-            "source again"
+            f"{owner} contradicts itself: the measures in it are not those of its table; import "
+            "the source again"
         )
     if sorted(about["source"]) != sorted(Source.__dataclass_fields__):
-        raise DataError(f"{path} is damaged: its source has the fields {sorted(about['source'])}")
-    netlist = None if about["netlist"] is None else _netlist(path, about["netlist"], operands)
+        raise DataError(f"{owner} is damaged: its source has the fields {sorted(about['source'])}")
+    netlist = None if about["netlist"] is None else _netlist(owner, about["netlist"], operands)
     return imported(
         name=about["name"],
         operands=operands,
@@ -260,7 +284,7 @@ def _netlist_as_dict(netlist: Netlist) -> dict[str, Any]:
     }
 
 
-def _netlist(path: Path, about: dict[str, Any], operands: IntegerFormat) -> Netlist:
+def _netlist(owner: str, about: dict[str, Any], operands: IntegerFormat) -> Netlist:
     """Return the netlist of a file, if it is one of a multiplier of *operands*."""
     try:
         inputs, outputs = (
@@ -272,11 +296,11 @@ def _netlist(path: Path, about: dict[str, Any], operands: IntegerFormat) -> Netl
         )
         netlist = Netlist(inputs, outputs, gates)
     except (CircuitError, KeyError, AttributeError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is damaged: its netlist is none ({error})") from None
+        raise DataError(f"{owner} is damaged: its netlist is none ({error})") from None
     widths = {name: len(nets) for name, nets in (*inputs.items(), *outputs.items())}
     bits = operands.bits
     if widths != {"a": bits, "w": bits, "p": 2 * bits}:
-        raise DataError(f"{path} is damaged: its netlist has the ports {widths}")
+        raise DataError(f"{owner} is damaged: its netlist has the ports {widths}")
     return netlist
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.ao.quantization import HistogramObserver, MinMaxObserver
 
 from accelsim.errors import ConfigError, DataError, nearest
+from accelsim.multipliers import MULTIPLIERS
 from accelsim.nn.interception import copied, run
 from accelsim.nn.operators import Unit
 from accelsim.quantization import Calibration
@@ -87,7 +88,7 @@ def calibrate(
         for first in range(0, len(array), BATCH):
             batch = torch.from_numpy(np.ascontiguousarray(array[first : first + BATCH]))
             watch.calls = 0
-            run(Unit("exact_fp32", "float32", network, observe=watch), network, batch)
+            run(Unit(MULTIPLIERS["exact_fp32"], "float32", network, observe=watch), network, batch)
     ranges = tuple(range_of(one) for one in watch.observers)
     return Calibration(ranges, f"{observer} over {len(array)} images")
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from accelsim.accumulators import AUTO, accumulator_of
 from accelsim.errors import ConfigError, nearest
 from accelsim.kernels.derivatives import require_table
-from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
+from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier, Multiplier
 from accelsim.nn.calibration import as_calibration
 from accelsim.nn.gradients import UnitGradient
 from accelsim.nn.interception import copied, run
@@ -41,7 +41,8 @@ def approximate(
     model : torch.nn.Module
         Any module, on the CPU in float32. It is copied and stays as it is.
     multiplier : str
-        Key of `accelsim.multipliers.MULTIPLIERS`; operands are (activation, weight).
+        Key of `accelsim.multipliers.MULTIPLIERS`; operands are (activation, weight). A unit file
+        is read now, and not again.
     accumulator : str
         Key of `accelsim.accumulators.ACCUMULATORS`: the type in which the products are summed;
         ``"auto"``: the usual one of the multiplier, ``"float32"`` for floating-point units.
@@ -111,7 +112,7 @@ def approximate(
             )
         ranges = as_calibration(model, calibration)
         integers = Integers(unit.operands, ranges, scheme or Scheme(), through)
-    return ApproximateModule(network, multiplier, accumulator, gradient, integers)
+    return ApproximateModule(network, multiplier, unit, accumulator, gradient, integers)
 
 
 class ApproximateModule(nn.Module):
@@ -121,12 +122,18 @@ class ApproximateModule(nn.Module):
     exchangeable for whoever saves, loads or attacks them. Only a call of the whole module goes
     through the unit; parts of it are reached by approximating the part.
 
+    Copies, pickles and `torch.save` of the whole module carry an imported unit with all its
+    products, so that they compute the same bits when its file has changed or is gone; other units
+    they name.
+
     Attributes
     ----------
     network : torch.nn.Module
         The copied network. Called by itself it is exact.
     multiplier, accumulator, gradient : str
         As given to `approximate`.
+    unit : Multiplier
+        The unit itself, as *multiplier* was when `approximate` was called.
     integers : Integers or None
         Calibration and scheme of a unit of integers.
     """
@@ -135,6 +142,7 @@ class ApproximateModule(nn.Module):
         self,
         network: nn.Module,
         multiplier: str,
+        unit: Multiplier,
         accumulator: str,
         gradient: str,
         integers: Integers | None = None,
@@ -142,6 +150,7 @@ class ApproximateModule(nn.Module):
         super().__init__()
         self.network = network
         self.multiplier = multiplier
+        self.unit = unit
         self.accumulator = accumulator
         self.gradient = gradient
         self.integers = integers
@@ -151,7 +160,7 @@ class ApproximateModule(nn.Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Return the network's outputs, every product made by the unit."""
-        unit = Unit(self.multiplier, self.accumulator, self.network, self.integers)
+        unit = Unit(self.unit, self.accumulator, self.network, self.integers)
         gradient = torch.is_grad_enabled() and self.gradient != "none"
         with torch.set_grad_enabled(gradient):
             outputs = run(unit, self.network, *args, **kwargs)

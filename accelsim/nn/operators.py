@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from accelsim import kernels
-from accelsim.accumulators import accumulator_of
+from accelsim.accumulators import accumulator_of, check_depth
 from accelsim.errors import ConfigError, DataError
 from accelsim.formats import IntegerFormat
-from accelsim.multipliers import MULTIPLIERS
+from accelsim.multipliers import Multiplier
 from accelsim.nn.gradients import UnitGradient
 from accelsim.quantization import Calibration, LayerQuantization, Scheme, quantize_layer
 
@@ -37,8 +38,9 @@ class Unit:
 
     Parameters
     ----------
-    multiplier, accumulator : str
-        Registered names.
+    multiplier : Multiplier
+    accumulator : str
+        Registered name, or ``auto``.
     network : torch.nn.Module
         Whose layers are computed, for their names.
     integers : Integers, optional
@@ -49,14 +51,15 @@ class Unit:
 
     def __init__(
         self,
-        multiplier: str,
+        multiplier: Multiplier,
         accumulator: str,
         network: nn.Module,
         integers: Integers | None = None,
         observe: Callable[[str, Tensor], None] | None = None,
     ) -> None:
-        self.multiplier = MULTIPLIERS[multiplier]
-        self.accumulator = accumulator_of(self.multiplier, accumulator)
+        self.multiplier = multiplier
+        self.accumulator = accumulator_of(multiplier, accumulator)
+        self._asked_for = accumulator
         self.network = network
         self.integers = integers
         self.observe = observe
@@ -128,6 +131,7 @@ class Unit:
                 f"{len(ranges)} convolutions and linear layers; calibrate this very network: "
                 "accelsim.nn.calibrate(model, images)"
             )
+        check_depth(self.multiplier, self._asked_for, math.prod(weight.shape[1:]), owner)
         one = ranges[self.calls - 1]
         return quantize_layer(
             one, _array(weight), self.integers.operands, self.integers.scheme, owner

@@ -33,6 +33,18 @@ def test_an_integer_unit_is_measured_over_all_pairs(accelsim):
     assert "interval" not in out
 
 
+def test_layers_are_quantized_as_set_says(accelsim):
+    line = ("characterize", "truncated2_s8", *QUICK, "--workload", "lenet5_digits", "--json")
+    found = []
+    for more in ((), ("--set", "quantization.weights=affine")):
+        code, out, err = accelsim(*line, *more)
+        assert code == 0, err
+        found.append(json.loads(out))
+    assert [one["quantization"]["weights"] for one in found] == ["auto", "affine"]
+    assert found[0]["metrics"] == found[1]["metrics"]
+    assert found[0]["layers"] != found[1]["layers"]
+
+
 def test_json_is_json_alone(accelsim):
     line = ("characterize", "exact_uint16", *QUICK, "--seed", "3", "--against", "exact_uint8")
     code, out, _ = accelsim(*line, "--json")

@@ -42,6 +42,23 @@ def test_integer_units_are_calibrated_on_the_training_split(accelsim, tmp_path):
     assert read_manifest(tmp_path / "s", "score")["calibration"] == source
     code, out, _ = accelsim("score", "lenet5_digits", "-m", "exact_uint8", *attack, "--json")
     assert code == 0
+    assert read_manifest(tmp_path / "s", "score")["quantization"]["weights"] == "auto"
+    other = (*attack, "--set", "quantization.weights=symmetric")
+    code, _, err = accelsim("score", "lenet5_digits", "-m", "exact_uint8", *other)
+    assert (code, "scores made with other settings (quantization)" in err) == (2, True)
+
+
+def test_score_quantizes_as_it_is_told(accelsim):
+    """Two bits a weight: a scale for each filter or one for all gives other confidences."""
+    line = ("score", "lenet5_digits", "-m", "exact_int3", "--attack", "fgsm", "--images", "8")
+    found = []
+    for more in ((), ("--set", "quantization.per_channel=false")):
+        code, out, err = accelsim(*line, *more, "--json")
+        assert code == 0, err
+        (row,) = json.loads(out)
+        found.append((row["quantization"]["per_channel"], row["mean_confidence_adversarial"]))
+    assert [per_channel for per_channel, _ in found] == [True, False]
+    assert found[0][1] != found[1][1]
 
 
 def test_simulate_json_is_json_alone(accelsim):
@@ -207,10 +224,38 @@ def files(tmp_path):
         ("characterize exact_int8 --distribution normal", "integer operands are drawn uniformly"),
         ("characterize exact_int8 --exhaustive-bits 13", "exhaustive_bits must be an int in 0..12"),
         ("characterize ax_fpm --workload lenet5_digit", "Did you mean 'lenet5_digits'?"),
+        ("characterize exact_int8 --set quantization.weights=affine", "give --workload"),
+        (
+            "characterize exact_int8 --workload lenet5_digits --set quantization.weight=affine",
+            "Did you mean 'quantization.weights'?",
+        ),
+        (
+            "characterize exact_int8 --workload lenet5_digits --set quantization.weights=afine",
+            "quantization.weights: input should be 'auto', 'affine' or 'symmetric', got 'afine'",
+        ),
+        (
+            "characterize exact_int8 --workload lenet5_digits --set array.rows=8",
+            "--set changes quantization here, such as quantization.weights=affine or "
+            "quantization.per_channel=false, got 'array.rows'",
+        ),
+        ("score lenet5_digits --set clock_mhz=5 --out {0}/s", "--set changes quantization here"),
         ("characterize ax_fpm --out {0}/file", "is a file"),
         ("characterize ax_fpm --out {0}/foreign", "not results of accelsim"),
         ("list multiplers", "Did you mean 'multipliers'?"),
         ("show ax_fpn", "Did you mean 'ax_fpm'?"),
+        ("show drum9_u8", "'drum9_u8': k must lie in 2..8, got 9"),
+        *(
+            (line, "no multiplier file '{0}/none.npz' (No such file or directory)")
+            for line in (
+                "show {0}/none.npz",
+                "characterize {0}/none.npz",
+                "characterize exact_int8 --against {0}/none.npz",
+                "simulate lenet5_digits --out {0}/s -m {0}/none.npz",
+                "simulate lenet5_digits --out {0}/s --set multiplier={0}/none.npz",
+                "score lenet5_digits --out {0}/s -m {0}/none.npz",
+                "sweep lenet5_digits --out {0}/s --vary multiplier=exact_fp32,{0}/none.npz",
+            )
+        ),
         ("train lenet5_digits --out {0}/w.pt", "must be a file name ending in .safetensors"),
         ("train lenet5_digits --out {0}/file/w.safetensors", "cannot be written"),
         ("train lenet5_digits --out {0}/w.safetensors --seed 99999999999999999999", "seed must be"),
@@ -225,7 +270,7 @@ def test_bad_input_is_one_clear_message_and_exit_code_2(accelsim, files, line, m
     code, out, err = accelsim(*line.format(files).split())
     assert code == 2, err
     assert out == ""
-    assert message in err
+    assert message.format(files) in err
     assert err.startswith("accelsim: error: ")
     assert "Traceback" not in err
     assert len(err.strip().splitlines()) == 1

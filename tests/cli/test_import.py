@@ -110,11 +110,6 @@ def test_scores_of_a_file_do_not_go_on_with_another_unit_in_it(accelsim, tmp_pat
 
 
 def test_rejects_units_that_are_no_files_of_ours(accelsim, tmp_path):
-    assert (
-        "no multiplier file"
-        in accelsim("show", tmp_path / "none.npz")[2]
-        + accelsim("simulate", "lenet5_digits", "-m", tmp_path / "none.npz", "--images", 1)[2]
-    )
     (tmp_path / "bad.npz").write_bytes(b"PK")
     code, _, err = accelsim("show", tmp_path / "bad.npz")
     assert code == 2

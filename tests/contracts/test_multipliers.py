@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.accumulators import ACCUMULATORS
+from accelsim.accumulators import ACCUMULATORS, DEPTH, accumulator_of
 from accelsim.errors import ConfigError, DataError, UnknownNameError
 from accelsim.kernels import accumulate
 from accelsim.multipliers import MULTIPLIERS, FloatMultiplier, IntegerMultiplier
@@ -59,6 +63,14 @@ def test_entry_is_complete(name):
     assert unit.delay_ps > 0
     assert unit.latency_cycles(1e-3) == 1
     assert unit.latency_cycles(2.5e6 / unit.delay_ps) == 3
+
+
+@pytest.mark.parametrize("name", list(MULTIPLIERS))
+def test_pickles_and_copies_are_the_unit_itself(name):
+    unit = MULTIPLIERS[name]
+    assert pickle.loads(pickle.dumps(unit)) is copy.deepcopy(unit) is unit
+    with pytest.raises(pickle.PicklingError, match=f"'{name}' is pickled by its name, but is not"):
+        pickle.dumps(dataclasses.replace(unit))
 
 
 @pytest.mark.parametrize("name", UNITS)
@@ -180,6 +192,13 @@ def test_integer_product_is_the_scalar_one_or_the_table_broadcast(name):
         mask = (1 << unit.operands.bits) - 1
         rows, columns = a.astype(int)[:, None] & mask, w.astype(int) & mask
         np.testing.assert_array_equal(unit.table[rows, columns], got)
+
+
+@pytest.mark.parametrize("name", [n for n in INTEGER_UNITS if MULTIPLIERS[n].operands.bits <= 8])
+def test_int32_has_room_for_the_products_of_a_formula(name):
+    """What `accumulator_of` takes for granted, since it does not make all products."""
+    assert accumulator_of(MULTIPLIERS[name]).name == "int32"
+    assert MULTIPLIERS[name].greatest_product * DEPTH < 2**31
 
 
 @pytest.mark.parametrize("name", INTEGER_UNITS)

@@ -29,7 +29,7 @@ def cc():
 def yosys():
     """Skips where no Yosys can be run."""
     if shutil.which("yosys") is None and importlib.util.find_spec("pyosys") is None:
-        pytest.skip("no yosys program on PATH and no pyosys package")
+        pytest.skip("no yosys program on PATH and no pyosys package: pip install accelsim[rtl]")
 
 
 @pytest.fixture

@@ -131,6 +131,7 @@ def test_the_source_is_named_with_its_checksum(tmp_path):
         ({"name": None}, r"name must be given.*--name"),
         ({"name": "a b"}, "name must be letters, digits and _"),
         ({"name": "exact_int8"}, "'exact_int8' is a unit of accelsim"),
+        ({"name": "drum9_u8"}, "'drum9_u8' is a unit of accelsim or named as one"),
         ({"bits": None}, r"width must be declared: bits=8 \(--bits 8\)"),
         ({"bits": 1}, r"^import of product: bits must lie in 2\.\."),
         ({"bits": 13}, r"13-bit operands have 2\^26 products.*imports go up to 12 bits"),

@@ -1,5 +1,6 @@
 """Unit files: what is written is read, and nothing that is damaged or foreign is."""
 
+import copy
 import io
 import json
 import pickle
@@ -12,6 +13,7 @@ import accelsim
 from accelsim.circuits import integer_circuit
 from accelsim.errors import DataError, UnknownNameError
 from accelsim.formats import IntegerFormat
+from accelsim.multipliers import imported as module
 from accelsim.multipliers.imported import (
     Source,
     file_fingerprints,
@@ -73,10 +75,35 @@ def test_what_is_written_is_read(unit, path):
     assert accelsim.MULTIPLIERS[str(path)] is again
 
 
+def test_a_pickle_holds_the_whole_unit(unit):
+    again = pickle.loads(pickle.dumps(unit))
+    np.testing.assert_array_equal(again.table, unit.table)
+    assert again.fingerprint == unit.fingerprint
+    assert again.circuit.product(-8, 7) == -56
+    assert copy.deepcopy(unit) is copy.copy(unit) is unit
+
+
 def test_a_changed_file_is_read_anew(unit, path):
     first = read_unit_file(path)
     rewritten(path, lambda fields: fields.update(name="five"))
     assert (first.name, read_unit_file(path).name) == ("four", "five")
+
+
+def test_units_read_last_stay_within_their_bytes(unit, tmp_path, monkeypatch):
+    """Three files with room for two: the one that was asked for least recently is read again."""
+    monkeypatch.setattr(module, "_recent", {})
+    monkeypatch.setattr(module, "RECENT_BYTES", 2 * unit.table.nbytes)
+    one, two, three = (unit.save(tmp_path / f"{name}.npz") for name in ("one", "two", "three"))
+    first, second = read_unit_file(one), read_unit_file(two)
+    assert read_unit_file(one) is first
+    third = read_unit_file(three)
+    assert list(module._recent.values()) == [first, third]
+    assert read_unit_file(one) is first
+    assert read_unit_file(three) is third
+    assert read_unit_file(two) is not second
+    monkeypatch.setattr(module, "RECENT_BYTES", 1)
+    again = read_unit_file(one)
+    assert read_unit_file(one) is again  # a unit that is too large alone is still kept
 
 
 def test_fingerprints_tell_files_from_registered_units_and_each_other(unit, path):

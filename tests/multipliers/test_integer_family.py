@@ -65,6 +65,7 @@ def test_members_are_made_once_and_not_listed():
     ],
 )
 def test_rejects_numbers_out_of_range(name, message):
+    assert name not in MULTIPLIERS
     with pytest.raises(ConfigError, match=message):
         MULTIPLIERS[name]
 

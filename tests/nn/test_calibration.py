@@ -15,7 +15,7 @@ from accelsim.formats import IntegerFormat
 from accelsim.kernels.network import run_trace
 from accelsim.nn import OBSERVERS, Calibration, approximate, calibrate
 from accelsim.nn import calibration as module
-from accelsim.quantization import Quantizer
+from accelsim.quantizer import Quantizer
 
 IMAGES = np.random.default_rng(0).normal(0.2, 1, (70, 2, 6, 6)).astype(np.float32)
 

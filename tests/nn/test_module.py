@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import pickle
 import warnings
 
@@ -18,6 +19,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from accelsim import kernels
 from accelsim.accumulators import ACCUMULATORS
 from accelsim.errors import ConfigError, DataError, TraceError, UnknownNameError
+from accelsim.importing import import_multiplier
 from accelsim.multipliers import MULTIPLIERS, FloatMultiplier
 from accelsim.nn import Scheme, approximate, calibrate
 from accelsim.quantization import quantize_layer
@@ -258,11 +260,46 @@ def test_state_dict_is_exchangeable_with_the_original(everything, images):
     outer_exact.load_state_dict(outer.state_dict())
 
 
-@pytest.mark.parametrize("multiplier", ["ax_fpm", "exact_int8"])
-@pytest.mark.parametrize("clone", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def saved_and_loaded(net):
+    file = io.BytesIO()
+    torch.save(net, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+CLONES = [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net)), saved_and_loaded]
+
+
+@pytest.mark.parametrize("multiplier", ["ax_fpm", "exact_int8", "drum5_s8"])
+@pytest.mark.parametrize("clone", CLONES)
 def test_copies_are_approximate_too(everything, images, clone, multiplier):
     net = approximate(everything, multiplier=multiplier, calibration=images)
     assert torch.equal(clone(net)(images), net(images))
+
+
+@pytest.mark.parametrize("clone", [lambda net: net, *CLONES])
+@pytest.mark.parametrize("becomes", ["changed", "removed"])
+def test_a_unit_file_may_change_once_it_was_read(everything, images, tmp_path, clone, becomes):
+    def unit(dropped):
+        return import_multiplier(
+            lambda a, w: a * w & ~dropped,
+            name="mine",
+            bits=6,
+            signed=True,
+            operand_order="activation,weight",
+            out=tmp_path / "mine.npz",
+        )
+
+    unit(3)
+    net = approximate(everything, multiplier=str(tmp_path / "mine.npz"), calibration=images)
+    expected = net(images)
+    kept = clone(net)
+    if becomes == "changed":
+        unit(63)
+    else:
+        (tmp_path / "mine.npz").unlink()
+    assert torch.equal(kept(images), expected)
+    assert torch.equal(clone(kept)(images), expected)
 
 
 def test_an_inner_unit_wins():
