@@ -15,7 +15,15 @@ from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    ValidationError,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -37,6 +45,12 @@ Count = Annotated[int, Field(ge=1, le=2**31, strict=True)]
 Kib = Annotated[float, Field(gt=0, le=2**30, allow_inf_nan=False, strict=True)]
 Name = Annotated[str, StringConstraints(min_length=1, strict=True)]
 Kind = Literal["auto", "affine", "symmetric"]
+_NUMBER, _WORD = "number", "word"
+Clock = Annotated[
+    Annotated[float, Field(ge=1e-3, le=1e5, allow_inf_nan=False, strict=True), Tag(_NUMBER)]
+    | Annotated[Literal["auto"], Tag(_WORD)],
+    Discriminator(lambda value: _WORD if isinstance(value, str) else _NUMBER),
+]
 
 
 class _Section(BaseModel):
@@ -55,7 +69,11 @@ class ArrayConfig(_Section):
     dataflow: Name = "os"
     """Registered name of the dataflow."""
     pipelined: Annotated[bool, Field(strict=True)] = True
-    """True: a multiplier takes a new operand pair every cycle. False: only when it has finished."""
+    """True: multipliers and adders start every cycle. False: only when they have finished."""
+    overlap: Literal["none", "load", "drain", "both"] = "none"
+    """What of a pass is hidden under its neighbors. none: passes follow each other, as in
+    SCALE-Sim. load: PEs have a second register for the stationary operand of the next pass. drain:
+    a pass fills while the one before drains. both: passes follow as closely as they can."""
 
 
 class GlbConfig(_Section):
@@ -109,8 +127,9 @@ class Accelerator(_Section):
 
     name: Name
     """Label used in tables and figures."""
-    clock_mhz: Annotated[float, Field(ge=1e-3, le=1e5, allow_inf_nan=False, strict=True)]
-    """Clock of the array, the buffers and the vector unit."""
+    clock_mhz: Clock
+    """Clock of the array, the buffers and the vector unit, MHz; auto: the fastest at which
+    multiplier and accumulator take one cycle each."""
     multiplier: Name = "exact_fp32"
     """Registered name of the functional unit in every PE, or the path of a unit file (.npz)."""
     accumulator: Name = "auto"
@@ -224,11 +243,6 @@ class Accelerator(_Section):
         canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
-    @property
-    def period_ns(self) -> float:
-        """Clock period in nanoseconds."""
-        return 1e3 / self.clock_mhz
-
 
 def presets() -> list[str]:
     """Return the names of the shipped accelerators."""
@@ -263,7 +277,7 @@ def _fault(
     cls: type[BaseModel], data: Any, fault: dict[str, Any], path: str
 ) -> tuple[tuple[int, int], str]:
     """Return ((line, column), message) of one pydantic fault."""
-    location = [str(part) for part in fault["loc"]]
+    location = [str(part) for part in fault["loc"] if part not in (_NUMBER, _WORD)]
     line, column, model, section = 1, 1, cls, data
     for part in location:
         marks = getattr(section, "lc", None)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from accelsim.accumulators import accumulator_of
+from accelsim.clock import clock_mhz_of
 from accelsim.config import Accelerator
 from accelsim.energy import EnergyTable, energy_by_component
 from accelsim.errors import ConfigError, DataError
@@ -97,7 +98,8 @@ def tabulate(
         result.timeline, columns=["cycle_start", "cycle_end", "block", "what", "layer", "tile"]
     )
     cycles, images = result.total_cycles, len(trace.images)
-    latency_us = cycles * accelerator.period_ns / 1e3
+    clock_mhz, array = clock_mhz_of(accelerator), array_model(accelerator)
+    latency_us = cycles / clock_mhz
     multiplier = MULTIPLIERS[accelerator.multiplier]
     summary = {
         "workload": trace.name,
@@ -107,10 +109,10 @@ def tabulate(
         "dataflow": accelerator.array.dataflow,
         "rows": accelerator.array.rows,
         "cols": accelerator.array.cols,
-        "clock_mhz": accelerator.clock_mhz,
+        "clock_mhz": clock_mhz,
         "multiplier_delay_ps": multiplier.delay_ps,
-        "multiplier_latency_cycles": multiplier.latency_cycles(accelerator.clock_mhz),
-        "pe_interval_cycles": array_model(accelerator).timing.interval_cycles,
+        "multiplier_latency_cycles": array.timing.multiply_cycles,
+        "pe_interval_cycles": array.dataflow.interval(array.timing),
         "images": images,
         "macs": int(layers["macs"].sum()),
         "latency_cycles": cycles,

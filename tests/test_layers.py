@@ -29,6 +29,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "multipliers": (2, {"numpy", "numba"}),
     "circuits": (2, {"numpy", "numba"}),
     "accumulators": (2, {"numpy", "numba"}),
+    "clock": (2, set()),
     "quantizer": (2, {"numpy"}),
     "quantization": (2, {"numpy"}),
     "dataflows": (2, {"numpy"}),

@@ -106,10 +106,12 @@ def _presets() -> dict[str, str]:
     for name in presets():
         machine = Accelerator.preset(name)
         multipliers = "pipelined" if machine.array.pipelined else "multi-cycle"
+        fixed = machine.clock_mhz != "auto"
+        clock = f"{machine.clock_mhz:g} MHz" if fixed else "clock of its units"
         glb = machine.glb
         described[name] = (
             f"{machine.array.rows}x{machine.array.cols} {machine.array.dataflow}, "
-            f"{machine.clock_mhz:g} MHz, {multipliers} multipliers, "
+            f"{clock}, {multipliers} multipliers, "
             f"GLB {glb.ifmap_kib:g}+{glb.weight_kib:g}+{glb.ofmap_kib:g} KiB, "
             f"DRAM {machine.dram.bytes_per_cycle} B/cycle"
         )

@@ -5,10 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from accelsim.errors import ConfigError, nearest
 
-__all__ = ["Dataflow", "Pass", "PeTiming"]
+__all__ = ["Dataflow", "Overlap", "Pass", "PeTiming"]
+
+Overlap = Literal["none", "load", "drain", "both"]
+"""What of a pass is hidden under its neighbors, see `accelsim.config.ArrayConfig.overlap`."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +22,28 @@ class PeTiming:
     The defaults are a PE that multiplies and accumulates within one cycle.
     """
 
-    interval_cycles: int = 1
-    """Cycles from one operand pair to the next that may enter the PE."""
-    latency_cycles: int = 1
-    """Cycles from an operand pair's entry to the psum that includes its product."""
+    multiply_cycles: int = 0
+    """Cycles from an operand pair's entry to its product; 0: the addition takes it at once."""
+    add_cycles: int = 1
+    """Cycles of one addition."""
+    multiply_interval: int = 1
+    """Cycles from one operand pair to the next that the multiplier takes."""
+    add_interval: int = 1
+    """Cycles from one addition to the next that does not wait for it."""
+
+    def __post_init__(self) -> None:
+        fits = self.multiply_cycles >= 0 and self.add_cycles >= 1
+        fits &= 1 <= self.multiply_interval <= max(1, self.multiply_cycles)
+        if not (fits and 1 <= self.add_interval <= self.add_cycles):
+            raise ConfigError(
+                f"{self}: expected intervals of at least 1 and at most the cycles of the unit, "
+                "multiply_cycles >= 0, add_cycles >= 1"
+            )
+
+    @property
+    def latency_cycles(self) -> int:
+        """Cycles from an operand pair's entry to the psum that includes its product."""
+        return self.multiply_cycles + self.add_cycles
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +54,30 @@ class Pass:
     pixels: int
     first_filter: int
     filters: int
+    first_k: int
     k: int
-    preload_cycles: int
-    """Shifting earlier psums into the PEs; 0 where a sum starts."""
+    reads_psums: bool
+    """The sums go on from stored psums; else they start."""
+    load_cycles: int
+    """Shifting stationary operands, or the psums that stay, into the PEs."""
     fill_cycles: int
     """Skew until the last PE has its first operand pair."""
     stream_cycles: int
     """From there until the last product is in its psum."""
     drain_cycles: int
-    """Shifting the psums out."""
+    """Shifting psums out that stayed in the PEs."""
+    hidden_cycles: int = 0
+    """Of these, those that run while the pass behind this one is in the array."""
 
     @property
     def cycles(self) -> int:
-        """Cycles that the pass occupies the array."""
-        return self.preload_cycles + self.fill_cycles + self.stream_cycles + self.drain_cycles
+        """Cycles from the pass's start until the array is free for the pass behind it."""
+        return self.whole_cycles - self.hidden_cycles
+
+    @property
+    def whole_cycles(self) -> int:
+        """Cycles that the pass takes alone."""
+        return self.load_cycles + self.fill_cycles + self.stream_cycles + self.drain_cycles
 
 
 class Dataflow(ABC):
@@ -56,19 +88,48 @@ class Dataflow(ABC):
 
     @abstractmethod
     def passes(
-        self, m: int, n: int, k: int, *, rows: int, cols: int, timing: PeTiming, resume: bool
+        self,
+        m: int,
+        n: int,
+        k: int,
+        *,
+        rows: int,
+        cols: int,
+        timing: PeTiming,
+        resume: bool,
+        overlap: Overlap = "none",
     ) -> Iterator[Pass]:
-        """Yield the passes in order; with *resume* the psums start from stored ones."""
-
-    @abstractmethod
-    def _closed_forms(
-        self, m: int, n: int, k: int, rows: int, cols: int, timing: PeTiming, resume: bool
-    ) -> dict[str, int]:
-        """Return compute cycles by convention."""
+        """Yield the passes in order; with *resume* all sums go on from stored psums."""
 
     @abstractmethod
     def rf_accesses(self, one: Pass, psum_words: int) -> tuple[int, int]:
         """Return (reads, writes) of 32-bit PE registers in one pass, psums of *psum_words*."""
+
+    @abstractmethod
+    def interval(self, timing: PeTiming) -> int:
+        """Return the cycles from one operand pair to the next of a PE."""
+
+    @abstractmethod
+    def folds(self, m: int, n: int, k: int, rows: int, cols: int) -> int:
+        """Return the number of passes."""
+
+    @abstractmethod
+    def _own_cycles(
+        self,
+        m: int,
+        n: int,
+        k: int,
+        rows: int,
+        cols: int,
+        timing: PeTiming,
+        resume: bool,
+        overlap: Overlap,
+    ) -> int:
+        """Return the closed form of what the machine takes."""
+
+    @abstractmethod
+    def _scalesim_pass_cycles(self, m: int, n: int, k: int, rows: int, cols: int) -> dict[str, int]:
+        """Return SCALE-Sim's cycles of one fold by convention."""
 
     def compute_cycles(
         self,
@@ -81,6 +142,7 @@ class Dataflow(ABC):
         convention: str = "accelsim",
         timing: PeTiming | None = None,
         resume: bool = False,
+        overlap: Overlap = "none",
     ) -> int:
         """Return the array's busy cycles for an (m x k) times (k x n) product, in closed form.
 
@@ -96,9 +158,11 @@ class Dataflow(ABC):
             ``"scalesim_paper"``: the form of SCALE-Sim's paper, all passes of full size.
         timing : PeTiming, optional
             Timing of a PE; one cycle for a multiply-accumulate by default. SCALE-Sim knows no
-            other, so its conventions ignore it.
+            other, so its conventions ignore it, as they do *resume* and *overlap*.
         resume : bool
-            The psums start from stored ones, which are shifted in first.
+            The sums go on from stored psums.
+        overlap : str
+            What of a pass is hidden under its neighbors: ``none``, ``load``, ``drain``, ``both``.
 
         Raises
         ------
@@ -108,10 +172,15 @@ class Dataflow(ABC):
         for name, value in {"m": m, "n": n, "k": k, "rows": rows, "cols": cols}.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ConfigError(f"{name} must be an int >= 1, got {value!r}")
-        forms = self._closed_forms(m, n, k, rows, cols, timing or PeTiming(), resume)
+        if convention == "accelsim":
+            return self._own_cycles(m, n, k, rows, cols, timing or PeTiming(), resume, overlap)
+        forms = self._scalesim_pass_cycles(m, n, k, rows, cols)
         if convention not in forms:
+            known = ["accelsim", *forms]
             raise ConfigError(
                 f"no cycle convention {convention!r} for dataflow {self.name!r}; known: "
-                f"{', '.join(forms)}.{nearest(convention, forms)}"
+                f"{', '.join(known)}.{nearest(convention, known)}"
             )
-        return forms[convention]
+        # What SCALE-Sim 3.0.0 reports is the index of the last cycle, not the number of cycles.
+        last = int(convention == "scalesim3")
+        return self.folds(m, n, k, rows, cols) * forms[convention] - last

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-from accelsim.dataflows.base import Dataflow, Pass, PeTiming
+from accelsim.dataflows.base import Dataflow, Overlap, Pass, PeTiming
 from accelsim.errors import MappingError
 from accelsim.layer import WORD_BYTES, LayerShape
 
@@ -39,6 +39,7 @@ class ArrayModel:
     timing: PeTiming
     dram_bytes_per_cycle: int
     dram_latency_cycles: int
+    overlap: Overlap = "none"
 
     def dram_cycles(self, words: int, transfers: int) -> int:
         """Return the cycles that the DRAM channel is held for *words* in *transfers* transfers."""
@@ -49,13 +50,27 @@ class ArrayModel:
     def compute_cycles(self, m: int, n: int, k: int, *, resume: bool) -> int:
         """Return the array's busy cycles for one tile's matrix product."""
         return self.dataflow.compute_cycles(
-            m, n, k, rows=self.rows, cols=self.cols, timing=self.timing, resume=resume
+            m,
+            n,
+            k,
+            rows=self.rows,
+            cols=self.cols,
+            timing=self.timing,
+            resume=resume,
+            overlap=self.overlap,
         )
 
     def passes(self, m: int, n: int, k: int, *, resume: bool) -> Iterator[Pass]:
         """Yield the passes of one tile's matrix product."""
         return self.dataflow.passes(
-            m, n, k, rows=self.rows, cols=self.cols, timing=self.timing, resume=resume
+            m,
+            n,
+            k,
+            rows=self.rows,
+            cols=self.cols,
+            timing=self.timing,
+            resume=resume,
+            overlap=self.overlap,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from accelsim.accumulators import accumulator_of
+from accelsim.clock import period_ns_of
 from accelsim.config import Accelerator
 from accelsim.energy.table import EnergyTable
 from accelsim.layer import WORD_BYTES
@@ -56,7 +57,7 @@ def energy_by_component(
         else:
             energy[family] += count * table.energy_pj(component, action)
     power_mw = leakage_mw(accelerator, table)
-    energy["leakage"] = power_mw * cycles * accelerator.period_ns
+    energy["leakage"] = power_mw * cycles * period_ns_of(accelerator)
     return energy
 
 

@@ -27,7 +27,7 @@ def latency_by_layer(runs: Sequence[Run]) -> Figure:
     places, width = np.arange(len(layers)), 0.8 / len(runs)
     for number, (run, name) in enumerate(zip(runs, run_labels(runs), strict=True)):
         row, table = run.summary.iloc[0], run.layers.set_index("layer").loc[layers]
-        scale = run.accelerator.period_ns / 1e3 / row["images"]
+        scale = row["latency_us"] / row["latency_cycles"] / row["images"]
         compute, stall = table["compute_cycles"] * scale, table["stall_cycles"] * scale
         at = places + (number - (len(runs) - 1) / 2) * width
         color = PALETTE[number % len(PALETTE)]

@@ -19,6 +19,7 @@ import numpy as np
 import simpy
 
 from accelsim.accumulators import accumulator_of
+from accelsim.dataflows import Pass
 from accelsim.dataflows.tiling import ArrayModel, Tile, tile_gemm
 from accelsim.kernels import im2col, relu
 from accelsim.layer import WORD_BYTES, LayerShape
@@ -133,20 +134,19 @@ class MacRun:
         shape, counts = self.step.layer.shape, self.state.counts
         config = self.state.accelerator
         m, n, k = tile_gemm(shape, tile)
-        taps = tap_prefix(shape, tile)
+        taps = TapCounts(shape, tile)
         if self.work.sums_activations:
             counts[f"accumulator.{self.accumulator.name}", "add"] += m * k
         resume = not tile.starts_psums
         for one in self.array.passes(m, n, k, resume=resume):
-            pixels = slice(one.first_pixel, one.first_pixel + one.pixels)
-            ifmap_words = tile.channels.size * int(taps[pixels.stop] - taps[pixels.start])
-            weight_words = one.filters * k
+            ifmap_words, weight_words = taps.words(one), one.filters * one.k
             # The array is the only client of the feed ports: waiting for both is waiting for the
             # later of the two.
             feed = -(-(ifmap_words + weight_words) // config.glb.read_words_per_cycle)
             yield from self.state.busy("array", "pass", max(one.cycles, feed), tile.index)
             self.compute_cycles += one.cycles
-            products, outputs = one.pixels * one.filters * k, one.pixels * one.filters
+            outputs = one.pixels * one.filters
+            products = outputs * one.k
             reads, writes = self.array.dataflow.rf_accesses(one, self.psum_words)
             counts[f"multiplier.{self.multiplier.name}", "compute"] += products
             counts[f"accumulator.{self.accumulator.name}", "add"] += products
@@ -156,7 +156,7 @@ class MacRun:
             if self.work.quantizes:
                 counts["vector_unit", "quantize"] += ifmap_words
             counts["glb.weight", "read"] += weight_words
-            counts["glb.ofmap", "read"] += outputs * self.psum_words * int(resume)
+            counts["glb.ofmap", "read"] += outputs * self.psum_words * int(one.reads_psums)
             counts["glb.ofmap", "write"] += outputs * self.psum_words
 
     def _sum(self, tile: Tile, operands: _Operands, outputs: _Outputs) -> None:
@@ -290,20 +290,44 @@ def gather(shape: LayerShape, tile: Tile, ifmap: np.ndarray, fill: float = 0) ->
     return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
 
 
-def tap_prefix(shape: LayerShape, tile: Tile) -> np.ndarray:
-    """Return the running sum of kernel taps inside the ifmap, per output pixel of the tile.
+class TapCounts:
+    """How many of a tile's activations lie inside the ifmap.
 
-    Padding zeros are made by the feed and not read from the GLB, so a pass over pixels a to b
-    reads ``channels * (prefix[b] - prefix[a])`` words.
+    Padding zeros are made by the feed and not read from the GLB.
+
+    Parameters
+    ----------
+    shape : LayerShape
+    tile : Tile
     """
-    rows = np.arange(tile.rows.start, tile.rows.stop) * shape.stride[0] - shape.padding[0]
-    columns = np.arange(shape.q) * shape.stride[1] - shape.padding[1]
-    taps_down = _taps_inside(rows, shape.r, shape.dilation[0], shape.h)
-    taps_across = _taps_inside(columns, shape.s, shape.dilation[1], shape.w)
-    one_image = np.outer(taps_down, taps_across).ravel()
-    return np.concatenate(([0], np.cumsum(np.tile(one_image, tile.images.size))))
+
+    def __init__(self, shape: LayerShape, tile: Tile) -> None:
+        rows = np.arange(tile.rows.start, tile.rows.stop) * shape.stride[0] - shape.padding[0]
+        columns = np.arange(shape.q) * shape.stride[1] - shape.padding[1]
+        down = _taps_inside(rows, shape.r, shape.dilation[0], shape.h)
+        across = _taps_inside(columns, shape.s, shape.dilation[1], shape.w)
+        # (R * S, pixels of an image), then the running sum over the pixels of all images.
+        inside = (down.T[:, None, :, None] & across.T[None, :, None, :]).reshape(
+            shape.r * shape.s, -1
+        )
+        inside = np.tile(inside, tile.images.size)
+        self.prefix = np.zeros((len(inside), inside.shape[1] + 1), np.int64)
+        np.cumsum(inside, axis=1, out=self.prefix[:, 1:])
+
+    def words(self, one: Pass) -> int:
+        """Return the ifmap words that a pass reads."""
+        stop = one.first_pixel + one.pixels
+        by_tap = self.prefix[:, stop] - self.prefix[:, one.first_pixel]
+        # k runs over (channel, kernel row, kernel column): whole channels, and parts of two.
+        return _ramp(by_tap, one.first_k + one.k) - _ramp(by_tap, one.first_k)
+
+
+def _ramp(by_tap: np.ndarray, k: int) -> int:
+    """Return the words of the first *k* rows of activations."""
+    channels, taps = divmod(k, by_tap.size)
+    return channels * int(by_tap.sum()) + int(by_tap[:taps].sum())
 
 
 def _taps_inside(first: np.ndarray, kernel: int, dilation: int, extent: int) -> np.ndarray:
     positions = first[:, None] + dilation * np.arange(kernel)
-    return ((positions >= 0) & (positions < extent)).sum(axis=1)
+    return (positions >= 0) & (positions < extent)

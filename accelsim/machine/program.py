@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from accelsim.accumulators import accumulator_of, check_depth
+from accelsim.clock import clock_mhz_of
 from accelsim.config import Accelerator
 from accelsim.dataflows import DATAFLOWS, PeTiming
 from accelsim.dataflows.tiling import ArrayModel, Budget, Tiling, choose_tiling
@@ -87,22 +88,23 @@ class Program:
 def array_model(accelerator: Accelerator) -> ArrayModel:
     """Return the PE array of *accelerator*: dataflow, size, timing of a PE, DRAM bandwidth.
 
-    The multiplier's latency is its delay in whole clock cycles. A pipelined one starts a product
-    every cycle, another only when the last has finished; no PE starts one faster than its
-    accumulator can add, since in an output-stationary PE every addition waits for the one before.
+    Latencies of multiplier and accumulator are their delays in whole clock cycles. Pipelined ones
+    start an operation every cycle, others only when the last has finished. What an addition that
+    waits for another costs is the dataflow's.
     """
     multiplier = MULTIPLIERS[accelerator.multiplier]
-    latency = multiplier.latency_cycles(accelerator.clock_mhz)
     accumulator = accumulator_of(multiplier, accelerator.accumulator)
-    addition = accumulator.latency_cycles(accelerator.clock_mhz)
-    interval = max(1 if accelerator.array.pipelined else latency, addition)
+    clock_mhz = clock_mhz_of(accelerator)
+    multiply, add = multiplier.latency_cycles(clock_mhz), accumulator.latency_cycles(clock_mhz)
+    pipelined = accelerator.array.pipelined
     return ArrayModel(
         DATAFLOWS[accelerator.array.dataflow],
         accelerator.array.rows,
         accelerator.array.cols,
-        PeTiming(interval_cycles=interval, latency_cycles=latency + addition),
+        PeTiming(multiply, add, 1 if pipelined else multiply, 1 if pipelined else add),
         accelerator.dram.bytes_per_cycle,
         accelerator.dram.latency_cycles,
+        accelerator.array.overlap,
     )
 
 

@@ -18,7 +18,7 @@ from accelsim.errors import MappingError, TraceError
 from accelsim.layer import LayerShape
 
 ARRAY = ArrayModel(
-    DATAFLOWS["os"], 8, 4, PeTiming(1, 2), dram_bytes_per_cycle=8, dram_latency_cycles=5
+    DATAFLOWS["os"], 8, 4, PeTiming(1), dram_bytes_per_cycle=8, dram_latency_cycles=5
 )
 BOUNDS = {
     "n": st.integers(1, 4),

@@ -57,6 +57,8 @@ MACHINES = {
     "array.rows": st.integers(1, 9),
     "array.cols": st.integers(1, 9),
     "array.pipelined": st.booleans(),
+    "array.dataflow": st.sampled_from(["os", "ws", "is"]),
+    "array.overlap": st.sampled_from(["none", "load", "drain", "both"]),
     "clock_mhz": st.sampled_from([100, 600]),
     "glb.ifmap_kib": st.integers(128, 2048).map(lambda size: size / 1024),
     "glb.weight_kib": st.integers(128, 2048).map(lambda size: size / 1024),
@@ -122,11 +124,15 @@ def glb_words(step, machine):
                         h = p * shape.stride[0] - shape.padding[0] + r * shape.dilation[0]
                         w = q * shape.stride[1] - shape.padding[1] + s * shape.dilation[1]
                         taps += 0 <= h < shape.h and 0 <= w < shape.w
-        col_folds, row_folds = -(-n // machine.array.cols), -(-m // machine.array.rows)
-        words["glb.ifmap", "read"] += tile.images.size * taps * tile.channels.size * col_folds
-        words["glb.weight", "read"] += n * k * row_folds
-        words["glb.ofmap", "write"] += m * n * psum_words
-        preloaded += 0 if tile.starts_psums else m * n * psum_words
+        ifmap_reads, weight_reads, sums = {
+            "os": (-(-n // machine.array.cols), -(-m // machine.array.rows), 1),
+            "ws": (-(-n // machine.array.cols), 1, -(-k // machine.array.rows)),
+            "is": (1, -(-m // machine.array.cols), -(-k // machine.array.rows)),
+        }[machine.array.dataflow]
+        words["glb.ifmap", "read"] += tile.images.size * taps * tile.channels.size * ifmap_reads
+        words["glb.weight", "read"] += n * k * weight_reads
+        words["glb.ofmap", "write"] += m * n * psum_words * sums
+        preloaded += m * n * psum_words * (sums - int(tile.starts_psums))
         if tile.ends_psums and step.bias is not None:
             words["glb.weight", "read"] += n
         if tile.ends_psums and worked_on:
@@ -167,17 +173,25 @@ def test_any_layer_on_any_machine(trace, changes):
     assert all(count >= 0 for count in counts.values())
 
 
-@given(traces(), st.integers(1, 40), st.integers(1, 40))
-def test_a_layer_in_one_tile_takes_the_dataflows_closed_form(trace, rows, cols):
-    """One tile a group: compute cycles are `DATAFLOWS["os"].compute_cycles` of its product."""
+@given(
+    traces(),
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.sampled_from(["os", "ws", "is"]),
+    st.sampled_from(["none", "load", "drain", "both"]),
+)
+def test_a_layer_in_one_tile_takes_the_dataflows_closed_form(trace, rows, cols, name, overlap):
+    """One tile a group: compute cycles are the dataflow's `compute_cycles` of its product."""
     machine = Accelerator.preset("server_64x64").replace(
         clock_mhz=100,
         **{"array.rows": rows, "array.cols": cols, "dram.latency_cycles": 10**6},
+        **{"array.dataflow": name, "array.overlap": overlap},
     )
     result = run_machine(trace, machine, values=False)
     shape = trace.layers[0].shape
-    closed = accelsim.DATAFLOWS["os"].compute_cycles(
-        *shape.gemm, rows=rows, cols=cols, timing=array_model(machine).timing
+    timing = array_model(machine).timing
+    closed = accelsim.DATAFLOWS[name].compute_cycles(
+        *shape.gemm, rows=rows, cols=cols, timing=timing, overlap=overlap
     )
     assert result.layers[0].compute_cycles == shape.groups * closed
 

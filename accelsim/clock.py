@@ -1,0 +1,46 @@
+"""The clock of a machine: a fixed one, or the fastest at which its units take one cycle."""
+
+from __future__ import annotations
+
+from accelsim.accumulators import accumulator_of
+from accelsim.config import Accelerator
+from accelsim.errors import ConfigError
+from accelsim.multipliers import MULTIPLIERS
+
+__all__ = ["clock_mhz_of", "period_ns_of"]
+
+
+def clock_mhz_of(accelerator: Accelerator) -> float:
+    """Return the clock in MHz.
+
+    ``clock_mhz: auto`` is 1 / the longer of the delays of multiplier and accumulator: each then
+    takes one cycle, so that machines with different units run at clocks of their own. Everything
+    that is given in cycles (the simple DRAM's latency and bandwidth, the vector unit) then keeps
+    its cycles, not its nanoseconds.
+
+    Raises
+    ------
+    ConfigError
+        The clock is ``auto`` and the multiplier's delay is not known.
+
+    Examples
+    --------
+    >>> machine = Accelerator.preset("edge_16x16").replace(clock_mhz="auto", multiplier="ax_fpm")
+    >>> round(clock_mhz_of(machine), 1)
+    246.6
+    """
+    if accelerator.clock_mhz != "auto":
+        return accelerator.clock_mhz
+    multiplier = MULTIPLIERS[accelerator.multiplier]
+    accumulator = accumulator_of(multiplier, accelerator.accumulator)
+    if multiplier.delay_ps is None:
+        raise ConfigError(
+            f"clock_mhz is 'auto', but the delay of multiplier {multiplier.name!r} is not known "
+            f"({multiplier.delay_source}); name a clock in MHz"
+        )
+    return 1e6 / max(multiplier.delay_ps, accumulator.delay_ps)
+
+
+def period_ns_of(accelerator: Accelerator) -> float:
+    """Return the clock period in ns."""
+    return 1e3 / clock_mhz_of(accelerator)
