@@ -79,6 +79,15 @@ class OutputStationary(SystolicDataflow):
             drain_cycles=r,
         )
 
+    def _cycles_alone(
+        self, m: int, n: int, k: int, rows: int, cols: int, timing: PeTiming, resume: bool
+    ) -> int:
+        row_folds, col_folds = -(-m // rows), -(-n // cols)
+        stream = (k - 1) * self.interval(timing) + timing.latency_cycles
+        # Summed over the folds, r gives m and c gives n: in fill, drain, and load if any.
+        shifts = 2 + int(resume)
+        return row_folds * col_folds * (stream - 2) + shifts * m * col_folds + n * row_folds
+
     def _start_after(self, one: Pass, following: Pass, timing: PeTiming, overlap: Overlap) -> int:
         alone = one.whole_cycles - one.load_cycles
         if overlap in ("drain", "both") and not following.reads_psums:

@@ -79,6 +79,16 @@ class StationaryOperand(SystolicDataflow):
             drain_cycles=0,
         )
 
+    def _cycles_alone(
+        self, m: int, n: int, k: int, rows: int, cols: int, timing: PeTiming, resume: bool
+    ) -> int:
+        stationary, streaming = self._stationary_and_streaming(m, n)
+        outer_folds, k_folds = -(-stationary // cols), -(-k // rows)
+        stream = (streaming - 1) * self.interval(timing) + timing.latency_cycles
+        # Summed over the folds, r gives k, in load and fill, and c gives what stays.
+        skews = outer_folds * k * (1 + timing.add_cycles) + k_folds * stationary
+        return skews + outer_folds * k_folds * (stream - timing.add_cycles - 1)
+
     def _start_after(self, one: Pass, following: Pass, timing: PeTiming, overlap: Overlap) -> int:
         done = one.fill_cycles + one.stream_cycles
         taken_over = one.fill_cycles + 1 + following.load_cycles

@@ -46,6 +46,12 @@ class SystolicDataflow(Dataflow):
         That is: from the first operand of one into the array to the first of the other.
         """
 
+    @abstractmethod
+    def _cycles_alone(
+        self, m: int, n: int, k: int, rows: int, cols: int, timing: PeTiming, resume: bool
+    ) -> int:
+        """Return the cycles of all passes, one after the other."""
+
     def passes(
         self,
         m: int,
@@ -84,6 +90,8 @@ class SystolicDataflow(Dataflow):
         resume: bool,
         overlap: Overlap,
     ) -> int:
+        if overlap == "none":
+            return self._cycles_alone(m, n, k, rows, cols, timing, resume)
         outer, inner = self._bounds(m, n, k, rows, cols)
         total = 0
         for (first, second), times in _neighbors(_kinds(*outer), _kinds(*inner)):

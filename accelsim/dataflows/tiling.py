@@ -16,9 +16,9 @@ to less traffic, then fewer compute cycles, then fewer tiles. The choice is dete
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from math import prod
 
@@ -219,6 +219,12 @@ def _spans(total: int, size: int) -> Iterator[Span]:
         yield Span(start, min(start + size, total))
 
 
+def _sizes(total: int, size: int) -> dict[int, int]:
+    """Return how many spans of each size there are."""
+    whole, rest = divmod(total, size)
+    return ({size: whole} if whole else {}) | ({rest: 1} if rest else {})
+
+
 def _places(shape: LayerShape) -> Iterator[tuple[int, int]]:
     """Yield (images, ofmap rows): several whole images, or some rows of one."""
     for images in split_sizes(shape.n):
@@ -251,12 +257,14 @@ def _largest_channels(
 
 def _most_ifmap_rows(shape: LayerShape, rows: int) -> int:
     """Return the most ifmap rows that a tile of *rows* ofmap rows needs."""
-    return max(
-        stop - start
-        for start, stop in (
-            shape.ifmap_rows(span.start, span.size) for span in _spans(shape.p, rows)
-        )
-    )
+    return max(_ifmap_rows(shape, rows))
+
+
+@lru_cache(maxsize=4096)
+def _ifmap_rows(shape: LayerShape, rows: int) -> tuple[int, ...]:
+    """Return the ifmap rows of each span of *rows* ofmap rows."""
+    places = (shape.ifmap_rows(span.start, span.size) for span in _spans(shape.p, rows))
+    return tuple(stop - start for start, stop in places)
 
 
 def _traffic(
@@ -264,12 +272,7 @@ def _traffic(
 ) -> tuple[int, int]:
     """Return the (words, transfers) that `Tiling.tiles` fetches and writes, in closed form."""
     per_group_channels = shape.c // shape.groups
-    ifmap_rows = sum(
-        stop - start
-        for start, stop in (
-            shape.ifmap_rows(span.start, span.size) for span in _spans(shape.p, rows)
-        )
-    )
+    ifmap_rows = sum(_ifmap_rows(shape, rows))
     ifmap = shape.n * per_group_channels * ifmap_rows * shape.w
     weights = shape.m // shape.groups * per_group_channels * shape.r * shape.s
     filter_tiles = -(-(shape.m // shape.groups) // filters)
@@ -306,10 +309,7 @@ def _cost(
 ) -> tuple[int, int]:
     """Return (compute cycles, tiles) of the tiling with these extents."""
     totals = (shape.n, shape.p, shape.m // shape.groups, shape.c // shape.groups)
-    sizes = [
-        Counter(span.size for span in _spans(total, size))
-        for total, size in zip(totals, extents, strict=True)
-    ]
+    sizes = [_sizes(total, size) for total, size in zip(totals, extents, strict=True)]
     first_channels = min(extents[3], totals[3])
     cycles = 0
     for combination in product(*(count.items() for count in sizes)):
