@@ -287,8 +287,8 @@ def _plain_spread_word(array, index):  # type: ignore[no-untyped-def]
 
 
 def _plain_store(array, index, value):  # type: ignore[no-untyped-def]
-    """Store Lanes to the elements from *index* on of a C-contiguous array of any shape."""
-    array.reshape(-1)[index : index + LANES] = value
+    """Store Lanes to a C-contiguous array of any shape; the index counts in their own dtype."""
+    array.reshape(-1).view(value.dtype)[index : index + LANES] = value
 
 
 def _plain_store_words(array, index, value):  # type: ignore[no-untyped-def]

@@ -73,6 +73,8 @@ def test_without_compilation_they_are_arrays():
     out = np.zeros((2, lanes.LANES))
     plain["store"](out, lanes.LANES, plain["spread"](DOUBLES, 1))
     words = np.zeros(12)
+    plain["store"](words, 3, SINGLES[1])
+    assert words.view(np.float32)[3:11].tolist() == SINGLES[1].tolist()
     plain["store_words"](words, 3, SINGLES[1])
     assert plain["load_words"](words, 3).tolist() == SINGLES[1].tolist()
     assert out.tolist() == [[0.0] * lanes.LANES, [DOUBLES[0, 1]] * lanes.LANES]

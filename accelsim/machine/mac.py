@@ -14,13 +14,14 @@ cycle the earlier one acts first.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import simpy
 
 from accelsim.accumulators import accumulator_of
 from accelsim.dataflows import Pass
-from accelsim.dataflows.tiling import ArrayModel, Tile, tile_gemm
+from accelsim.dataflows.tiling import ArrayModel, Span, Tile, tile_gemm
 from accelsim.kernels import im2col, relu
 from accelsim.layer import WORD_BYTES, LayerShape
 from accelsim.machine.dram import Block, Dram
@@ -134,7 +135,7 @@ class MacRun:
         shape, counts = self.step.layer.shape, self.state.counts
         config = self.state.accelerator
         m, n, k = tile_gemm(shape, tile)
-        taps = TapCounts(shape, tile)
+        taps = tap_counts(shape, tile.rows, tile.images.size)
         if self.work.sums_activations:
             counts[f"accumulator.{self.accumulator.name}", "add"] += m * k
         resume = not tile.starts_psums
@@ -280,6 +281,8 @@ def gather(shape: LayerShape, tile: Tile, ifmap: np.ndarray, fill: float = 0) ->
 
     Padding is made of *fill*.
     """
+    if (shape.r, shape.s, shape.stride, shape.padding) == (1, 1, (1, 1), (0, 0)):
+        return np.ascontiguousarray(ifmap.swapaxes(0, 1).reshape(tile.channels.size, -1))
     top, bottom = row_padding(shape, tile)
     padding = (top, bottom, shape.padding[1], shape.padding[1])
     out_hw = (tile.rows.size, shape.q)
@@ -298,11 +301,13 @@ class TapCounts:
     Parameters
     ----------
     shape : LayerShape
-    tile : Tile
+    ofmap_rows : Span
+    images : int
+        Of the tile.
     """
 
-    def __init__(self, shape: LayerShape, tile: Tile) -> None:
-        rows = np.arange(tile.rows.start, tile.rows.stop) * shape.stride[0] - shape.padding[0]
+    def __init__(self, shape: LayerShape, ofmap_rows: Span, images: int) -> None:
+        rows = np.arange(ofmap_rows.start, ofmap_rows.stop) * shape.stride[0] - shape.padding[0]
         columns = np.arange(shape.q) * shape.stride[1] - shape.padding[1]
         down = _taps_inside(rows, shape.r, shape.dilation[0], shape.h)
         across = _taps_inside(columns, shape.s, shape.dilation[1], shape.w)
@@ -310,7 +315,7 @@ class TapCounts:
         inside = (down.T[:, None, :, None] & across.T[None, :, None, :]).reshape(
             shape.r * shape.s, -1
         )
-        inside = np.tile(inside, tile.images.size)
+        inside = np.tile(inside, images)
         self.prefix = np.zeros((len(inside), inside.shape[1] + 1), np.int64)
         np.cumsum(inside, axis=1, out=self.prefix[:, 1:])
 
@@ -320,6 +325,10 @@ class TapCounts:
         by_tap = self.prefix[:, stop] - self.prefix[:, one.first_pixel]
         # k runs over (channel, kernel row, kernel column): whole channels, and parts of two.
         return _ramp(by_tap, one.first_k + one.k) - _ramp(by_tap, one.first_k)
+
+
+tap_counts = lru_cache(maxsize=64)(TapCounts)
+"""The same, kept for the tiles of other filters and channels."""
 
 
 def _ramp(by_tap: np.ndarray, k: int) -> int:
