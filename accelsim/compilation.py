@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib.util
 import numbers
 import os
 import pickle
@@ -33,6 +34,7 @@ import numba
 import numpy as np
 from numba.core import bytecode, caching, compiler, dispatcher, extending, serialize
 from numba.core import types as numba_types
+from numba.np import linalg
 
 from accelsim.sources import PACKAGE, cache_root, source_digest
 
@@ -125,7 +127,8 @@ class _DiskCache(caching._Cache):
         file = self._file(sig, target_context.codegen())
         if file is None:
             return None
-        target_context.refresh()
+        with _without_scipy():
+            target_context.refresh()
         # A missing, unreadable or truncated file is a miss.
         with contextlib.suppress(OSError, EOFError, pickle.UnpicklingError):
             payload = pickle.loads(file.read_bytes())
@@ -154,6 +157,26 @@ class _DiskCache(caching._Cache):
         made_from = (self._fingerprint, str(sig), codegen.magic_tuple(), numba.__version__)
         key = hashlib.sha256(repr(made_from).encode()).hexdigest()
         return cache_directory() / f"{self._function.__name__}-{key[:40]}.nbc"
+
+
+@contextlib.contextmanager
+def _without_scipy() -> Iterator[None]:
+    """Let Numba load what it knows of NumPy without scipy.linalg, a quarter of a process's start.
+
+    Numba imports it to see that it is there, and once more where a function does linear algebra.
+    Loading is done under Numba's own lock: no other thread compiles meanwhile.
+    """
+    ensure_blas = linalg.ensure_blas
+
+    def find_scipy() -> None:
+        if importlib.util.find_spec("scipy") is None:
+            ensure_blas()
+
+    linalg.ensure_blas = find_scipy
+    try:
+        yield
+    finally:
+        linalg.ensure_blas = ensure_blas
 
 
 def _holds_functions(sig: Any) -> bool:

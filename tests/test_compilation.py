@@ -61,6 +61,17 @@ with event.install_recorder("numba:compile") as recorder:
 print(len(recorder.buffer), value)
 """
 
+LINEAR_ALGEBRA = """
+import sys
+import stored
+stored.outer(3)
+loaded = "scipy.linalg" in sys.modules
+import numba
+import numpy as np
+dot = numba.njit(lambda a, b: np.dot(a, b))
+print(loaded, int(dot(np.eye(2), np.eye(2)).sum()), "scipy.linalg" in sys.modules)
+"""
+
 
 def run(code, cache, **environment):
     """Run *code* in a fresh process; return the words that it prints."""
@@ -106,6 +117,14 @@ def test_a_spoiled_file_is_a_miss(tmp_path, spoil):
     for file in cache.rglob("*.nbc"):
         file.write_bytes(file.read_bytes()[:100] if spoil == "truncated" else b"")
     assert run(USER_CODE.format(name="spoiled"), cache)[1] == "6"
+
+
+def test_a_stored_form_is_loaded_without_scipy_which_linear_algebra_still_finds(tmp_path):
+    (tmp_path / "stored.py").write_text(
+        "from accelsim.compilation import jit\n@jit\ndef outer(x):\n    return 2 * x\n"
+    )
+    run(USER_CODE.format(name="stored"), tmp_path / "cache")
+    assert run(LINEAR_ALGEBRA, tmp_path / "cache") == ["False", "2", "True"]
 
 
 def test_a_changed_source_of_the_package_is_another_directory(tmp_path):

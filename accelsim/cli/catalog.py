@@ -1,27 +1,32 @@
-"""What can be named on the command line: each kind's names with one line each, kept on disk.
+"""What can be named on the command line: names with one line each, and pages, kept on disk.
 
-A listing takes the import of every unit, and of what it compiles with; the texts themselves change
-with the sources alone. So they are kept beside compiled code, in a folder named after the digest of
-all sources: another source is another folder. A text that cannot be read is made again, one that
-cannot be written is made each time.
+To list all takes the import of every unit, and of what it compiles with; a unit's page takes some
+of its products besides. The texts themselves change with the sources alone. So they are kept beside
+compiled code, in a folder named after the digest of all sources: another source is another folder.
+A text that cannot be read, or is not what was written, is made again; one that cannot be written is
+made each time.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from accelsim.cli.pages import PAGES, Page
 from accelsim.files import write_atomically
 from accelsim.resources import RESOURCES, resource_dir
 from accelsim.sources import PACKAGE, cache_root, source_digest
 
-__all__ = ["KINDS", "catalog"]
+__all__ = ["KINDS", "Catalog"]
 
 SUFFIXES = (".csv", ".py", ".yaml")
-"""Of files that a listing is made from: tables, units and everything they use, presets."""
+"""Of files that texts are made from: tables, units and everything they use, presets."""
 
 REGISTRIES = (
     "accelsim.accumulators",
@@ -33,34 +38,52 @@ REGISTRIES = (
 """Modules that a program imports to register entries of its own."""
 
 
-def catalog(kinds: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield each of *kinds* with its names and what they are, one line each.
+class Catalog:
+    """The names of each kind and the pages of what is named so, from disk where they lie there.
 
     Where a registry has been imported before, entries of this process alone may be in it: then all
-    are listed anew, and nothing is kept.
+    is made anew, and nothing is kept.
     """
-    folder = None if any(name in sys.modules for name in REGISTRIES) else _folder()
-    for kind in kinds:
-        yield kind, KINDS[kind]() if folder is None else _kept(folder / f"{kind}.json", KINDS[kind])
+
+    def __init__(self) -> None:
+        own = any(name in sys.modules for name in REGISTRIES)
+        self._folder = None if own else _folder()
+
+    def names(self, kind: str) -> dict[str, str]:
+        """Return the names of *kind* with what they are, one line each."""
+        return dict(self._kept(f"{kind}.json", KINDS[kind]))
+
+    def page(self, kind: str, name: str) -> Page:
+        """Return the page of *name*, which is one of ``names(kind)``."""
+        return Page(**self._kept(f"{kind}/{name}.json", lambda: asdict(PAGES[kind](name))))
+
+    def _kept(self, place: str, make: Callable[[], Any]) -> Any:
+        """Return what is kept at *place*, or else what *make* returns, which is then kept."""
+        if self._folder is None:
+            return make()
+        file = self._folder / place
+        with contextlib.suppress(OSError, ValueError):
+            digest, text = file.read_bytes().split(b"\n", 1)
+            if digest == _digest(text):
+                return json.loads(text)
+        made = make()
+        text = json.dumps(made).encode()
+        with contextlib.suppress(OSError):
+            # Unless a source has changed: what was made may come from either.
+            if _folder() == self._folder:
+                write_atomically(file, _digest(text) + b"\n" + text)
+        return made
 
 
 def _folder() -> Path:
-    """Return where texts made from the present sources are kept."""
+    """Return where texts made from the present sources are kept; without docstrings, elsewhere."""
     roots = [PACKAGE, *map(resource_dir, RESOURCES)]
-    digests = [source_digest(root, ["."], SUFFIXES) for root in roots]
-    return cache_root() / f"accelsim-catalog-{'-'.join(digest[:20] for digest in digests)}"
+    digests = [source_digest(root, ["."], SUFFIXES)[:20] for root in roots]
+    return cache_root() / "-".join(["accelsim-catalog", *digests, str(sys.flags.optimize)])
 
 
-def _kept(file: Path, make: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """Return what *file* holds, or else what *make* returns, which is then written to it."""
-    with contextlib.suppress(OSError, ValueError):
-        names = json.loads(file.read_bytes())
-        if isinstance(names, dict) and all(isinstance(line, str) for line in names.values()):
-            return names
-    names = make()
-    with contextlib.suppress(OSError):
-        write_atomically(file, json.dumps(names).encode())
-    return names
+def _digest(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest().encode()
 
 
 def _titles(registry: Mapping[str, object]) -> dict[str, str]:

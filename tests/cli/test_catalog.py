@@ -7,26 +7,36 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from accelsim import multipliers
 from accelsim.cli import catalog as module
-from accelsim.cli.catalog import KINDS, catalog
+from accelsim.cli.catalog import KINDS, Catalog
+from accelsim.cli.pages import PAGES, Page
+from accelsim.importing import import_multiplier
+from accelsim.sources import cache_root
 
 ROOT = Path(__file__).parents[2]
 
-EVERY_KIND = """
-import json, sys
-from accelsim.cli.catalog import KINDS, catalog
-kept = [[kind, list(names.items())] for kind, names in catalog(KINDS)]
+EVERY_TEXT = """
+import json, pathlib, sys
+from dataclasses import asdict
+from accelsim.cli import catalog as module
+from accelsim.cli.pages import PAGES
+module.cache_root = lambda: pathlib.Path(sys.argv[1])
+catalog, KINDS = module.Catalog(), module.KINDS
+names = {kind: catalog.names(kind) for kind in KINDS}
+pages = {kind: {name: asdict(catalog.page(kind, name)) for name in names[kind]} for kind in KINDS}
 loaded = sorted({"numba", "numpy", "pandas", "torch"} & {*sys.modules})
-fresh = [[kind, list(make().items())] for kind, make in KINDS.items()]
-print(json.dumps([loaded, kept, fresh]))
+made = {kind: make() for kind, make in KINDS.items()}
+made_pages = {kind: {name: asdict(PAGES[kind](name)) for name in made[kind]} for kind in KINDS}
+print(json.dumps([loaded, [names, pages], [made, made_pages]]))
 """
 
 VERB = """
 import atexit, sys
-atexit.register(lambda: print("numba" in sys.modules, file=sys.stderr))
+atexit.register(lambda: print(*sorted({"numba", "torch"} & {*sys.modules}), file=sys.stderr))
 from accelsim.cli import main
 main(sys.argv[1:])
 """
@@ -36,7 +46,7 @@ def run(code, cache, *arguments, root=ROOT):
     """Run *code* in a fresh process; return what it printed on stdout and stderr."""
     environment = {**os.environ, "PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(cache)}
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
+        [sys.executable, "-c", code, *map(str, arguments)],
         cwd=root,
         env=environment,
         capture_output=True,
@@ -48,35 +58,60 @@ def run(code, cache, *arguments, root=ROOT):
 
 
 def test_what_is_kept_is_what_is_made(tmp_path):
-    loaded, made, fresh = json.loads(run(EVERY_KIND, tmp_path)[0])
+    """Names and pages of everything that is listed; from disk no library is behind them.
+
+    Compiled products come from the cache of the other tests.
+    """
+    loaded, kept, made = json.loads(run(EVERY_TEXT, cache_root(), tmp_path)[0])
     assert "numba" in loaded
-    assert made == fresh
-    assert json.loads(run(EVERY_KIND, tmp_path)[0]) == [[], fresh, fresh]
+    assert kept == made
+    assert json.loads(run(EVERY_TEXT, cache_root(), tmp_path)[0]) == [[], made, made]
 
 
-def test_verbs_without_a_kernel_do_not_import_numba(tmp_path):
-    cold, loaded = run(VERB, tmp_path, "list", "multipliers")
-    assert loaded.split() == ["True"]
-    assert run(VERB, tmp_path, "list", "multipliers") == (cold, "False\n")
-    run(VERB, tmp_path, "list")
-    for verb in (["list"], ["show", "tiny_4x4"], ["show", "lenet5_digits"]):
-        assert run(VERB, tmp_path, *verb)[1].split() == ["False"], verb
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["list"],
+        ["show", "exact_fp32"],
+        ["show", "drum<k>_<u|s><bits>"],
+        ["show", "float32"],
+        ["show", "os"],
+        ["show", "lenet5_digits"],
+        ["show", "fgsm"],
+        ["show", "tiny_4x4"],
+        ["show", "cmos45"],
+    ],
+)
+def test_verbs_without_a_kernel_import_neither_numba_nor_torch(kept, verb):
+    first, _ = run(VERB, kept, *verb)
+    assert run(VERB, kept, *verb) == (first, "\n")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A cache in which everything has been listed."""
+    cache = tmp_path_factory.mktemp("cache")
+    assert run(VERB, cache, "list")[1] == "numba\n"
+    return cache
 
 
 def test_a_changed_unit_is_noticed(tmp_path):
-    """In a copy of the package, whose file is changed between two listings."""
+    """In a copy of the package, whose file is changed between two listings and two pages."""
     tree, cache = tmp_path / "tree", tmp_path / "cache"
     for name in ("accelsim", "energy_tables", "workloads"):
         ignored = shutil.ignore_patterns("__pycache__", "*.safetensors")
         shutil.copytree(ROOT / name, tree / name, ignore=ignored)
     shutil.copy(ROOT / "setup.cfg", tree)
-    assert "a unit renamed" not in run(VERB, cache, "list", "multipliers", root=tree)[0]
+    verbs = ["list", "multipliers"], ["show", "exact_fp32"]
+    for verb in verbs:
+        assert "a unit renamed" not in run(VERB, cache, *verb, root=tree)[0]
     unit = tree / "accelsim" / "multipliers" / "exact_fp32.py"
     text = unit.read_text()
     title = multipliers.MULTIPLIERS["exact_fp32"].title
     assert text.count(title) == 1
     unit.write_text(text.replace(title, "a unit renamed"))
-    assert "a unit renamed" in run(VERB, cache, "list", "multipliers", root=tree)[0]
+    for verb in verbs:
+        assert "a unit renamed" in run(VERB, cache, *verb, root=tree)[0]
 
 
 def test_every_source_of_a_listing_counts(tmp_path, monkeypatch):
@@ -99,24 +134,68 @@ def test_every_source_of_a_listing_counts(tmp_path, monkeypatch):
     assert module._folder() == folders[-1]
 
 
-@pytest.mark.parametrize("content", [b"", b'{"a": "b"', b'["a"]', b'{"a": 1}', b"\xff\xfe"])
-def test_a_corrupt_listing_costs_only_time(tmp_path, content):
-    file = tmp_path / "multipliers.json"
-    file.write_bytes(content)
-    assert module._kept(file, lambda: {"unit": "title"}) == {"unit": "title"}
-    assert module._kept(file, lambda: {}) == {"unit": "title"}
+@pytest.fixture
+def titles(tmp_path, monkeypatch):
+    """Titles of units that this process lists, as one that has registered none of its own."""
+    titles = {"unit": "title"}
+    monkeypatch.setattr(module, "REGISTRIES", ())
+    monkeypatch.setattr(module, "cache_root", lambda: tmp_path)
+    monkeypatch.setitem(KINDS, "multipliers", lambda: dict(titles))
+    monkeypatch.setitem(PAGES, "multipliers", lambda name: Page(titles[name], prose=name))
+    return titles
 
 
-def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path):
-    (tmp_path / "file").write_text("no folder")
-    file = tmp_path / "file" / "listing" / "multipliers.json"
+def texts():
+    catalog = Catalog()
+    return catalog.names("multipliers"), catalog.page("multipliers", "unit")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"a": 1}', b"\xff\xfe", b"0\n{}", None])
+def test_a_corrupt_text_costs_only_time(tmp_path, titles, content):
+    made = ({"unit": "title"}, Page("title", prose="unit"))
+    assert texts() == made
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(files) == 2
+    for file in files:
+        file.write_bytes(file.read_bytes()[:-1] if content is None else content)
+    assert texts() == made
+    titles["unit"] = "not looked at"
+    assert texts() == made
+
+
+def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path, titles):
+    module._folder().write_text("no folder")
     for title in ("one", "two"):
-        assert module._kept(file, lambda title=title: {"unit": title}) == {"unit": title}
+        titles["unit"] = title
+        assert texts() == ({"unit": title}, Page(title, prose="unit"))
 
 
-def test_entries_of_this_process_are_listed_and_not_kept(tmp_path, monkeypatch):
+def test_a_text_made_while_a_source_changes_is_not_kept(tmp_path, titles, monkeypatch):
+    """It may hold what stands in the source now, under the digest of what stood there before."""
+    catalog = Catalog()
+    folder = module._folder()
+    monkeypatch.setattr(module, "_folder", lambda: tmp_path / "changed")
+    assert catalog.names("multipliers") == titles
+    assert not folder.exists()
+    assert not (tmp_path / "changed").exists()
+
+
+def test_entries_of_this_process_are_listed_and_not_kept(tmp_path, titles, monkeypatch):
     """This process has imported a registry: a unit may have been registered beside the files."""
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    monkeypatch.setitem(KINDS, "multipliers", lambda: {"own": "of this process"})
-    assert dict(catalog(["multipliers"])) == {"multipliers": {"own": "of this process"}}
+    monkeypatch.setattr(module, "REGISTRIES", (multipliers.__name__,))
+    for title in ("one", "two"):
+        titles["unit"] = title
+        assert texts() == ({"unit": title}, Page(title, prose="unit"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_unit_file_is_read_anew_each_time(tmp_path):
+    """Its page changes with the file, which no digest of the sources covers."""
+    file = tmp_path / "own.npz"
+    for product in (6, 7):
+        table = np.full((4, 4), product, np.int32)
+        import_multiplier(
+            table, name="own", bits=2, signed=False, operand_order="activation,weight", out=file
+        )
+        shown = run(VERB, cache_root(), "show", file)[0]
+        assert ["product(2,", "3)", str(product)] in map(str.split, shown.splitlines())

@@ -1,0 +1,152 @@
+"""What `accelsim show` prints of one thing: its facts as a table, and its text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["PAGES", "Page"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is known of one thing, in words; written as JSON and read again it is the same.
+
+    Attributes
+    ----------
+    title : str
+        The table's.
+    columns : list of str
+        Their heads.
+    rows : list of lists of str
+        A cell for each column; without rows there is no table.
+    numbers : list of int
+        The columns that hold numbers.
+    prose : str
+        What stands below the table, in lines of its own.
+    """
+
+    title: str = ""
+    columns: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    prose: str = ""
+
+
+def _facts(title: str, facts: Mapping[str, object], prose: str = "") -> Page:
+    rows = [[name, str(value)] for name, value in facts.items()]
+    return Page(title, ["fact", "value"], rows, prose=prose)
+
+
+def _multiplier(name: str) -> Page:
+    from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
+    from accelsim.multipliers.imported import ImportedMultiplier
+
+    if any(name == family.form for family in MULTIPLIERS.families):
+        return _family(name)
+    unit = MULTIPLIERS[name]
+    facts: dict[str, object] = {"description": unit.description}
+    if isinstance(unit, IntegerMultiplier):
+        operands = unit.operands
+        facts["operands"] = f"{operands.name}, {operands.low} to {operands.high}"
+        for a, w in ((2, 3), (3, 2), (operands.high,) * 2, (operands.low, operands.high)):
+            facts[f"product({a}, {w})"] = int(unit.product(a, w))
+    else:
+        for x, y in ((0.856, 0.471), (1.5, 1.5), (1.9999999, 1.9999999)):
+            facts[f"product({x}, {y})"] = float(unit.product(x, y))
+    if isinstance(unit, ImportedMultiplier) and unit.warnings:
+        facts["warnings"] = "; ".join(unit.warnings)
+    delay = "not known" if unit.delay_ps is None else f"{unit.delay_ps:g} ps"
+    facts["delay"] = f"{delay}: {unit.delay_source}"
+    facts["sources"] = "; ".join(unit.sources)
+    return _facts(unit.title, facts)
+
+
+def _family(form: str) -> Page:
+    import re
+
+    from accelsim.multipliers import MULTIPLIERS
+
+    family = next(one for one in MULTIPLIERS.families if one.form == form)
+    listed = [name for name in MULTIPLIERS if re.fullmatch(family.pattern, name)]
+    facts = {"names": f"{family.form}, any numbers", "listed": ", ".join(listed) or "none"}
+    return _facts(f"{family.title} (a family)", facts)
+
+
+def _accumulator(name: str) -> Page:
+    from accelsim.accumulators import ACCUMULATORS
+
+    entry = ACCUMULATORS[name]
+    return _facts(entry.title, {"delay": f"{entry.delay_ps:g} ps: {entry.delay_source}"})
+
+
+def _dataflow(name: str) -> Page:
+    import sys
+    import textwrap
+
+    from accelsim.dataflows import DATAFLOWS
+
+    module = sys.modules[type(DATAFLOWS[name]).__module__]
+    return Page(prose=textwrap.dedent(module.__doc__ or "").strip())
+
+
+def _workload(name: str) -> Page:
+    from accelsim.workload import WORKLOADS
+
+    entry = WORKLOADS[name]
+    return _facts(
+        entry.title,
+        {
+            "input": "x".join(map(str, entry.input_shape)),
+            "classes": entry.classes,
+            "data": entry.dataset,
+            "weights": entry.weights,
+            **{f"recipe: {name}": value for name, value in vars(entry.recipe).items()},
+            "source": entry.source,
+        },
+    )
+
+
+def _attack(name: str) -> Page:
+    import inspect
+
+    from accelsim.robustness.attacks import ATTACKS
+
+    entry = ATTACKS[name]
+    facts = {"norm": entry.norm, "default epsilon": entry.default_epsilon}
+    return _facts(entry.title, facts, inspect.getdoc(entry) or "")
+
+
+def _preset(name: str) -> Page:
+    from accelsim.config import PRESET_DIR
+
+    return Page(prose=(PRESET_DIR / f"{name}.yaml").read_text(encoding="utf-8").strip())
+
+
+def _table(name: str) -> Page:
+    from accelsim.energy import load_table
+
+    rows = [
+        [
+            f"{row.component} {row.action}"
+            + (f" at {row.capacity_bytes} B" if row.capacity_bytes else ""),
+            f"{row.energy_pj:.4g}",
+            f"{row.technology_nm:g} nm" + (f" {row.voltage_v:g} V" if row.voltage_v else ""),
+            f"{row.source}" + (f" [{row.note}]" if row.note else ""),
+        ]
+        for row in load_table(name).rows
+    ]
+    title = f"{name}: pJ per action (leak: pJ per ns and instance)"
+    return Page(title, ["component, action", "pJ", "node", "source [note]"], rows, numbers=[1])
+
+
+PAGES: dict[str, Callable[[str], Page]] = {
+    "multipliers": _multiplier,
+    "accumulators": _accumulator,
+    "dataflows": _dataflow,
+    "workloads": _workload,
+    "attacks": _attack,
+    "presets": _preset,
+    "tables": _table,
+}
+"""Kind -> function that returns the page of one of its names."""
