@@ -167,6 +167,8 @@ def _layer_row(
         "total_cycles": record.total_cycles,
         "utilization": record.macs / (_pes(accelerator) * record.total_cycles),
         **accesses,
+        "dram_row_hits": record.dram_row_hits,
+        "dram_row_misses": record.dram_row_misses,
         "energy_pj": sum(energy.values()),
         **{f"energy_{component}_pj": value for component, value in energy.items()},
         "tiling": record.tiling,

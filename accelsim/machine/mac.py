@@ -1,14 +1,18 @@
 """A convolution or linear layer on the machine: DMA in, PE array, vector unit, DMA out.
 
-Four blocks work on different tiles at the same time and hand them on:
+Three blocks work on different tiles at the same time and hand them on:
 
 .. code-block:: none
 
-    dma_read --(ifmap, weight slots)--> array --(ofmap slots)--> vector_unit --> dma_write
+    dma --(ifmap, weight slots)--> array --(ofmap slots)--> vector_unit --> dma
 
-Each partition of the GLB has two slots. A block that finds no free slot, or no full one, waits:
-that is all that stalls are. Blocks are created in the order above, so of two that act in the same
-cycle the earlier one acts first.
+Each operand has two slots in the GLB (one when it is not double-buffered). A block that finds no
+free slot, or no full one, waits: that is all that stalls are. Blocks are created in the order
+above, so of two that act in the same cycle the earlier one acts first.
+
+The DMA's program, with s slots: the operands of tile t, then the outputs of tile t - s, as soon as
+either can move. No descriptor waits for one behind it: the operands of tile t need the slots of
+tile t - s, whose outputs need those of an earlier tile to have left.
 """
 
 from __future__ import annotations
@@ -24,9 +28,11 @@ from accelsim.dataflows import Pass
 from accelsim.dataflows.tiling import ArrayModel, Span, Tile, tile_gemm
 from accelsim.kernels import im2col, relu
 from accelsim.layer import WORD_BYTES, LayerShape
-from accelsim.machine.dram import Block, Dram
+from accelsim.machine.block import Block
+from accelsim.machine.dma import Dma, Issue
+from accelsim.machine.glb import PARTITIONS, Glb
 from accelsim.machine.program import MacStep, unit_work
-from accelsim.machine.state import SLOTS, Process, State
+from accelsim.machine.state import Process, State
 from accelsim.machine.sums import Sums, sums_of
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.quantization import layer_quantization, scheme_of
@@ -36,11 +42,17 @@ __all__ = ["MacRun"]
 
 @dataclass
 class _Operands:
-    """What a tile finds in the GLB; an operand that was not fetched anew is the one before."""
+    """Transfers of a tile's operands; one that was not fetched anew is the one before."""
 
-    ifmap: np.ndarray | None = None
-    weights: np.ndarray | None = None
-    bias: np.ndarray | None = None
+    ifmap: simpy.Process | None = None
+    weights: simpy.Process | None = None
+    bias: simpy.Process | None = None
+
+    def arrived(self, env: simpy.Environment) -> simpy.Event:
+        """Return the event that all of them are in the GLB."""
+        return simpy.AllOf(
+            env, [one for one in (self.ifmap, self.weights, self.bias) if one is not None]
+        )
 
 
 @dataclass
@@ -61,18 +73,20 @@ class MacRun:
     ----------
     state : State
         Clock and books.
-    dram : Dram
-        Where operands come from and outputs go to.
+    glb : Glb
+        The buffer between DMA, array and vector unit.
+    dma : Dma
+        What fetches operands and writes outputs back.
     step : MacStep
         What to execute.
     array : ArrayModel
         The PE array.
     """
 
-    def __init__(self, state: State, dram: Dram, step: MacStep, array: ArrayModel) -> None:
+    def __init__(self, state: State, glb: Glb, dma: Dma, step: MacStep, array: ArrayModel) -> None:
         env = state.env
-        self.state, self.dram, self.step, self.array = state, dram, step, array
-        self.values = dram.memory is not None
+        self.state, self.glb, self.dma, self.step, self.array = state, glb, dma, step, array
+        self.values = dma.dram.memory is not None
         self.multiplier = MULTIPLIERS[state.accelerator.multiplier]
         self.accumulator = accumulator_of(self.multiplier, state.accelerator.accumulator)
         self.psum_words = self.accumulator.bytes // WORD_BYTES
@@ -81,41 +95,62 @@ class MacRun:
         if self.values:
             scheme = scheme_of(state.accelerator)
             self.quantization = layer_quantization(step.layer, self.multiplier, scheme)
-        self.free = {
-            name: simpy.Container(env, capacity=SLOTS, init=SLOTS)
-            for name in ("ifmap", "weight", "ofmap")
-        }
+        self.free = {name: glb.free_slots() for name in PARTITIONS}
         self.fetched, self.summed, self.finished = (simpy.Store(env) for _ in range(3))
         self.tiles = list(step.tiling.tiles())
         self.compute_cycles = 0
 
     def start(self) -> simpy.Event:
-        """Start the four blocks; the event returned happens when all have finished."""
+        """Start the three blocks; the event returned happens when all have finished."""
         env = self.state.env
-        blocks = (self._dma_read(), self._array(), self._vector_unit(), self._dma_write())
+        blocks = (self._dma(), self._array(), self._vector_unit())
         return simpy.AllOf(env, [env.process(block) for block in blocks])
 
-    def _dma_read(self) -> Process:
-        operands = _Operands()
+    def _dma(self) -> Process:
+        operands, writes = _Operands(), []
+        slots = self.glb.slots
         for tile in self.tiles:
-            operands = _Operands(operands.ifmap, operands.weights, operands.bias)
-            if tile.fetch_weights:
-                yield from self._take("dma_read", "weight")
-                block = weight_block(self.step, tile)
-                operands.weights = yield from self._fetch("weight", block, tile)
-                if self.step.bias is not None and tile.ends_psums:
-                    bias = bias_block(self.step.bias, self.step, tile)
-                    operands.bias = yield from self._fetch("weight", bias, tile, what="bias")
-            if tile.fetch_ifmap:
-                yield from self._take("dma_read", "ifmap")
-                block = ifmap_block(self.step, tile)
-                operands.ifmap = yield from self._fetch("ifmap", block, tile)
+            operands = yield from self._fetch_operands(tile, operands)
             yield self.fetched.put(operands)
+            if tile.index >= slots and self.tiles[tile.index - slots].ends_psums:
+                writes.append((yield from self._write_back()))
+        for tile in self.tiles[-slots:]:
+            if tile.ends_psums:
+                writes.append((yield from self._write_back()))
+        yield simpy.AllOf(self.state.env, writes)
+
+    def _fetch_operands(self, tile: Tile, before: _Operands) -> Process:
+        operands = _Operands(before.ifmap, before.weights, before.bias)
+        if tile.fetch_weights:
+            yield from self._take("dma", "weight")
+            weights = weight_block(self.step, tile)
+            operands.weights = yield from self.dma.read("weight", "weight", weights, tile.index)
+            if self.step.bias is not None and tile.ends_psums:
+                bias = bias_block(self.step.bias, self.step, tile)
+                operands.bias = yield from self.dma.read("bias", "weight", bias, tile.index)
+        if tile.fetch_ifmap:
+            yield from self._take("dma", "ifmap")
+            ifmap = ifmap_block(self.step, tile)
+            operands.ifmap = yield from self.dma.read("ifmap", "ifmap", ifmap, tile.index)
+        return operands
+
+    def _write_back(self) -> Issue:
+        """Issue the transfer of the next outputs that the vector unit finishes."""
+        outputs = yield from self.state.wait("dma", "ofmaps", self.finished.get())
+        target = ofmap_block(self.step, outputs.tile)
+        data = None
+        if outputs.ofmap is not None:
+            images, filters, rows, columns = target.counts
+            data = outputs.ofmap.reshape(filters, images, rows, columns).swapaxes(0, 1)
+        return (
+            yield from self.dma.write("ofmap", target, data, outputs.tile.index, self.free["ofmap"])
+        )
 
     def _array(self) -> Process:
         outputs = _Outputs(self.tiles[0])
         for tile, following in zip(self.tiles, [*self.tiles[1:], None], strict=True):
             operands = yield from self.state.wait("array", "operands", self.fetched.get())
+            yield operands.arrived(self.state.env)
             if tile.starts_psums:
                 yield from self._take("array", "ofmap")
                 outputs = _Outputs(tile)
@@ -127,11 +162,11 @@ class MacRun:
             if following is None or following.fetch_weights:
                 yield self.free["weight"].put(1)
             if tile.ends_psums:
-                outputs.bias = operands.bias
+                outputs.bias = None if operands.bias is None else operands.bias.value
                 yield self.summed.put(outputs)
 
     def _passes(self, tile: Tile) -> Process:
-        """Run the tile's passes; each lasts until both array and feed have finished it."""
+        """Run the tile's passes; each lasts until array, feed and GLB ports have finished it."""
         shape, counts = self.step.layer.shape, self.state.counts
         config = self.state.accelerator
         m, n, k = tile_gemm(shape, tile)
@@ -141,13 +176,18 @@ class MacRun:
         resume = not tile.starts_psums
         for one in self.array.passes(m, n, k, resume=resume):
             ifmap_words, weight_words = taps.words(one), one.filters * one.k
-            # The array is the only client of the feed ports: waiting for both is waiting for the
-            # later of the two.
-            feed = -(-(ifmap_words + weight_words) // config.glb.read_words_per_cycle)
-            yield from self.state.busy("array", "pass", max(one.cycles, feed), tile.index)
-            self.compute_cycles += one.cycles
             outputs = one.pixels * one.filters
             products = outputs * one.k
+            # The array is the only client of the feed bus: waiting for both is waiting for the
+            # later of the two.
+            feed = -(-(ifmap_words + weight_words) // config.glb.read_words_per_cycle)
+            words = {
+                "ifmap": ifmap_words,
+                "weight": weight_words,
+                "ofmap": outputs * self.psum_words * (1 + int(one.reads_psums)),
+            }
+            yield from self.glb.busy("array", "pass", max(one.cycles, feed), tile.index, words)
+            self.compute_cycles += one.cycles
             reads, writes = self.array.dataflow.rf_accesses(one, self.psum_words)
             counts[f"multiplier.{self.multiplier.name}", "compute"] += products
             counts[f"accumulator.{self.accumulator.name}", "add"] += products
@@ -170,11 +210,14 @@ class MacRun:
                 first = first_filter(shape, tile)
                 own = self.quantization.filters(slice(first, first + n))
             outputs.sums = sums_of(self.multiplier, self.accumulator, (n, m), own)
-        if operands.ifmap is None or operands.weights is None:
+        ifmap, weights = (
+            None if one is None else one.value for one in (operands.ifmap, operands.weights)
+        )
+        if ifmap is None or weights is None:
             raise ValueError(f"layer {self.step.name!r}: tile {tile.index} has no operands")
         outputs.sums.add(
-            operands.ifmap,
-            operands.weights.reshape(n, -1),
+            ifmap,
+            weights.reshape(n, -1),
             lambda ifmap, fill: gather(shape, tile, ifmap, fill),
         )
 
@@ -190,7 +233,8 @@ class MacRun:
                 "multiply": m * n * self.work.multiplies,
             }
             cycles = -(-sum(operations.values()) // lanes)
-            yield from self.state.busy("vector_unit", "drain", cycles, outputs.tile.index)
+            words = {"ofmap": m * n * (self.psum_words + 1), "weight": biases} if cycles else {}
+            yield from self.glb.busy("vector_unit", "drain", cycles, outputs.tile.index, words)
             for action, count in operations.items():
                 if count:
                     counts["vector_unit", action] += count
@@ -203,27 +247,10 @@ class MacRun:
                 outputs.ofmap = relu(ofmap) if self.step.relu else ofmap
             yield self.finished.put(outputs)
 
-    def _dma_write(self) -> Process:
-        for _ in range(sum(tile.ends_psums for tile in self.tiles)):
-            outputs = yield from self.state.wait("dma_write", "ofmaps", self.finished.get())
-            target = ofmap_block(self.step, outputs.tile)
-            data = None
-            if outputs.ofmap is not None:
-                images, filters, rows, columns = target.counts
-                data = outputs.ofmap.reshape(filters, images, rows, columns).swapaxes(0, 1)
-            self.state.counts["glb.ofmap", "read"] += target.words
-            yield from self.dram.write("dma_write", "ofmap", target, data, outputs.tile.index)
-            yield self.free["ofmap"].put(1)
-
     def _take(self, block: str, partition: str) -> Process:
         yield from self.state.wait(
             block, f"a free {partition} slot of the GLB", self.free[partition].get(1)
         )
-
-    def _fetch(self, partition: str, source: Block, tile: Tile, what: str | None = None) -> Process:
-        data = yield from self.dram.read("dma_read", what or partition, source, tile.index)
-        self.state.counts[f"glb.{partition}", "write"] += source.words
-        return data
 
 
 def ifmap_block(step: MacStep, tile: Tile) -> Block:

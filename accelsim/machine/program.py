@@ -13,7 +13,8 @@ from accelsim.dataflows import DATAFLOWS, PeTiming
 from accelsim.dataflows.tiling import ArrayModel, Budget, Tiling, choose_tiling
 from accelsim.errors import MappingError
 from accelsim.layer import INPUT, WORD_BYTES, MacLayer, Trace, VectorLayer
-from accelsim.machine.dram import Block
+from accelsim.machine.block import Block
+from accelsim.machine.dram_timing import estimate
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.quantization import scheme_of
 
@@ -97,13 +98,14 @@ def array_model(accelerator: Accelerator) -> ArrayModel:
     clock_mhz = clock_mhz_of(accelerator)
     multiply, add = multiplier.latency_cycles(clock_mhz), accumulator.latency_cycles(clock_mhz)
     pipelined = accelerator.array.pipelined
+    dram = estimate(accelerator)
     return ArrayModel(
         DATAFLOWS[accelerator.array.dataflow],
         accelerator.array.rows,
         accelerator.array.cols,
         PeTiming(multiply, add, 1 if pipelined else multiply, 1 if pipelined else add),
-        accelerator.dram.bytes_per_cycle,
-        accelerator.dram.latency_cycles,
+        dram.bytes_per_cycle,
+        dram.latency_cycles,
         accelerator.array.overlap,
     )
 
