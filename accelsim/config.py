@@ -82,11 +82,11 @@ class GlbConfig(_Section):
     """Global buffer: partitions for ifmap, weights and ofmaps, or one memory for all three."""
 
     ifmap_kib: Kib
-    """Capacity of the ifmap partition, KiB; half of it holds the tile in use."""
+    """Capacity of the ifmap partition, KiB; when double-buffered, half of it holds a tile."""
     weight_kib: Kib
-    """Capacity of the weight partition, KiB; half of it holds the tile in use."""
+    """Capacity of the weight partition, KiB; when double-buffered, half of it holds a tile."""
     ofmap_kib: Kib
-    """Capacity of the partition for psums and ofmaps, KiB; half of it holds the tile in use."""
+    """Capacity of the partition for psums and ofmaps, KiB; when double-buffered, half a tile."""
     read_words_per_cycle: Count = 32
     """32-bit words that the bus from all partitions to the array delivers in a cycle."""
     unified: Flag = False

@@ -136,7 +136,7 @@ def _presets() -> dict[str, str]:
             f"{machine.array.rows}x{machine.array.cols} {machine.array.dataflow}, "
             f"{clock}, {multipliers} multipliers, "
             f"GLB {glb.ifmap_kib:g}+{glb.weight_kib:g}+{glb.ofmap_kib:g} KiB, "
-            f"DRAM {machine.dram.bytes_per_cycle} B/cycle"
+            f"DRAM {machine.dram.kind}, {machine.dram.bytes_per_cycle} B/cycle"
         )
     return described
 

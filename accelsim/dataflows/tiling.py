@@ -1,4 +1,4 @@
-"""The mapper: how a layer is cut into tiles that fit the double-buffered GLB.
+"""The mapper: how a layer is cut into tiles that fit the GLB.
 
 .. code-block:: none
 
@@ -76,13 +76,15 @@ class ArrayModel:
 
 @dataclass(frozen=True)
 class Budget:
-    """Words (of 32 bits) that one tile may occupy in each partition: half of the partition."""
+    """Words (of 32 bits) that one tile may occupy in each partition: half of it, or all of it."""
 
     ifmap_words: int
     weight_words: int
     ofmap_words: int
     psum_words: int
     """32-bit words of one psum."""
+    total_words: int | None = None
+    """Words that the three may occupy together, where they share one memory."""
 
 
 @dataclass(frozen=True)
@@ -243,13 +245,18 @@ def _largest_channels(
     shape: LayerShape, budget: Budget, images: int, rows: int, filters: int
 ) -> int | None:
     """Return the most channels that fit beside the other extents, cut evenly; None if none do."""
-    if images * filters * rows * shape.q * budget.psum_words > budget.ofmap_words:
+    psum_words = images * filters * rows * shape.q * budget.psum_words
+    if psum_words > budget.ofmap_words:
         return None
     channels = shape.c // shape.groups
     ifmap_words = images * _most_ifmap_rows(shape, rows) * shape.w
     by_ifmap = budget.ifmap_words // ifmap_words if ifmap_words else channels
-    by_weight = (budget.weight_words - filters) // (filters * shape.r * shape.s)
+    weight_words = filters * shape.r * shape.s
+    by_weight = (budget.weight_words - filters) // weight_words
     most = min(channels, by_ifmap, by_weight)
+    if budget.total_words is not None:
+        left = budget.total_words - psum_words - filters
+        most = min(most, left // (ifmap_words + weight_words))
     if most < 1:
         return None
     return -(-channels // -(-channels // most))
@@ -332,17 +339,23 @@ def tile_gemm(shape: LayerShape, tile: Tile) -> tuple[int, int, int]:
 
 
 def _why_nothing_fits(shape: LayerShape, budget: Budget, layer: str) -> str:
-    needs = {
-        "ifmap": (_most_ifmap_rows(shape, 1) * shape.w, budget.ifmap_words),
-        "weight": (shape.r * shape.s + 1, budget.weight_words),
-        "ofmap": (shape.q * budget.psum_words, budget.ofmap_words),
-    }
+    ifmap, weight = _most_ifmap_rows(shape, 1) * shape.w, shape.r * shape.s + 1
+    ofmap = shape.q * budget.psum_words
+    if budget.total_words is None:
+        needs = {
+            "glb.ifmap_kib": (ifmap, budget.ifmap_words),
+            "glb.weight_kib": (weight, budget.weight_words),
+            "glb.ofmap_kib": (ofmap, budget.ofmap_words),
+        }
+    else:
+        needs = {"the unified GLB": (ifmap + weight + ofmap, budget.total_words)}
     faults = [
-        f"glb.{name}_kib holds tiles of {limit} words, its smallest tile needs {words}"
+        f"{name} holds tiles of {limit} words, its smallest tile needs {words}"
         for name, (words, limit) in needs.items()
         if words > limit
     ]
     return (
         f"layer {layer!r} fits no tiling, not even one ofmap row of one filter and one channel: "
-        f"{'; '.join(faults)} (a tile may use half of a partition). Enlarge glb."
+        f"{'; '.join(faults)} (with double buffering a tile may use half of the capacity). "
+        "Enlarge glb, or set glb.double_buffered to false."
     )

@@ -23,6 +23,7 @@ __all__ = [
     "Program",
     "VectorStep",
     "array_model",
+    "budget_of",
     "compile_program",
     "possible_actions",
     "unit_work",
@@ -175,12 +176,7 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
     """
     array, allocator = array_model(accelerator), _Allocator()
     multiplier = MULTIPLIERS[accelerator.multiplier]
-    psum_words = accumulator_of(multiplier, accelerator.accumulator).bytes // WORD_BYTES
-    half = {
-        name: int(getattr(accelerator.glb, f"{name}_kib") * 1024 // 2 // WORD_BYTES)
-        for name in ("ifmap", "weight", "ofmap")
-    }
-    budget = Budget(half["ifmap"], half["weight"], half["ofmap"], psum_words)
+    budget = budget_of(accelerator)
     tensors = {INPUT: allocator.tensor(trace.images.shape)}
     fused = _fused_relus(trace)
     steps: list[MacStep | VectorStep] = []
@@ -205,6 +201,20 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
             ifmap = _dense(source.address, layer.input_shape)
             steps.append(VectorStep(layer, channels, rows, ifmap, target))
     return Program(tuple(steps), tensors[INPUT], tensors[trace.output], allocator.words)
+
+
+def budget_of(accelerator: Accelerator) -> Budget:
+    """Return what a tile may occupy of the GLB: a share of it for each slot."""
+    glb, adder = accelerator.glb, accelerator.accumulator
+    psum_words = accumulator_of(MULTIPLIERS[accelerator.multiplier], adder).bytes // WORD_BYTES
+    ifmap, weight, ofmap = (
+        int(kib * 1024 // glb.slots // WORD_BYTES)
+        for kib in (glb.ifmap_kib, glb.weight_kib, glb.ofmap_kib)
+    )
+    if not glb.unified:
+        return Budget(ifmap, weight, ofmap, psum_words)
+    total = int((glb.ifmap_kib + glb.weight_kib + glb.ofmap_kib) * 1024 // glb.slots // WORD_BYTES)
+    return Budget(total, total, total, psum_words, total)
 
 
 class _Allocator:
@@ -242,19 +252,27 @@ def _vector_tile(layer: VectorLayer, budget: Budget) -> tuple[int, int]:
     """Return (channels, ofmap rows) of a tile: whole channels if one fits, else rows of one."""
     _, channels, height, width = layer.input_shape
     _, _, out_height, out_width = layer.output_shape
-    fit = min(
-        budget.ifmap_words // (height * width), budget.ofmap_words // (out_height * out_width)
-    )
-    if fit:
-        return min(fit, channels), out_height
+
+    def fits(ifmap_words: int, ofmap_words: int) -> int:
+        """Return how many times a tile of these words fits."""
+        most = min(budget.ifmap_words // ifmap_words, budget.ofmap_words // ofmap_words)
+        if budget.total_words is None:
+            return most
+        return min(most, budget.total_words // (ifmap_words + ofmap_words))
+
+    whole = fits(height * width, out_height * out_width)
+    if whole:
+        return min(whole, channels), out_height
     for rows in range(out_height, 0, -1):
-        needed = _vector_ifmap_rows(layer, rows) * width
-        if needed <= budget.ifmap_words and rows * out_width <= budget.ofmap_words:
+        if fits(_vector_ifmap_rows(layer, rows) * width, rows * out_width):
             return 1, rows
+    room = f"{budget.ifmap_words} and {budget.ofmap_words}"
+    if budget.total_words is not None:
+        room = f"{budget.total_words} in all"
     raise MappingError(
         f"layer {layer.name!r} fits no tiling: one ofmap row needs "
-        f"{_vector_ifmap_rows(layer, 1) * width} ifmap words and {out_width} ofmap words, half of "
-        f"the partitions hold {budget.ifmap_words} and {budget.ofmap_words}. Enlarge glb."
+        f"{_vector_ifmap_rows(layer, 1) * width} ifmap words and {out_width} ofmap words, a tile's "
+        f"share of the GLB is {room}. Enlarge glb, or set glb.double_buffered to false."
     )
 
 
