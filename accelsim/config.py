@@ -35,6 +35,7 @@ __all__ = [
     "DmaConfig",
     "DramConfig",
     "GlbConfig",
+    "MapperConfig",
     "QuantizationConfig",
     "VectorUnitConfig",
     "presets",
@@ -131,6 +132,15 @@ class DmaConfig(_Section):
     """Descriptors under way at a time: behind the first, latencies hide behind its data."""
 
 
+class MapperConfig(_Section):
+    """How layers are cut into tiles."""
+
+    objective: Literal["cycles", "traffic"] = "cycles"
+    """Of the tilings that fit, the one with the fewest estimated cycles, or least DRAM traffic."""
+    spills: Flag = False
+    """True: a tiling may send unfinished psums to DRAM and back, where that is better."""
+
+
 class VectorUnitConfig(_Section):
     """Vector unit for bias, ReLU and pooling."""
 
@@ -173,6 +183,7 @@ class Accelerator(_Section):
     glb: GlbConfig
     dram: DramConfig
     dma: DmaConfig = DmaConfig()
+    mapper: MapperConfig = MapperConfig()
     vector_unit: VectorUnitConfig
     quantization: QuantizationConfig = QuantizationConfig()
 

@@ -7,26 +7,42 @@
             for channels:                      # innermost, so psums stay in the GLB
                 one tile: fetch what changed, run its passes
 
-A tile spans whole ofmap rows. Of all tilings that fit, the one with the lowest estimated latency
-is taken: the compute cycles plus what they cannot hide (the first fetch and the last write-back),
-or the DRAM's cycles plus what those cannot hide (one tile's passes), whichever is larger. Ties go
-to less traffic, then fewer compute cycles, then fewer tiles. The choice is deterministic, and
-`Tiling.why` says what it was; how long the layer really takes, the machine finds.
+With psums spilled the channels are the middle loop: the operand of the outer loop is then fetched
+once however its channels are split, and the psums go to DRAM and come back between channels.
+
+A tile spans whole ofmap rows. Of all tilings that fit, the objective ``cycles`` takes the one with
+the lowest estimated latency: the compute cycles plus what they cannot hide (the first fetch and the
+last write-back), or the DRAM's cycles plus what those cannot hide (one tile's passes), whichever is
+larger. Ties go to less traffic, then fewer compute cycles, then fewer tiles. The objective
+``traffic`` asks for the fewest words between DRAM and GLB first. The choice is deterministic, and
+`Tiling.why` and `Tiling.reason` say what it was; how long the layer takes, the machine finds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from math import prod
+from typing import Literal
 
 from accelsim.dataflows.base import Dataflow, Overlap, Pass, PeTiming
 from accelsim.errors import MappingError
 from accelsim.layer import WORD_BYTES, LayerShape
 
-__all__ = ["ArrayModel", "Budget", "Span", "Tile", "Tiling", "choose_tiling", "tile_gemm"]
+__all__ = [
+    "ArrayModel",
+    "Budget",
+    "Objective",
+    "Span",
+    "Tile",
+    "Tiling",
+    "choose_tiling",
+    "tile_gemm",
+]
+
+Objective = Literal["cycles", "traffic"]
 
 
 @dataclass(frozen=True)
@@ -122,6 +138,11 @@ class Tile:
     ends_psums: bool
     """True on the last channels: the psums are complete after this tile."""
 
+    @property
+    def outputs(self) -> tuple[int, int, int, int]:
+        """What names its outputs: group, first image, first row, first filter."""
+        return self.group, self.images.start, self.rows.start, self.filters.start
+
 
 @dataclass(frozen=True)
 class Tiling:
@@ -135,12 +156,19 @@ class Tiling:
     weights_outer: bool
     dram_words: int
     """Words read and written by the layer, biases aside."""
+    spills: bool = False
+    """True: channels are the middle loop, and unfinished psums wait in DRAM."""
+    reason: str = ""
+    """Why the mapper took it."""
 
     @property
     def why(self) -> str:
         """Text for result tables: the tile and the loop order."""
         order = "weights" if self.weights_outer else "ifmap"
-        return f"n{self.images} p{self.rows} m{self.filters} c{self.channels}, {order} outer"
+        spills = ", psums spilled" if self.spills else ""
+        return (
+            f"n{self.images} p{self.rows} m{self.filters} c{self.channels}, {order} outer{spills}"
+        )
 
     def tiles(self) -> Iterator[Tile]:
         """Yield the tiles in execution order."""
@@ -152,33 +180,63 @@ class Tiling:
             for rows in _spans(shape.p, self.rows)
         ]
         channels = list(_spans(shape.c // shape.groups, self.channels))
-        outer: list[tuple[Span, tuple[Span, Span]]] = (
-            [(f, place) for f in filters for place in places]
-            if self.weights_outer
-            else [(f, place) for place in places for f in filters]
-        )
         for group in range(shape.groups):
-            for filter_span, (image_span, row_span) in outer:
-                for channel_span in channels:
-                    ifmap = (group, image_span, row_span, channel_span)
-                    weights = (group, filter_span, channel_span)
-                    yield Tile(
-                        index,
-                        group,
-                        image_span,
-                        row_span,
-                        filter_span,
-                        channel_span,
-                        fetch_ifmap=previous is None or previous[0] != ifmap,
-                        fetch_weights=previous is None or previous[1] != weights,
-                        starts_psums=channel_span is channels[0],
-                        ends_psums=channel_span is channels[-1],
-                    )
-                    index, previous = index + 1, (ifmap, weights)
+            for filter_span, (image_span, row_span), channel_span in self._nest(
+                filters, places, channels
+            ):
+                ifmap = (group, image_span, row_span, channel_span)
+                weights = (group, filter_span, channel_span)
+                yield Tile(
+                    index,
+                    group,
+                    image_span,
+                    row_span,
+                    filter_span,
+                    channel_span,
+                    fetch_ifmap=previous is None or previous[0] != ifmap,
+                    fetch_weights=previous is None or previous[1] != weights,
+                    starts_psums=channel_span is channels[0],
+                    ends_psums=channel_span is channels[-1],
+                )
+                index, previous = index + 1, (ifmap, weights)
+
+    def _nest(
+        self, filters: list[Span], places: list[tuple[Span, Span]], channels: list[Span]
+    ) -> Iterator[tuple[Span, tuple[Span, Span], Span]]:
+        """Yield (filters, place, channels) in the order of the loop nest."""
+        if self.weights_outer and self.spills:
+            return ((f, place, c) for f in filters for c in channels for place in places)
+        if self.weights_outer:
+            return ((f, place, c) for f in filters for place in places for c in channels)
+        if self.spills:
+            return ((f, place, c) for place in places for c in channels for f in filters)
+        return ((f, place, c) for place in places for f in filters for c in channels)
 
 
-def choose_tiling(shape: LayerShape, budget: Budget, array: ArrayModel, *, layer: str) -> Tiling:
-    """Return the tiling with the lowest estimated latency that fits *budget*.
+def choose_tiling(
+    shape: LayerShape,
+    budget: Budget,
+    array: ArrayModel,
+    *,
+    layer: str,
+    objective: Objective = "cycles",
+    spills: bool = False,
+) -> Tiling:
+    """Return the best tiling that fits *budget*.
+
+    Parameters
+    ----------
+    shape : LayerShape
+    budget : Budget
+        What a tile may occupy.
+    array : ArrayModel
+        For estimates of compute and DRAM cycles.
+    layer : str
+        Name for error messages.
+    objective : str
+        ``cycles`` or ``traffic``: what is best.
+    spills : bool
+        Whether tilings that spill psums are considered.
 
     Raises
     ------
@@ -186,25 +244,47 @@ def choose_tiling(shape: LayerShape, budget: Budget, array: ArrayModel, *, layer
         Not even one ofmap row of one filter and one channel fits; the message names *layer*, the
         partition and the words needed.
     """
-    best: tuple[tuple[int, ...], Tiling] | None = None
+    best: tuple[tuple[int, ...], Tiling, str] | None = None
+    fitting = 0
     for images, ofmap_rows in _places(shape):
         for filters in _filter_sizes(shape.m // shape.groups, array.cols):
             channels = _largest_channels(shape, budget, images, ofmap_rows, filters)
             if channels is None:
                 continue
-            compute, tiles = _cost(shape, (images, ofmap_rows, filters, channels), array)
-            for weights_outer in (True, False):
-                extents = (images, ofmap_rows, filters, channels)
-                words, transfers = _traffic(shape, *extents, weights_outer)
-                ends = array.dram_cycles(_first_and_last_words(shape, *extents), 3)
+            extents = (images, ofmap_rows, filters, channels)
+            compute, tiles = _cost(shape, extents, array)
+            ends = array.dram_cycles(_first_and_last_words(shape, *extents), 3)
+            for weights_outer, spilled in _orders(shape, extents, spills=spills):
+                psum_words = budget.psum_words if spilled else 0
+                words, transfers = _traffic(shape, *extents, weights_outer, psum_words)
                 dram = array.dram_cycles(words, transfers)
                 latency = max(compute + ends, dram + compute // tiles)
                 score = (latency, words, compute, tiles)
+                if objective == "traffic":
+                    score = (words, latency, compute, tiles)
+                fitting += 1
                 if best is None or score < best[0]:
-                    best = (score, Tiling(shape, *extents, weights_outer, words))
+                    bound = "the array" if compute + ends >= dram + compute // tiles else "DRAM"
+                    text = f"{words} words, about {latency} cycles, bound by {bound}"
+                    best = (score, Tiling(shape, *extents, weights_outer, words, spilled), text)
     if best is None:
         raise MappingError(_why_nothing_fits(shape, budget, layer))
-    return best[1]
+    goal = "fewest cycles" if objective == "cycles" else "least DRAM traffic"
+    return replace(best[1], reason=f"{goal} of {fitting} that fit: {best[2]}")
+
+
+def _orders(
+    shape: LayerShape, extents: tuple[int, int, int, int], *, spills: bool
+) -> Iterator[tuple[bool, bool]]:
+    """Yield the loop orders (weights outer, psums spilled) that differ for tiles of *extents*."""
+    images, rows, filters, channels = extents
+    yield True, False
+    yield False, False
+    if spills and channels < shape.c // shape.groups:
+        if images < shape.n or rows < shape.p:
+            yield True, True
+        if filters < shape.m // shape.groups:
+            yield False, True
 
 
 def split_sizes(total: int) -> list[int]:
@@ -275,9 +355,18 @@ def _ifmap_rows(shape: LayerShape, rows: int) -> tuple[int, ...]:
 
 
 def _traffic(
-    shape: LayerShape, images: int, rows: int, filters: int, channels: int, weights_outer: bool
+    shape: LayerShape,
+    images: int,
+    rows: int,
+    filters: int,
+    channels: int,
+    weights_outer: bool,
+    spilled_words: int = 0,
 ) -> tuple[int, int]:
-    """Return the (words, transfers) that `Tiling.tiles` fetches and writes, in closed form."""
+    """Return the (words, transfers) that `Tiling.tiles` fetches and writes, in closed form.
+
+    *spilled_words* are those of one psum where psums are spilled, else 0.
+    """
     per_group_channels = shape.c // shape.groups
     ifmap_rows = sum(_ifmap_rows(shape, rows))
     ifmap = shape.n * per_group_channels * ifmap_rows * shape.w
@@ -296,10 +385,15 @@ def _traffic(
         ifmap_loads = 1
     if channel_tiles == filter_tiles == 1:
         weight_loads = 1
-    ofmap = shape.n * shape.m * shape.p * shape.q
+    if spilled_words:
+        ifmap_loads = filter_tiles if weights_outer else 1
+        weight_loads = 1 if weights_outer else places
+    # Out and in again between channels.
+    spills = 2 * (channel_tiles - 1) if spilled_words else 0
+    ofmap = shape.n * shape.m * shape.p * shape.q * (1 + spills * spilled_words)
     words = shape.groups * (ifmap * ifmap_loads + weights * weight_loads) + ofmap
     fetches = (places * ifmap_loads + filter_tiles * weight_loads) * channel_tiles
-    return words, shape.groups * (fetches + places * filter_tiles)
+    return words, shape.groups * (fetches + places * filter_tiles * (1 + spills))
 
 
 def _first_and_last_words(

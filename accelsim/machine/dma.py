@@ -19,10 +19,13 @@ from accelsim.machine.block import Block
 from accelsim.machine.dram import Dram
 from accelsim.machine.state import Process, State
 
-__all__ = ["Dma", "Issue"]
+__all__ = ["Dma", "Issue", "Transfers"]
 
 Issue = Generator[simpy.Event, Any, simpy.Process]
 """What issues a transfer and returns its process."""
+
+Transfers = Generator[simpy.Event, Any, list[simpy.Process]]
+"""What issues some transfers."""
 
 
 class Dma:

@@ -13,6 +13,9 @@ above, so of two that act in the same cycle the earlier one acts first.
 The DMA's program, with s slots: the operands of tile t, then the outputs of tile t - s, as soon as
 either can move. No descriptor waits for one behind it: the operands of tile t need the slots of
 tile t - s, whose outputs need those of an earlier tile to have left.
+
+Where psums are spilled every tile's psums leave the GLB and come back for the next channels. Their
+slot is then taken in the DMA's program, behind the outputs of tile t - s, which free it.
 """
 
 from __future__ import annotations
@@ -29,9 +32,10 @@ from accelsim.dataflows.tiling import ArrayModel, Span, Tile, tile_gemm
 from accelsim.kernels import im2col, relu
 from accelsim.layer import WORD_BYTES, LayerShape
 from accelsim.machine.block import Block
-from accelsim.machine.dma import Dma, Issue
+from accelsim.machine.dma import Dma, Transfers
 from accelsim.machine.glb import PARTITIONS, Glb
 from accelsim.machine.program import MacStep, unit_work
+from accelsim.machine.psums import psum_block, psums_to_words, words_to_psums
 from accelsim.machine.state import Process, State
 from accelsim.machine.sums import Sums, sums_of
 from accelsim.multipliers import MULTIPLIERS
@@ -47,11 +51,14 @@ class _Operands:
     ifmap: simpy.Process | None = None
     weights: simpy.Process | None = None
     bias: simpy.Process | None = None
+    psums: simpy.Process | None = None
+    """Those that were spilled and come back."""
 
     def arrived(self, env: simpy.Environment) -> simpy.Event:
         """Return the event that all of them are in the GLB."""
         return simpy.AllOf(
-            env, [one for one in (self.ifmap, self.weights, self.bias) if one is not None]
+            env,
+            [one for one in (self.ifmap, self.weights, self.bias, self.psums) if one is not None],
         )
 
 
@@ -96,7 +103,12 @@ class MacRun:
             scheme = scheme_of(state.accelerator)
             self.quantization = layer_quantization(step.layer, self.multiplier, scheme)
         self.free = {name: glb.free_slots() for name in PARTITIONS}
-        self.fetched, self.summed, self.finished = (simpy.Store(env) for _ in range(3))
+        self.fetched, self.summed, self.finished, self.leaving = (
+            simpy.Store(env) for _ in range(4)
+        )
+        self.unfinished: dict[tuple[int, int, int, int], _Outputs] = {}
+        """Outputs whose psums wait in DRAM."""
+        self.spilled_words = 0
         self.tiles = list(step.tiling.tiles())
         self.compute_cycles = 0
 
@@ -111,12 +123,15 @@ class MacRun:
         slots = self.glb.slots
         for tile in self.tiles:
             operands = yield from self._fetch_operands(tile, operands)
-            yield self.fetched.put(operands)
-            if tile.index >= slots and self.tiles[tile.index - slots].ends_psums:
-                writes.append((yield from self._write_back()))
+            if self.step.spilled is None:
+                yield self.fetched.put(operands)
+            if tile.index >= slots:
+                writes += yield from self._write_back(self.tiles[tile.index - slots])
+            if self.step.spilled is not None:
+                yield from self._fetch_psums(self.step.spilled, tile, operands)
+                yield self.fetched.put(operands)
         for tile in self.tiles[-slots:]:
-            if tile.ends_psums:
-                writes.append((yield from self._write_back()))
+            writes += yield from self._write_back(tile)
         yield simpy.AllOf(self.state.env, writes)
 
     def _fetch_operands(self, tile: Tile, before: _Operands) -> Process:
@@ -134,17 +149,37 @@ class MacRun:
             operands.ifmap = yield from self.dma.read("ifmap", "ifmap", ifmap, tile.index)
         return operands
 
-    def _write_back(self) -> Issue:
-        """Issue the transfer of the next outputs that the vector unit finishes."""
-        outputs = yield from self.state.wait("dma", "ofmaps", self.finished.get())
-        target = ofmap_block(self.step, outputs.tile)
-        data = None
-        if outputs.ofmap is not None:
-            images, filters, rows, columns = target.counts
-            data = outputs.ofmap.reshape(filters, images, rows, columns).swapaxes(0, 1)
-        return (
-            yield from self.dma.write("ofmap", target, data, outputs.tile.index, self.free["ofmap"])
-        )
+    def _fetch_psums(self, spilled: Block, tile: Tile, operands: _Operands) -> Process:
+        """Take the slot of the tile's psums and have those of the channels before come back."""
+        yield from self._take("dma", "ofmap")
+        if not tile.starts_psums:
+            source = psum_block(spilled, first_filter(self.step.layer.shape, tile), tile)
+            operands.psums = yield from self.dma.read("psum", "ofmap", source, tile.index)
+
+    def _write_back(self, tile: Tile) -> Transfers:
+        """Issue the transfer of what *tile* has for DRAM: its outputs, psums, or nothing yet."""
+        slots = self.free["ofmap"]
+        if tile.ends_psums:
+            outputs = yield from self.state.wait("dma", "ofmaps", self.finished.get())
+            target = ofmap_block(self.step, outputs.tile)
+            data = None
+            if outputs.ofmap is not None:
+                images, filters, rows, columns = target.counts
+                data = outputs.ofmap.reshape(filters, images, rows, columns).swapaxes(0, 1)
+            write = self.dma.write("ofmap", target, data, outputs.tile.index, slots)
+        elif self.step.spilled is not None:
+            outputs = yield from self.state.wait("dma", "psums", self.leaving.get())
+            first = first_filter(self.step.layer.shape, tile)
+            target = psum_block(self.step.spilled, first, tile)
+            data = None
+            if outputs.sums is not None:
+                data = psums_to_words(outputs.sums.psums, target)
+                outputs.sums.psums.fill(0)
+            self.spilled_words += target.words
+            write = self.dma.write("psum", target, data, tile.index, slots)
+        else:
+            return []
+        return [(yield from write)]
 
     def _array(self) -> Process:
         outputs = _Outputs(self.tiles[0])
@@ -152,8 +187,11 @@ class MacRun:
             operands = yield from self.state.wait("array", "operands", self.fetched.get())
             yield operands.arrived(self.state.env)
             if tile.starts_psums:
-                yield from self._take("array", "ofmap")
+                if self.step.spilled is None:
+                    yield from self._take("array", "ofmap")
                 outputs = _Outputs(tile)
+            elif self.step.spilled is not None:
+                outputs = self._resumed(tile, operands)
             yield from self._passes(tile)
             if self.values:
                 self._sum(tile, operands, outputs)
@@ -164,6 +202,17 @@ class MacRun:
             if tile.ends_psums:
                 outputs.bias = None if operands.bias is None else operands.bias.value
                 yield self.summed.put(outputs)
+            elif self.step.spilled is not None:
+                self.unfinished[tile.outputs] = outputs
+                yield self.leaving.put(outputs)
+
+    def _resumed(self, tile: Tile, operands: _Operands) -> _Outputs:
+        """Return the tile's outputs with the psums that came back from DRAM."""
+        outputs = self.unfinished.pop(tile.outputs)
+        words = None if operands.psums is None else operands.psums.value
+        if outputs.sums is not None and words is not None:
+            outputs.sums.psums = words_to_psums(words, outputs.sums.psums.dtype)
+        return outputs
 
     def _passes(self, tile: Tile) -> Process:
         """Run the tile's passes; each lasts until array, feed and GLB ports have finished it."""

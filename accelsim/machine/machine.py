@@ -40,6 +40,8 @@ class LayerRecord:
     """Bursts that found their row of the DRAM open; 0 where the DRAM is ``simple``."""
     dram_row_misses: int
     """Bursts for which a row had to be opened; with the hits: all bursts."""
+    spilled_words: int = 0
+    """Words of unfinished psums written to DRAM, and read back."""
 
     @property
     def total_cycles(self) -> int:
@@ -131,7 +133,7 @@ def run_program(
         run: MacRun | VectorRun
         if isinstance(step, MacStep):
             run = MacRun(state, glb, dma, step, array)
-            macs, tiling = step.layer.shape.macs, step.tiling.why
+            macs, tiling = step.layer.shape.macs, f"{step.tiling.why}; {step.tiling.reason}"
         else:
             run = VectorRun(state, glb, dma, step)
             macs, tiling = 0, f"n1 p{step.rows} c{step.channels}"
@@ -149,6 +151,7 @@ def run_program(
                 tiling,
                 dram.row_hits - hits,
                 dram.row_misses - misses,
+                run.spilled_words,
             )
         )
     return MachineResult(tuple(records), tuple(state.timeline), dram.peek(program.output))

@@ -44,6 +44,8 @@ class MacStep:
     weights: Block
     bias: Block | None
     ofmap: Block
+    spilled: Block | None = None
+    """Where psums wait between channels, (N, M, P, Q * words of a psum); None where they stay."""
 
     @property
     def name(self) -> str:
@@ -189,11 +191,24 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
         if isinstance(layer, MacLayer):
             owner = f"layer {layer.name!r}"
             check_depth(multiplier, accelerator.accumulator, layer.shape.gemm.k, owner)
-            tiling = choose_tiling(layer.shape, budget, array, layer=layer.name)
+            tiling = choose_tiling(
+                layer.shape,
+                budget,
+                array,
+                layer=layer.name,
+                objective=accelerator.mapper.objective,
+                spills=accelerator.mapper.spills,
+            )
+            spilled = None
+            if tiling.spills:
+                *outer, columns = layer.output_shape
+                spilled = allocator.tensor((*outer, columns * budget.psum_words))
             weights = allocator.tensor(layer.weight.shape)
             bias = None if layer.bias is None else allocator.tensor(layer.bias.shape)
             steps.append(
-                MacStep(layer, fused.get(layer.name), tiling, source, weights, bias, target)
+                MacStep(
+                    layer, fused.get(layer.name), tiling, source, weights, bias, target, spilled
+                )
             )
         else:
             channels, rows = _vector_tile(layer, budget)

@@ -58,7 +58,7 @@ class VectorRun:
         self.free_ifmap, self.free_ofmap = glb.free_slots(), glb.free_slots()
         self.fetched, self.finished = simpy.Store(env), simpy.Store(env)
         self.tiles = list(_tiles(step))
-        self.compute_cycles = 0
+        self.compute_cycles = self.spilled_words = 0
 
     def start(self) -> simpy.Event:
         """Start the two blocks; the event returned happens when both have finished."""
