@@ -141,6 +141,21 @@ def _presets() -> dict[str, str]:
     return described
 
 
+def _dram_kinds() -> dict[str, str]:
+    from accelsim.machine.dram_kinds import dram_kind, dram_kinds
+
+    described = {}
+    for name in dram_kinds():
+        kind = dram_kind(name)
+        described[name] = (
+            "latency and bandwidth alone"
+            if kind is None
+            else f"{kind.bus_width_bits} bits, {kind.data_rate_mtps:g} MT/s, {kind.banks} banks, "
+            f"rows of {kind.row_bytes} bytes, tRCD {kind.t_rcd_ns:g} ns"
+        )
+    return described
+
+
 def _tables() -> dict[str, str]:
     from accelsim.energy import load_table, tables
 
@@ -159,6 +174,7 @@ KINDS: dict[str, Callable[[], dict[str, str]]] = {
     "workloads": _workloads,
     "attacks": _attacks,
     "presets": _presets,
+    "dram": _dram_kinds,
     "tables": _tables,
 }
 """Kind -> function that returns name -> one line."""

@@ -10,7 +10,8 @@ from accelsim.accumulators import accumulator_of, check_depth
 from accelsim.clock import clock_mhz_of
 from accelsim.config import Accelerator
 from accelsim.dataflows import DATAFLOWS, PeTiming
-from accelsim.dataflows.tiling import ArrayModel, Budget, Tiling, choose_tiling
+from accelsim.dataflows.mapper import choose_tiling
+from accelsim.dataflows.tiling import ArrayModel, Budget, Tiling
 from accelsim.errors import MappingError
 from accelsim.layer import INPUT, WORD_BYTES, MacLayer, Trace, VectorLayer
 from accelsim.machine.block import Block

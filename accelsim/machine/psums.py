@@ -1,22 +1,13 @@
-"""Unfinished psums on their way to DRAM and back: their words, and where they wait."""
+"""Unfinished psums on their way to DRAM and back: their bits as words."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.dataflows.tiling import Tile
 from accelsim.machine.block import Block
 
-__all__ = ["psum_block", "psums_to_words", "words_to_psums"]
-
-
-def psum_block(spilled: Block, first_filter: int, tile: Tile) -> Block:
-    """Return the words of the tile's psums in the layer's *spilled* block (N, M, P, words of Q)."""
-    start = (tile.images.start, first_filter, tile.rows.start, 0)
-    offset = sum(at * stride for at, stride in zip(start, spilled.strides, strict=True))
-    counts = (tile.images.size, tile.filters.size, tile.rows.size, spilled.counts[3])
-    return Block(spilled.address + offset, counts, spilled.strides)
+__all__ = ["psums_to_words", "words_to_psums"]
 
 
 def psums_to_words(psums: NDArray[np.generic], target: Block) -> NDArray[np.float32]:

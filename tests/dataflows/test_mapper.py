@@ -6,14 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from accelsim.dataflows import DATAFLOWS, PeTiming
-from accelsim.dataflows.tiling import (
-    ArrayModel,
-    Budget,
-    _cost,
-    _traffic,
-    choose_tiling,
-    tile_gemm,
-)
+from accelsim.dataflows.mapper import _cost, _traffic, choose_tiling
+from accelsim.dataflows.tiling import ArrayModel, Budget, tile_gemm
 from accelsim.errors import MappingError, TraceError
 from accelsim.layer import LayerShape
 
