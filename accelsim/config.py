@@ -32,8 +32,10 @@ from accelsim.errors import ConfigError, UnknownNameError, nearest
 __all__ = [
     "Accelerator",
     "ArrayConfig",
+    "DmaConfig",
     "DramConfig",
     "GlbConfig",
+    "MapperConfig",
     "QuantizationConfig",
     "VectorUnitConfig",
     "presets",
@@ -45,6 +47,7 @@ Count = Annotated[int, Field(ge=1, le=2**31, strict=True)]
 Kib = Annotated[float, Field(gt=0, le=2**30, allow_inf_nan=False, strict=True)]
 Name = Annotated[str, StringConstraints(min_length=1, strict=True)]
 Kind = Literal["auto", "affine", "symmetric"]
+Flag = Annotated[bool, Field(strict=True)]
 _NUMBER, _WORD = "number", "word"
 Clock = Annotated[
     Annotated[float, Field(ge=1e-3, le=1e5, allow_inf_nan=False, strict=True), Tag(_NUMBER)]
@@ -68,7 +71,7 @@ class ArrayConfig(_Section):
     """PEs in a row; filters are spread over columns in the os dataflow."""
     dataflow: Name = "os"
     """Registered name of the dataflow."""
-    pipelined: Annotated[bool, Field(strict=True)] = True
+    pipelined: Flag = True
     """True: multipliers and adders start every cycle. False: only when they have finished."""
     overlap: Literal["none", "load", "drain", "both"] = "none"
     """What of a pass is hidden under its neighbors. none: passes follow each other, as in
@@ -77,25 +80,65 @@ class ArrayConfig(_Section):
 
 
 class GlbConfig(_Section):
-    """Global buffer: three separate partitions; ifmap, weight and ofmap are double-buffered."""
+    """Global buffer: partitions for ifmap, weights and ofmaps, or one memory for all three."""
 
     ifmap_kib: Kib
-    """Capacity of the ifmap partition, KiB; half of it holds the tile in use."""
+    """Capacity of the ifmap partition, KiB; when double-buffered, half of it holds a tile."""
     weight_kib: Kib
-    """Capacity of the weight partition, KiB; half of it holds the tile in use."""
+    """Capacity of the weight partition, KiB; when double-buffered, half of it holds a tile."""
     ofmap_kib: Kib
-    """Capacity of the partition for psums and ofmaps, KiB; half of it holds the tile in use."""
+    """Capacity of the partition for psums and ofmaps, KiB; when double-buffered, half a tile."""
     read_words_per_cycle: Count = 32
-    """32-bit words that the read port towards the array delivers in a cycle."""
+    """32-bit words that the bus from all partitions to the array delivers in a cycle."""
+    unified: Flag = False
+    """True: one memory as large as the three, cut for each layer as its tiles need it."""
+    double_buffered: Flag = True
+    """True: room for two tiles, one in use and one on its way. False: the next tile waits."""
+    banks: Count = 8
+    """Banks of a partition (of the whole GLB when unified); a client at work keeps one busy."""
+    ports: Count = 1
+    """Clients that one bank serves at the same time: array, DMA and vector unit."""
+    word_bits: Annotated[int, Field(ge=32, le=2**20, multiple_of=32, strict=True)] | None = None
+    """Bits that a bank's port moves in a cycle; null: as many as the bus to the array."""
+
+    @property
+    def slots(self) -> int:
+        """Tiles of an operand that the GLB has room for."""
+        return 2 if self.double_buffered else 1
+
+    @property
+    def port_words(self) -> int:
+        """32-bit words that a port moves in a cycle."""
+        return self.read_words_per_cycle if self.word_bits is None else self.word_bits // 32
 
 
 class DramConfig(_Section):
-    """DRAM channel: one transfer at a time, fixed latency, fixed bandwidth."""
+    """DRAM: what lies behind the chip's one memory channel."""
 
+    kind: Name = "simple"
+    """simple: latency and bandwidth alone; or a device with banks and rows, such as ddr4_2400."""
+    channels: Count = 1
+    """Channels of the device in lockstep: bursts and rows are so many times as wide."""
     bytes_per_cycle: Count
-    """Bandwidth in bytes per accelerator cycle."""
+    """Bandwidth of the link to the chip in bytes per accelerator cycle."""
     latency_cycles: Annotated[int, Field(ge=0, le=10**6, strict=True)]
-    """Cycles from a request to its first byte."""
+    """Cycles from a request to its first byte; with a device, what comes on top of its own."""
+
+
+class DmaConfig(_Section):
+    """The DMA engine, which works its descriptors off in the order of the program."""
+
+    queue_depth: Count = 1
+    """Descriptors under way at a time: behind the first, latencies hide behind its data."""
+
+
+class MapperConfig(_Section):
+    """How layers are cut into tiles."""
+
+    objective: Literal["cycles", "traffic"] = "cycles"
+    """Of the tilings that fit, the one with the fewest estimated cycles, or least DRAM traffic."""
+    spills: Flag = False
+    """True: a tiling may send unfinished psums to DRAM and back, where that is better."""
 
 
 class VectorUnitConfig(_Section):
@@ -112,7 +155,7 @@ class QuantizationConfig(_Section):
     """affine: any zero point; symmetric: a fixed one; auto: symmetric where the unit is signed."""
     weights: Kind = "auto"
     """As activations."""
-    per_channel: Annotated[bool, Field(strict=True)] = True
+    per_channel: Flag = True
     """True: weights have a scale and zero point per filter. False: per layer."""
 
 
@@ -139,6 +182,8 @@ class Accelerator(_Section):
     array: ArrayConfig
     glb: GlbConfig
     dram: DramConfig
+    dma: DmaConfig = DmaConfig()
+    mapper: MapperConfig = MapperConfig()
     vector_unit: VectorUnitConfig
     quantization: QuantizationConfig = QuantizationConfig()
 

@@ -113,7 +113,8 @@ def check_machine(accelerator: Accelerator) -> EnergyTable:
     Raises
     ------
     UnknownNameError
-        The configuration names a multiplier, accumulator, dataflow or table that does not exist.
+        The configuration names a multiplier, accumulator, dataflow, DRAM kind or table that does
+        not exist.
     EnergyTableError
         The table lacks an energy that the machine needs.
     """

@@ -136,7 +136,22 @@ def _presets() -> dict[str, str]:
             f"{machine.array.rows}x{machine.array.cols} {machine.array.dataflow}, "
             f"{clock}, {multipliers} multipliers, "
             f"GLB {glb.ifmap_kib:g}+{glb.weight_kib:g}+{glb.ofmap_kib:g} KiB, "
-            f"DRAM {machine.dram.bytes_per_cycle} B/cycle"
+            f"DRAM {machine.dram.kind}, {machine.dram.bytes_per_cycle} B/cycle"
+        )
+    return described
+
+
+def _dram_kinds() -> dict[str, str]:
+    from accelsim.machine.dram_kinds import dram_kind, dram_kinds
+
+    described = {}
+    for name in dram_kinds():
+        kind = dram_kind(name)
+        described[name] = (
+            "latency and bandwidth alone"
+            if kind is None
+            else f"{kind.bus_width_bits} bits, {kind.data_rate_mtps:g} MT/s, {kind.banks} banks, "
+            f"rows of {kind.row_bytes} bytes, tRCD {kind.t_rcd_ns:g} ns"
         )
     return described
 
@@ -159,6 +174,7 @@ KINDS: dict[str, Callable[[], dict[str, str]]] = {
     "workloads": _workloads,
     "attacks": _attacks,
     "presets": _presets,
+    "dram": _dram_kinds,
     "tables": _tables,
 }
 """Kind -> function that returns name -> one line."""

@@ -140,6 +140,21 @@ def _table(name: str) -> Page:
     return Page(title, ["component, action", "pJ", "node", "source [note]"], rows, numbers=[1])
 
 
+def _dram(name: str) -> Page:
+    from dataclasses import asdict
+
+    from accelsim.machine.dram_kinds import dram_kind
+
+    kind = dram_kind(name)
+    if kind is None:
+        facts = {
+            "timing": "a transfer takes latency_cycles + bytes / bytes_per_cycle",
+            "rows and banks": "none: addresses do not matter",
+        }
+        return _facts("simple: latency and bandwidth alone", facts)
+    return _facts(f"DRAM {name}: one channel", asdict(kind))
+
+
 PAGES: dict[str, Callable[[str], Page]] = {
     "multipliers": _multiplier,
     "accumulators": _accumulator,
@@ -147,6 +162,7 @@ PAGES: dict[str, Callable[[str], Page]] = {
     "workloads": _workload,
     "attacks": _attack,
     "presets": _preset,
+    "dram": _dram,
     "tables": _table,
 }
 """Kind -> function that returns the page of one of its names."""

@@ -1,4 +1,4 @@
-"""The mapper: how a layer is cut into tiles that fit the double-buffered GLB.
+"""Tilings: a layer cut into tiles that fit the GLB, and the order in which they come.
 
 .. code-block:: none
 
@@ -7,26 +7,29 @@
             for channels:                      # innermost, so psums stay in the GLB
                 one tile: fetch what changed, run its passes
 
-A tile spans whole ofmap rows. Of all tilings that fit, the one with the lowest estimated latency
-is taken: the compute cycles plus what they cannot hide (the first fetch and the last write-back),
-or the DRAM's cycles plus what those cannot hide (one tile's passes), whichever is larger. Ties go
-to less traffic, then fewer compute cycles, then fewer tiles. The choice is deterministic, and
-`Tiling.why` says what it was; how long the layer really takes, the machine finds.
+With psums spilled the channels are the middle loop: the operand of the outer loop is then fetched
+once however its channels are split, and the psums go to DRAM and come back between channels.
+
+A tile spans whole ofmap rows. Which tiling a layer gets, `accelsim.dataflows.mapper` chooses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import product
-from math import prod
 
 from accelsim.dataflows.base import Dataflow, Overlap, Pass, PeTiming
-from accelsim.errors import MappingError
 from accelsim.layer import WORD_BYTES, LayerShape
 
-__all__ = ["ArrayModel", "Budget", "Span", "Tile", "Tiling", "choose_tiling", "tile_gemm"]
+__all__ = [
+    "ArrayModel",
+    "Budget",
+    "Span",
+    "Tile",
+    "Tiling",
+    "spans",
+    "tile_gemm",
+]
 
 
 @dataclass(frozen=True)
@@ -76,13 +79,15 @@ class ArrayModel:
 
 @dataclass(frozen=True)
 class Budget:
-    """Words (of 32 bits) that one tile may occupy in each partition: half of the partition."""
+    """Words (of 32 bits) that one tile may occupy in each partition: half of it, or all of it."""
 
     ifmap_words: int
     weight_words: int
     ofmap_words: int
     psum_words: int
     """32-bit words of one psum."""
+    total_words: int | None = None
+    """Words that the three may occupy together, where they share one memory."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,11 @@ class Tile:
     ends_psums: bool
     """True on the last channels: the psums are complete after this tile."""
 
+    @property
+    def outputs(self) -> tuple[int, int, int, int]:
+        """What names its outputs: group, first image, first row, first filter."""
+        return self.group, self.images.start, self.rows.start, self.filters.start
+
 
 @dataclass(frozen=True)
 class Tiling:
@@ -133,196 +143,61 @@ class Tiling:
     weights_outer: bool
     dram_words: int
     """Words read and written by the layer, biases aside."""
+    spills: bool = False
+    """True: channels are the middle loop, and unfinished psums wait in DRAM."""
+    reason: str = ""
+    """Why the mapper took it."""
 
     @property
     def why(self) -> str:
         """Text for result tables: the tile and the loop order."""
         order = "weights" if self.weights_outer else "ifmap"
-        return f"n{self.images} p{self.rows} m{self.filters} c{self.channels}, {order} outer"
+        spills = ", psums spilled" if self.spills else ""
+        return (
+            f"n{self.images} p{self.rows} m{self.filters} c{self.channels}, {order} outer{spills}"
+        )
 
     def tiles(self) -> Iterator[Tile]:
         """Yield the tiles in execution order."""
         shape, index, previous = self.shape, 0, None
-        filters = list(_spans(shape.m // shape.groups, self.filters))
+        filters = list(spans(shape.m // shape.groups, self.filters))
         places = [
             (images, rows)
-            for images in _spans(shape.n, self.images)
-            for rows in _spans(shape.p, self.rows)
+            for images in spans(shape.n, self.images)
+            for rows in spans(shape.p, self.rows)
         ]
-        channels = list(_spans(shape.c // shape.groups, self.channels))
-        outer: list[tuple[Span, tuple[Span, Span]]] = (
-            [(f, place) for f in filters for place in places]
-            if self.weights_outer
-            else [(f, place) for place in places for f in filters]
-        )
+        channels = list(spans(shape.c // shape.groups, self.channels))
         for group in range(shape.groups):
-            for filter_span, (image_span, row_span) in outer:
-                for channel_span in channels:
-                    ifmap = (group, image_span, row_span, channel_span)
-                    weights = (group, filter_span, channel_span)
-                    yield Tile(
-                        index,
-                        group,
-                        image_span,
-                        row_span,
-                        filter_span,
-                        channel_span,
-                        fetch_ifmap=previous is None or previous[0] != ifmap,
-                        fetch_weights=previous is None or previous[1] != weights,
-                        starts_psums=channel_span is channels[0],
-                        ends_psums=channel_span is channels[-1],
-                    )
-                    index, previous = index + 1, (ifmap, weights)
+            for filter_span, (image_span, row_span), channel_span in self._nest(
+                filters, places, channels
+            ):
+                ifmap = (group, image_span, row_span, channel_span)
+                weights = (group, filter_span, channel_span)
+                yield Tile(
+                    index,
+                    group,
+                    image_span,
+                    row_span,
+                    filter_span,
+                    channel_span,
+                    fetch_ifmap=previous is None or previous[0] != ifmap,
+                    fetch_weights=previous is None or previous[1] != weights,
+                    starts_psums=channel_span is channels[0],
+                    ends_psums=channel_span is channels[-1],
+                )
+                index, previous = index + 1, (ifmap, weights)
 
-
-def choose_tiling(shape: LayerShape, budget: Budget, array: ArrayModel, *, layer: str) -> Tiling:
-    """Return the tiling with the lowest estimated latency that fits *budget*.
-
-    Raises
-    ------
-    MappingError
-        Not even one ofmap row of one filter and one channel fits; the message names *layer*, the
-        partition and the words needed.
-    """
-    best: tuple[tuple[int, ...], Tiling] | None = None
-    for images, ofmap_rows in _places(shape):
-        for filters in _filter_sizes(shape.m // shape.groups, array.cols):
-            channels = _largest_channels(shape, budget, images, ofmap_rows, filters)
-            if channels is None:
-                continue
-            compute, tiles = _cost(shape, (images, ofmap_rows, filters, channels), array)
-            for weights_outer in (True, False):
-                extents = (images, ofmap_rows, filters, channels)
-                words, transfers = _traffic(shape, *extents, weights_outer)
-                ends = array.dram_cycles(_first_and_last_words(shape, *extents), 3)
-                dram = array.dram_cycles(words, transfers)
-                latency = max(compute + ends, dram + compute // tiles)
-                score = (latency, words, compute, tiles)
-                if best is None or score < best[0]:
-                    best = (score, Tiling(shape, *extents, weights_outer, words))
-    if best is None:
-        raise MappingError(_why_nothing_fits(shape, budget, layer))
-    return best[1]
-
-
-def split_sizes(total: int) -> list[int]:
-    """Return the distinct sizes ceil(total / i), descending: ways to cut a range evenly.
-
-    >>> split_sizes(10)
-    [10, 5, 4, 3, 2, 1]
-    """
-    return sorted({-(-total // parts) for parts in range(1, total + 1)}, reverse=True)
-
-
-def _spans(total: int, size: int) -> Iterator[Span]:
-    for start in range(0, total, size):
-        yield Span(start, min(start + size, total))
-
-
-def _sizes(total: int, size: int) -> dict[int, int]:
-    """Return how many spans of each size there are."""
-    whole, rest = divmod(total, size)
-    return ({size: whole} if whole else {}) | ({rest: 1} if rest else {})
-
-
-def _places(shape: LayerShape) -> Iterator[tuple[int, int]]:
-    """Yield (images, ofmap rows): several whole images, or some rows of one."""
-    for images in split_sizes(shape.n):
-        yield images, shape.p
-    for rows in split_sizes(shape.p)[1:]:
-        yield 1, rows
-
-
-def _filter_sizes(filters: int, cols: int) -> list[int]:
-    """Return filter counts that fill the array's columns, then those below one fold."""
-    folds = [min(size * cols, filters) for size in split_sizes(-(-filters // cols))]
-    return folds + [size for size in split_sizes(min(cols, filters)) if size < folds[-1]]
-
-
-def _largest_channels(
-    shape: LayerShape, budget: Budget, images: int, rows: int, filters: int
-) -> int | None:
-    """Return the most channels that fit beside the other extents, cut evenly; None if none do."""
-    if images * filters * rows * shape.q * budget.psum_words > budget.ofmap_words:
-        return None
-    channels = shape.c // shape.groups
-    ifmap_words = images * _most_ifmap_rows(shape, rows) * shape.w
-    by_ifmap = budget.ifmap_words // ifmap_words if ifmap_words else channels
-    by_weight = (budget.weight_words - filters) // (filters * shape.r * shape.s)
-    most = min(channels, by_ifmap, by_weight)
-    if most < 1:
-        return None
-    return -(-channels // -(-channels // most))
-
-
-def _most_ifmap_rows(shape: LayerShape, rows: int) -> int:
-    """Return the most ifmap rows that a tile of *rows* ofmap rows needs."""
-    return max(_ifmap_rows(shape, rows))
-
-
-@lru_cache(maxsize=4096)
-def _ifmap_rows(shape: LayerShape, rows: int) -> tuple[int, ...]:
-    """Return the ifmap rows of each span of *rows* ofmap rows."""
-    places = (shape.ifmap_rows(span.start, span.size) for span in _spans(shape.p, rows))
-    return tuple(stop - start for start, stop in places)
-
-
-def _traffic(
-    shape: LayerShape, images: int, rows: int, filters: int, channels: int, weights_outer: bool
-) -> tuple[int, int]:
-    """Return the (words, transfers) that `Tiling.tiles` fetches and writes, in closed form."""
-    per_group_channels = shape.c // shape.groups
-    ifmap_rows = sum(_ifmap_rows(shape, rows))
-    ifmap = shape.n * per_group_channels * ifmap_rows * shape.w
-    weights = shape.m // shape.groups * per_group_channels * shape.r * shape.s
-    filter_tiles = -(-(shape.m // shape.groups) // filters)
-    places = -(-shape.n // images) * -(-shape.p // rows)
-    channel_tiles = -(-per_group_channels // channels)
-    # With one channel tile the operand of the outer loop stays until its loop moves on; so does
-    # the inner one when its loop has a single step. With several, every step changes both.
-    ifmap_loads, weight_loads = filter_tiles, places
-    if channel_tiles == 1 and (weights_outer or places == 1):
-        weight_loads = 1
-    if channel_tiles == 1 and (not weights_outer or filter_tiles == 1):
-        ifmap_loads = 1
-    if channel_tiles == places == 1:
-        ifmap_loads = 1
-    if channel_tiles == filter_tiles == 1:
-        weight_loads = 1
-    ofmap = shape.n * shape.m * shape.p * shape.q
-    words = shape.groups * (ifmap * ifmap_loads + weights * weight_loads) + ofmap
-    fetches = (places * ifmap_loads + filter_tiles * weight_loads) * channel_tiles
-    return words, shape.groups * (fetches + places * filter_tiles)
-
-
-def _first_and_last_words(
-    shape: LayerShape, images: int, rows: int, filters: int, channels: int
-) -> int:
-    """Return the words of one tile's operands and outputs: what no overlap can hide."""
-    ifmap = images * channels * _most_ifmap_rows(shape, rows) * shape.w
-    weights = filters * channels * shape.r * shape.s
-    return ifmap + weights + images * filters * rows * shape.q
-
-
-def _cost(
-    shape: LayerShape, extents: tuple[int, int, int, int], array: ArrayModel
-) -> tuple[int, int]:
-    """Return (compute cycles, tiles) of the tiling with these extents."""
-    totals = (shape.n, shape.p, shape.m // shape.groups, shape.c // shape.groups)
-    sizes = [_sizes(total, size) for total, size in zip(totals, extents, strict=True)]
-    first_channels = min(extents[3], totals[3])
-    cycles = 0
-    for combination in product(*(count.items() for count in sizes)):
-        (images, rows, filters, channels), times = zip(*combination, strict=True)
-        m, k = images * rows * shape.q, channels * shape.r * shape.s
-        tiles = prod(times)
-        # The first channel tile of its outputs starts psums, the others go on from stored ones.
-        starting = prod(times[:3]) if channels == first_channels else 0
-        if starting:
-            cycles += starting * array.compute_cycles(m, filters, k, resume=False)
-        if tiles > starting:
-            cycles += (tiles - starting) * array.compute_cycles(m, filters, k, resume=True)
-    return shape.groups * cycles, shape.groups * prod(sum(count.values()) for count in sizes)
+    def _nest(
+        self, filters: list[Span], places: list[tuple[Span, Span]], channels: list[Span]
+    ) -> Iterator[tuple[Span, tuple[Span, Span], Span]]:
+        """Yield (filters, place, channels) in the order of the loop nest."""
+        if self.weights_outer and self.spills:
+            return ((f, place, c) for f in filters for c in channels for place in places)
+        if self.weights_outer:
+            return ((f, place, c) for f in filters for place in places for c in channels)
+        if self.spills:
+            return ((f, place, c) for place in places for c in channels for f in filters)
+        return ((f, place, c) for place in places for f in filters for c in channels)
 
 
 def tile_gemm(shape: LayerShape, tile: Tile) -> tuple[int, int, int]:
@@ -331,18 +206,7 @@ def tile_gemm(shape: LayerShape, tile: Tile) -> tuple[int, int, int]:
     return pixels, tile.filters.size, tile.channels.size * shape.r * shape.s
 
 
-def _why_nothing_fits(shape: LayerShape, budget: Budget, layer: str) -> str:
-    needs = {
-        "ifmap": (_most_ifmap_rows(shape, 1) * shape.w, budget.ifmap_words),
-        "weight": (shape.r * shape.s + 1, budget.weight_words),
-        "ofmap": (shape.q * budget.psum_words, budget.ofmap_words),
-    }
-    faults = [
-        f"glb.{name}_kib holds tiles of {limit} words, its smallest tile needs {words}"
-        for name, (words, limit) in needs.items()
-        if words > limit
-    ]
-    return (
-        f"layer {layer!r} fits no tiling, not even one ofmap row of one filter and one channel: "
-        f"{'; '.join(faults)} (a tile may use half of a partition). Enlarge glb."
-    )
+def spans(total: int, size: int) -> Iterator[Span]:
+    """Yield the ranges of *size*, the last one smaller, that *total* is cut into."""
+    for start in range(0, total, size):
+        yield Span(start, min(start + size, total))

@@ -62,8 +62,11 @@ def energy_by_component(
 
 
 def glb_capacities(accelerator: Accelerator) -> dict[str, float]:
-    """Return the capacity of each GLB partition in bytes."""
+    """Return the capacity in bytes of the memory that each GLB partition lies in."""
     glb = accelerator.glb
+    if glb.unified:
+        whole = (glb.ifmap_kib + glb.weight_kib + glb.ofmap_kib) * 1024
+        return dict.fromkeys(("ifmap", "weight", "ofmap"), whole)
     return {
         "ifmap": glb.ifmap_kib * 1024,
         "weight": glb.weight_kib * 1024,
@@ -75,7 +78,7 @@ def leakage_mw(accelerator: Accelerator, table: EnergyTable) -> float:
     """Return the leakage power of all on-chip components in mW (pJ per ns).
 
     A PE has a multiplier, an accumulator and registers for an activation, a weight and a psum; the
-    GLB three partitions; the vector unit its lanes.
+    GLB three partitions or one memory; the vector unit its lanes.
     """
     pes = accelerator.array.rows * accelerator.array.cols
     accumulator = accumulator_of(MULTIPLIERS[accelerator.multiplier], accelerator.accumulator)
@@ -85,9 +88,8 @@ def leakage_mw(accelerator: Accelerator, table: EnergyTable) -> float:
         + table.energy_pj(f"accumulator.{accumulator.name}", "leak")
         + registers * table.energy_pj("rf", "leak")
     )
-    glb = sum(
-        table.energy_pj("glb", "leak", capacity)
-        for capacity in glb_capacities(accelerator).values()
-    )
+    capacities = list(glb_capacities(accelerator).values())
+    memories = capacities[:1] if accelerator.glb.unified else capacities
+    glb = sum(table.energy_pj("glb", "leak", capacity) for capacity in memories)
     lanes = accelerator.vector_unit.lanes * table.energy_pj("vector_unit", "leak")
     return pes * per_pe + glb + lanes

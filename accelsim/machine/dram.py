@@ -1,68 +1,56 @@
-"""DRAM: a word-addressed memory behind one channel with latency and bandwidth."""
+"""DRAM: a word-addressed memory behind one channel, served in the order of requests."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 import simpy
 
 from accelsim.layer import WORD_BYTES
+from accelsim.machine.block import Block
+from accelsim.machine.dram_timing import dram_timing
+from accelsim.machine.glb import Glb
 from accelsim.machine.state import Process, State
 
-__all__ = ["Block", "Dram"]
-
-
-@dataclass(frozen=True)
-class Block:
-    """A strided block of words: what one DMA descriptor addresses."""
-
-    address: int
-    """Word address of its first word."""
-    counts: tuple[int, ...]
-    """Extent in each dimension, outermost first."""
-    strides: tuple[int, ...]
-    """Words from one element to the next in each dimension."""
-
-    @property
-    def words(self) -> int:
-        """Number of words."""
-        return prod(self.counts)
+__all__ = ["Dram"]
 
 
 class Dram:
-    """Memory and channel; a transfer holds the channel for latency + bytes / bandwidth cycles.
+    """Memory and channel.
 
     Parameters
     ----------
     state : State
-        Clock and books.
+        Clock, books and configuration.
+    glb : Glb
+        Whose ports the other end of every transfer goes through.
     words : int
         Size of the memory.
     values : bool
         False: transfers take their time but carry no data.
     """
 
-    def __init__(self, state: State, words: int, *, values: bool) -> None:
-        self.state = state
+    def __init__(self, state: State, glb: Glb, words: int, *, values: bool) -> None:
+        self.state, self.glb = state, glb
+        self.timing = dram_timing(state.accelerator)
+        self.data_end = 0
+        """Cycle at which the last transfer's data ended."""
+        self.row_hits = self.row_misses = 0
+        """Bursts so far that found their row open, and that did not."""
         self.channel = simpy.Resource(state.env, capacity=1)
         # Words nobody wrote read as NaN, so that a wrong address cannot go unnoticed.
         self.memory = np.full(words, np.nan, np.float32) if values else None
 
-    def read(self, block: str, what: str, source: Block, tile: int) -> Process:
+    def read(self, what: str, partition: str, source: Block, tile: int) -> Process:
         """Transfer *source* to the chip; return its words as an array of shape counts, or None."""
-        yield from self._transfer(block, f"read {what}", source.words, tile)
-        self.state.counts["dram", "read"] += source.words
+        yield from self._transfer("read", what, partition, source, tile)
         view = self._view(source)
         return None if view is None else view.copy()
 
     def write(
-        self, block: str, what: str, target: Block, data: np.ndarray | None, tile: int
+        self, what: str, partition: str, target: Block, data: np.ndarray | None, tile: int
     ) -> Process:
         """Transfer *data* (shape counts) from the chip to *target*."""
-        yield from self._transfer(block, f"write {what}", target.words, tile)
-        self.state.counts["dram", "write"] += target.words
+        yield from self._transfer("write", what, partition, target, tile)
         self.load(target, data)
 
     def load(self, target: Block, data: np.ndarray | None) -> None:
@@ -89,11 +77,22 @@ class Dram:
             self.memory[block.address :], shape=block.counts, strides=strides
         )
 
-    def _transfer(self, block: str, what: str, words: int, tile: int) -> Process:
-        if words == 0:
+    def _transfer(
+        self, direction: str, what: str, partition: str, block: Block, tile: int
+    ) -> Process:
+        if block.words == 0:
             return
-        config = self.state.accelerator.dram
-        cycles = config.latency_cycles + -(-words * WORD_BYTES // config.bytes_per_cycle)
+        issued = self.state.now
         with self.channel.request() as grant:
-            yield from self.state.wait(block, "the DRAM channel", grant)
-            yield from self.state.busy("dram", what, cycles, tile, with_block=block)
+            yield grant
+            timing = self.timing.transfer(block, write=direction == "write")
+            start = max(issued + timing.latency_cycles, self.data_end + timing.gap_cycles)
+            cycles = start + timing.data_cycles - self.state.now
+            name, words = f"{direction} {what}", {partition: block.words}
+            yield from self.glb.busy(
+                "dram", name, cycles, tile, words, with_block=f"dma_{direction}"
+            )
+            self.data_end = self.state.now
+        self.row_hits += timing.row_hits
+        self.row_misses += timing.row_misses
+        self.state.counts["dram", direction] += block.words

@@ -1,32 +1,50 @@
 """A convolution or linear layer on the machine: DMA in, PE array, vector unit, DMA out.
 
-Four blocks work on different tiles at the same time and hand them on:
+Three blocks work on different tiles at the same time and hand them on:
 
 .. code-block:: none
 
-    dma_read --(ifmap, weight slots)--> array --(ofmap slots)--> vector_unit --> dma_write
+    dma --(ifmap, weight slots)--> array --(ofmap slots)--> vector_unit --> dma
 
-Each partition of the GLB has two slots. A block that finds no free slot, or no full one, waits:
-that is all that stalls are. Blocks are created in the order above, so of two that act in the same
-cycle the earlier one acts first.
+Each operand has two slots in the GLB (one when it is not double-buffered). A block that finds no
+free slot, or no full one, waits: that is all that stalls are. Blocks are created in the order
+above, so of two that act in the same cycle the earlier one acts first.
+
+The DMA's program, with s slots: the operands of tile t, then the outputs of tile t - s, as soon as
+either can move. No descriptor waits for one behind it: the operands of tile t need the slots of
+tile t - s, whose outputs need those of an earlier tile to have left.
+
+Where psums are spilled every tile's psums leave the GLB and come back for the next channels. Their
+slot is then taken in the DMA's program, behind the outputs of tile t - s, which free it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import simpy
 
 from accelsim.accumulators import accumulator_of
-from accelsim.dataflows import Pass
-from accelsim.dataflows.tiling import ArrayModel, Span, Tile, tile_gemm
-from accelsim.kernels import im2col, relu
-from accelsim.layer import WORD_BYTES, LayerShape
-from accelsim.machine.dram import Block, Dram
+from accelsim.dataflows.tiling import ArrayModel, Tile, tile_gemm
+from accelsim.kernels import relu
+from accelsim.layer import WORD_BYTES
+from accelsim.machine.block import Block
+from accelsim.machine.dma import Dma, Transfers
+from accelsim.machine.glb import PARTITIONS, Glb
+from accelsim.machine.layout import (
+    bias_block,
+    first_filter,
+    gather,
+    ifmap_block,
+    ofmap_block,
+    psum_block,
+    tap_counts,
+    weight_block,
+)
 from accelsim.machine.program import MacStep, unit_work
-from accelsim.machine.state import SLOTS, Process, State
+from accelsim.machine.psums import psums_to_words, words_to_psums
+from accelsim.machine.state import Process, State
 from accelsim.machine.sums import Sums, sums_of
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.quantization import layer_quantization, scheme_of
@@ -36,11 +54,20 @@ __all__ = ["MacRun"]
 
 @dataclass
 class _Operands:
-    """What a tile finds in the GLB; an operand that was not fetched anew is the one before."""
+    """Transfers of a tile's operands; one that was not fetched anew is the one before."""
 
-    ifmap: np.ndarray | None = None
-    weights: np.ndarray | None = None
-    bias: np.ndarray | None = None
+    ifmap: simpy.Process | None = None
+    weights: simpy.Process | None = None
+    bias: simpy.Process | None = None
+    psums: simpy.Process | None = None
+    """Those that were spilled and come back."""
+
+    def arrived(self, env: simpy.Environment) -> simpy.Event:
+        """Return the event that all of them are in the GLB."""
+        return simpy.AllOf(
+            env,
+            [one for one in (self.ifmap, self.weights, self.bias, self.psums) if one is not None],
+        )
 
 
 @dataclass
@@ -61,18 +88,20 @@ class MacRun:
     ----------
     state : State
         Clock and books.
-    dram : Dram
-        Where operands come from and outputs go to.
+    glb : Glb
+        The buffer between DMA, array and vector unit.
+    dma : Dma
+        What fetches operands and writes outputs back.
     step : MacStep
         What to execute.
     array : ArrayModel
         The PE array.
     """
 
-    def __init__(self, state: State, dram: Dram, step: MacStep, array: ArrayModel) -> None:
+    def __init__(self, state: State, glb: Glb, dma: Dma, step: MacStep, array: ArrayModel) -> None:
         env = state.env
-        self.state, self.dram, self.step, self.array = state, dram, step, array
-        self.values = dram.memory is not None
+        self.state, self.glb, self.dma, self.step, self.array = state, glb, dma, step, array
+        self.values = dma.dram.memory is not None
         self.multiplier = MULTIPLIERS[state.accelerator.multiplier]
         self.accumulator = accumulator_of(self.multiplier, state.accelerator.accumulator)
         self.psum_words = self.accumulator.bytes // WORD_BYTES
@@ -81,44 +110,95 @@ class MacRun:
         if self.values:
             scheme = scheme_of(state.accelerator)
             self.quantization = layer_quantization(step.layer, self.multiplier, scheme)
-        self.free = {
-            name: simpy.Container(env, capacity=SLOTS, init=SLOTS)
-            for name in ("ifmap", "weight", "ofmap")
-        }
-        self.fetched, self.summed, self.finished = (simpy.Store(env) for _ in range(3))
+        self.free = {name: glb.free_slots() for name in PARTITIONS}
+        self.fetched, self.summed, self.finished, self.leaving = (
+            simpy.Store(env) for _ in range(4)
+        )
+        self.unfinished: dict[tuple[int, int, int, int], _Outputs] = {}
+        """Outputs whose psums wait in DRAM."""
+        self.spilled_words = 0
         self.tiles = list(step.tiling.tiles())
         self.compute_cycles = 0
 
     def start(self) -> simpy.Event:
-        """Start the four blocks; the event returned happens when all have finished."""
+        """Start the three blocks; the event returned happens when all have finished."""
         env = self.state.env
-        blocks = (self._dma_read(), self._array(), self._vector_unit(), self._dma_write())
+        blocks = (self._dma(), self._array(), self._vector_unit())
         return simpy.AllOf(env, [env.process(block) for block in blocks])
 
-    def _dma_read(self) -> Process:
-        operands = _Operands()
+    def _dma(self) -> Process:
+        operands, writes = _Operands(), []
+        slots = self.glb.slots
         for tile in self.tiles:
-            operands = _Operands(operands.ifmap, operands.weights, operands.bias)
-            if tile.fetch_weights:
-                yield from self._take("dma_read", "weight")
-                block = weight_block(self.step, tile)
-                operands.weights = yield from self._fetch("weight", block, tile)
-                if self.step.bias is not None and tile.ends_psums:
-                    bias = bias_block(self.step.bias, self.step, tile)
-                    operands.bias = yield from self._fetch("weight", bias, tile, what="bias")
-            if tile.fetch_ifmap:
-                yield from self._take("dma_read", "ifmap")
-                block = ifmap_block(self.step, tile)
-                operands.ifmap = yield from self._fetch("ifmap", block, tile)
-            yield self.fetched.put(operands)
+            operands = yield from self._fetch_operands(tile, operands)
+            if self.step.spilled is None:
+                yield self.fetched.put(operands)
+            if tile.index >= slots:
+                writes += yield from self._write_back(self.tiles[tile.index - slots])
+            if self.step.spilled is not None:
+                yield from self._fetch_psums(self.step.spilled, tile, operands)
+                yield self.fetched.put(operands)
+        for tile in self.tiles[-slots:]:
+            writes += yield from self._write_back(tile)
+        yield simpy.AllOf(self.state.env, writes)
+
+    def _fetch_operands(self, tile: Tile, before: _Operands) -> Process:
+        operands = _Operands(before.ifmap, before.weights, before.bias)
+        if tile.fetch_weights:
+            yield from self._take("dma", "weight")
+            weights = weight_block(self.step, tile)
+            operands.weights = yield from self.dma.read("weight", "weight", weights, tile.index)
+            if self.step.bias is not None and tile.ends_psums:
+                bias = bias_block(self.step.bias, self.step, tile)
+                operands.bias = yield from self.dma.read("bias", "weight", bias, tile.index)
+        if tile.fetch_ifmap:
+            yield from self._take("dma", "ifmap")
+            ifmap = ifmap_block(self.step, tile)
+            operands.ifmap = yield from self.dma.read("ifmap", "ifmap", ifmap, tile.index)
+        return operands
+
+    def _fetch_psums(self, spilled: Block, tile: Tile, operands: _Operands) -> Process:
+        """Take the slot of the tile's psums and have those of the channels before come back."""
+        yield from self._take("dma", "ofmap")
+        if not tile.starts_psums:
+            source = psum_block(spilled, self.step, tile)
+            operands.psums = yield from self.dma.read("psum", "ofmap", source, tile.index)
+
+    def _write_back(self, tile: Tile) -> Transfers:
+        """Issue the transfer of what *tile* has for DRAM: its outputs, psums, or nothing yet."""
+        slots = self.free["ofmap"]
+        if tile.ends_psums:
+            outputs = yield from self.state.wait("dma", "ofmaps", self.finished.get())
+            target = ofmap_block(self.step, outputs.tile)
+            data = None
+            if outputs.ofmap is not None:
+                images, filters, rows, columns = target.counts
+                data = outputs.ofmap.reshape(filters, images, rows, columns).swapaxes(0, 1)
+            write = self.dma.write("ofmap", target, data, outputs.tile.index, slots)
+        elif self.step.spilled is not None:
+            outputs = yield from self.state.wait("dma", "psums", self.leaving.get())
+            target = psum_block(self.step.spilled, self.step, tile)
+            data = None
+            if outputs.sums is not None:
+                data = psums_to_words(outputs.sums.psums, target)
+                outputs.sums.psums.fill(0)
+            self.spilled_words += target.words
+            write = self.dma.write("psum", target, data, tile.index, slots)
+        else:
+            return []
+        return [(yield from write)]
 
     def _array(self) -> Process:
         outputs = _Outputs(self.tiles[0])
         for tile, following in zip(self.tiles, [*self.tiles[1:], None], strict=True):
             operands = yield from self.state.wait("array", "operands", self.fetched.get())
+            yield operands.arrived(self.state.env)
             if tile.starts_psums:
-                yield from self._take("array", "ofmap")
+                if self.step.spilled is None:
+                    yield from self._take("array", "ofmap")
                 outputs = _Outputs(tile)
+            elif self.step.spilled is not None:
+                outputs = self._resumed(tile, operands)
             yield from self._passes(tile)
             if self.values:
                 self._sum(tile, operands, outputs)
@@ -127,11 +207,22 @@ class MacRun:
             if following is None or following.fetch_weights:
                 yield self.free["weight"].put(1)
             if tile.ends_psums:
-                outputs.bias = operands.bias
+                outputs.bias = None if operands.bias is None else operands.bias.value
                 yield self.summed.put(outputs)
+            elif self.step.spilled is not None:
+                self.unfinished[tile.outputs] = outputs
+                yield self.leaving.put(outputs)
+
+    def _resumed(self, tile: Tile, operands: _Operands) -> _Outputs:
+        """Return the tile's outputs with the psums that came back from DRAM."""
+        outputs = self.unfinished.pop(tile.outputs)
+        words = None if operands.psums is None else operands.psums.value
+        if outputs.sums is not None and words is not None:
+            outputs.sums.psums = words_to_psums(words, outputs.sums.psums.dtype)
+        return outputs
 
     def _passes(self, tile: Tile) -> Process:
-        """Run the tile's passes; each lasts until both array and feed have finished it."""
+        """Run the tile's passes; each lasts until array, feed and GLB ports have finished it."""
         shape, counts = self.step.layer.shape, self.state.counts
         config = self.state.accelerator
         m, n, k = tile_gemm(shape, tile)
@@ -141,13 +232,18 @@ class MacRun:
         resume = not tile.starts_psums
         for one in self.array.passes(m, n, k, resume=resume):
             ifmap_words, weight_words = taps.words(one), one.filters * one.k
-            # The array is the only client of the feed ports: waiting for both is waiting for the
-            # later of the two.
-            feed = -(-(ifmap_words + weight_words) // config.glb.read_words_per_cycle)
-            yield from self.state.busy("array", "pass", max(one.cycles, feed), tile.index)
-            self.compute_cycles += one.cycles
             outputs = one.pixels * one.filters
             products = outputs * one.k
+            # The array is the only client of the feed bus: waiting for both is waiting for the
+            # later of the two.
+            feed = -(-(ifmap_words + weight_words) // config.glb.read_words_per_cycle)
+            words = {
+                "ifmap": ifmap_words,
+                "weight": weight_words,
+                "ofmap": outputs * self.psum_words * (1 + int(one.reads_psums)),
+            }
+            yield from self.glb.busy("array", "pass", max(one.cycles, feed), tile.index, words)
+            self.compute_cycles += one.cycles
             reads, writes = self.array.dataflow.rf_accesses(one, self.psum_words)
             counts[f"multiplier.{self.multiplier.name}", "compute"] += products
             counts[f"accumulator.{self.accumulator.name}", "add"] += products
@@ -170,11 +266,14 @@ class MacRun:
                 first = first_filter(shape, tile)
                 own = self.quantization.filters(slice(first, first + n))
             outputs.sums = sums_of(self.multiplier, self.accumulator, (n, m), own)
-        if operands.ifmap is None or operands.weights is None:
+        ifmap, weights = (
+            None if one is None else one.value for one in (operands.ifmap, operands.weights)
+        )
+        if ifmap is None or weights is None:
             raise ValueError(f"layer {self.step.name!r}: tile {tile.index} has no operands")
         outputs.sums.add(
-            operands.ifmap,
-            operands.weights.reshape(n, -1),
+            ifmap,
+            weights.reshape(n, -1),
             lambda ifmap, fill: gather(shape, tile, ifmap, fill),
         )
 
@@ -190,7 +289,8 @@ class MacRun:
                 "multiply": m * n * self.work.multiplies,
             }
             cycles = -(-sum(operations.values()) // lanes)
-            yield from self.state.busy("vector_unit", "drain", cycles, outputs.tile.index)
+            words = {"ofmap": m * n * (self.psum_words + 1), "weight": biases} if cycles else {}
+            yield from self.glb.busy("vector_unit", "drain", cycles, outputs.tile.index, words)
             for action, count in operations.items():
                 if count:
                     counts["vector_unit", action] += count
@@ -203,140 +303,7 @@ class MacRun:
                 outputs.ofmap = relu(ofmap) if self.step.relu else ofmap
             yield self.finished.put(outputs)
 
-    def _dma_write(self) -> Process:
-        for _ in range(sum(tile.ends_psums for tile in self.tiles)):
-            outputs = yield from self.state.wait("dma_write", "ofmaps", self.finished.get())
-            target = ofmap_block(self.step, outputs.tile)
-            data = None
-            if outputs.ofmap is not None:
-                images, filters, rows, columns = target.counts
-                data = outputs.ofmap.reshape(filters, images, rows, columns).swapaxes(0, 1)
-            self.state.counts["glb.ofmap", "read"] += target.words
-            yield from self.dram.write("dma_write", "ofmap", target, data, outputs.tile.index)
-            yield self.free["ofmap"].put(1)
-
     def _take(self, block: str, partition: str) -> Process:
         yield from self.state.wait(
             block, f"a free {partition} slot of the GLB", self.free[partition].get(1)
         )
-
-    def _fetch(self, partition: str, source: Block, tile: Tile, what: str | None = None) -> Process:
-        data = yield from self.dram.read("dma_read", what or partition, source, tile.index)
-        self.state.counts[f"glb.{partition}", "write"] += source.words
-        return data
-
-
-def ifmap_block(step: MacStep, tile: Tile) -> Block:
-    """Return the ifmap words of *tile*: (images, channels, rows, W)."""
-    shape, whole = step.layer.shape, step.ifmap
-    # The producer's tensor may have another shape (a flattened one); the words are the same.
-    strides = (shape.c * shape.h * shape.w, shape.h * shape.w, shape.w, 1)
-    start, stop = shape.ifmap_rows(tile.rows.start, tile.rows.size)
-    channel = tile.group * (shape.c // shape.groups) + tile.channels.start
-    address = whole.address + tile.images.start * strides[0] + channel * strides[1]
-    counts = (tile.images.size, tile.channels.size, max(stop - start, 0), shape.w)
-    return Block(address + start * strides[2], counts, strides)
-
-
-def weight_block(step: MacStep, tile: Tile) -> Block:
-    """Return the weights of *tile*: (filters, channels, R, S)."""
-    shape, whole = step.layer.shape, step.weights
-    first = first_filter(shape, tile)
-    address = whole.address + first * whole.strides[0] + tile.channels.start * whole.strides[1]
-    return Block(address, (tile.filters.size, tile.channels.size, shape.r, shape.s), whole.strides)
-
-
-def bias_block(whole: Block, step: MacStep, tile: Tile) -> Block:
-    """Return the biases of *tile*'s filters."""
-    first = first_filter(step.layer.shape, tile)
-    return Block(whole.address + first, (tile.filters.size,), (1,))
-
-
-def first_filter(shape: LayerShape, tile: Tile) -> int:
-    """Return the number of the tile's first filter in the layer."""
-    return tile.group * (shape.m // shape.groups) + tile.filters.start
-
-
-def ofmap_block(step: MacStep, tile: Tile) -> Block:
-    """Return the ofmap words of *tile*: (images, filters, rows, Q)."""
-    shape, whole = step.layer.shape, step.ofmap
-    first = first_filter(shape, tile)
-    start = (tile.images.start, first, tile.rows.start, 0)
-    offset = sum(at * stride for at, stride in zip(start, whole.strides, strict=True))
-    counts = (tile.images.size, tile.filters.size, tile.rows.size, shape.q)
-    return Block(whole.address + offset, counts, whole.strides)
-
-
-def row_padding(shape: LayerShape, tile: Tile) -> tuple[int, int]:
-    """Return the rows of zeros that the feed puts above and below the tile's ifmap."""
-    first = tile.rows.start * shape.stride[0] - shape.padding[0]
-    total = (tile.rows.size - 1) * shape.stride[0] + shape.dilation[0] * (shape.r - 1) + 1
-    start, stop = shape.ifmap_rows(tile.rows.start, tile.rows.size)
-    top = min(max(-first, 0), total)
-    return top, total - top - max(stop - start, 0)
-
-
-def gather(shape: LayerShape, tile: Tile, ifmap: np.ndarray, fill: float = 0) -> np.ndarray:
-    """Return the tile's activations, (k, pixels), from its ifmap (images, channels, rows, W).
-
-    Padding is made of *fill*.
-    """
-    if (shape.r, shape.s, shape.stride, shape.padding) == (1, 1, (1, 1), (0, 0)):
-        return np.ascontiguousarray(ifmap.swapaxes(0, 1).reshape(tile.channels.size, -1))
-    top, bottom = row_padding(shape, tile)
-    padding = (top, bottom, shape.padding[1], shape.padding[1])
-    out_hw = (tile.rows.size, shape.q)
-    columns = [
-        im2col(slab, (shape.r, shape.s), shape.stride, padding, shape.dilation, out_hw, fill)
-        for slab in ifmap
-    ]
-    return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
-
-
-class TapCounts:
-    """How many of a tile's activations lie inside the ifmap.
-
-    Padding zeros are made by the feed and not read from the GLB.
-
-    Parameters
-    ----------
-    shape : LayerShape
-    ofmap_rows : Span
-    images : int
-        Of the tile.
-    """
-
-    def __init__(self, shape: LayerShape, ofmap_rows: Span, images: int) -> None:
-        rows = np.arange(ofmap_rows.start, ofmap_rows.stop) * shape.stride[0] - shape.padding[0]
-        columns = np.arange(shape.q) * shape.stride[1] - shape.padding[1]
-        down = _taps_inside(rows, shape.r, shape.dilation[0], shape.h)
-        across = _taps_inside(columns, shape.s, shape.dilation[1], shape.w)
-        # (R * S, pixels of an image), then the running sum over the pixels of all images.
-        inside = (down.T[:, None, :, None] & across.T[None, :, None, :]).reshape(
-            shape.r * shape.s, -1
-        )
-        inside = np.tile(inside, images)
-        self.prefix = np.zeros((len(inside), inside.shape[1] + 1), np.int64)
-        np.cumsum(inside, axis=1, out=self.prefix[:, 1:])
-
-    def words(self, one: Pass) -> int:
-        """Return the ifmap words that a pass reads."""
-        stop = one.first_pixel + one.pixels
-        by_tap = self.prefix[:, stop] - self.prefix[:, one.first_pixel]
-        # k runs over (channel, kernel row, kernel column): whole channels, and parts of two.
-        return _ramp(by_tap, one.first_k + one.k) - _ramp(by_tap, one.first_k)
-
-
-tap_counts = lru_cache(maxsize=64)(TapCounts)
-"""The same, kept for the tiles of other filters and channels."""
-
-
-def _ramp(by_tap: np.ndarray, k: int) -> int:
-    """Return the words of the first *k* rows of activations."""
-    channels, taps = divmod(k, by_tap.size)
-    return channels * int(by_tap.sum()) + int(by_tap[:taps].sum())
-
-
-def _taps_inside(first: np.ndarray, kernel: int, dilation: int, extent: int) -> np.ndarray:
-    positions = first[:, None] + dilation * np.arange(kernel)
-    return (positions >= 0) & (positions < extent)

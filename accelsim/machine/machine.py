@@ -9,13 +9,15 @@ import numpy as np
 
 from accelsim.config import Accelerator
 from accelsim.layer import Trace
+from accelsim.machine.dma import Dma
 from accelsim.machine.dram import Dram
+from accelsim.machine.glb import Glb
 from accelsim.machine.mac import MacRun
-from accelsim.machine.program import MacStep, array_model, compile_program
+from accelsim.machine.program import MacStep, Program, array_model, compile_program
 from accelsim.machine.state import Entry, State
 from accelsim.machine.vector import VectorRun
 
-__all__ = ["LayerRecord", "MachineResult", "run_machine"]
+__all__ = ["LayerRecord", "MachineResult", "run_machine", "run_program"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,12 @@ class LayerRecord:
     counts: dict[tuple[str, str], int]
     """(component, action) -> count."""
     tiling: str
+    dram_row_hits: int
+    """Bursts that found their row of the DRAM open; 0 where the DRAM is ``simple``."""
+    dram_row_misses: int
+    """Bursts for which a row had to be opened; with the hits: all bursts."""
+    spilled_words: int = 0
+    """Words of unfinished psums written to DRAM, and read back."""
 
     @property
     def total_cycles(self) -> int:
@@ -89,8 +97,26 @@ def run_machine(
         The machine cannot go on.
     """
     program = compile_program(trace, accelerator)
+    return run_program(program, trace, accelerator, values=values, progress=progress)
+
+
+def run_program(
+    program: Program,
+    trace: Trace,
+    accelerator: Accelerator,
+    *,
+    values: bool = True,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> MachineResult:
+    """Run a *program* compiled from *trace*, with its tilings, on *accelerator*.
+
+    The other parameters, errors and the result are those of `run_machine`. The program may have
+    been compiled for another machine, whose tiles fit this one: what changes then is the time.
+    """
     state = State(accelerator)
-    dram = Dram(state, program.dram_words, values=values)
+    glb = Glb(state)
+    dram = Dram(state, glb, program.dram_words, values=values)
+    dma = Dma(state, dram)
     dram.load(program.images, trace.images)
     for step in program.steps:
         if isinstance(step, MacStep):
@@ -103,12 +129,13 @@ def run_machine(
             progress(step.name, done, len(program.steps))
         state.layer, start = step.name, state.now
         state.counts.clear()
+        hits, misses = dram.row_hits, dram.row_misses
         run: MacRun | VectorRun
         if isinstance(step, MacStep):
-            run = MacRun(state, dram, step, array)
-            macs, tiling = step.layer.shape.macs, step.tiling.why
+            run = MacRun(state, glb, dma, step, array)
+            macs, tiling = step.layer.shape.macs, f"{step.tiling.why}; {step.tiling.reason}"
         else:
-            run = VectorRun(state, dram, step)
+            run = VectorRun(state, glb, dma, step)
             macs, tiling = 0, f"n1 p{step.rows} c{step.channels}"
         state.run(run.start())
         records.append(
@@ -122,6 +149,9 @@ def run_machine(
                 run.compute_cycles,
                 dict(state.counts),
                 tiling,
+                dram.row_hits - hits,
+                dram.row_misses - misses,
+                run.spilled_words,
             )
         )
     return MachineResult(tuple(records), tuple(state.timeline), dram.peek(program.output))

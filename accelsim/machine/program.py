@@ -10,10 +10,12 @@ from accelsim.accumulators import accumulator_of, check_depth
 from accelsim.clock import clock_mhz_of
 from accelsim.config import Accelerator
 from accelsim.dataflows import DATAFLOWS, PeTiming
-from accelsim.dataflows.tiling import ArrayModel, Budget, Tiling, choose_tiling
+from accelsim.dataflows.mapper import choose_tiling
+from accelsim.dataflows.tiling import ArrayModel, Budget, Tiling
 from accelsim.errors import MappingError
 from accelsim.layer import INPUT, WORD_BYTES, MacLayer, Trace, VectorLayer
-from accelsim.machine.dram import Block
+from accelsim.machine.block import Block
+from accelsim.machine.dram_timing import estimate
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.quantization import scheme_of
 
@@ -22,6 +24,7 @@ __all__ = [
     "Program",
     "VectorStep",
     "array_model",
+    "budget_of",
     "compile_program",
     "possible_actions",
     "unit_work",
@@ -42,6 +45,8 @@ class MacStep:
     weights: Block
     bias: Block | None
     ofmap: Block
+    spilled: Block | None = None
+    """Where psums wait between channels, (N, M, P, Q * words of a psum); None where they stay."""
 
     @property
     def name(self) -> str:
@@ -97,13 +102,14 @@ def array_model(accelerator: Accelerator) -> ArrayModel:
     clock_mhz = clock_mhz_of(accelerator)
     multiply, add = multiplier.latency_cycles(clock_mhz), accumulator.latency_cycles(clock_mhz)
     pipelined = accelerator.array.pipelined
+    dram = estimate(accelerator)
     return ArrayModel(
         DATAFLOWS[accelerator.array.dataflow],
         accelerator.array.rows,
         accelerator.array.cols,
         PeTiming(multiply, add, 1 if pipelined else multiply, 1 if pipelined else add),
-        accelerator.dram.bytes_per_cycle,
-        accelerator.dram.latency_cycles,
+        dram.bytes_per_cycle,
+        dram.latency_cycles,
         accelerator.array.overlap,
     )
 
@@ -173,12 +179,7 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
     """
     array, allocator = array_model(accelerator), _Allocator()
     multiplier = MULTIPLIERS[accelerator.multiplier]
-    psum_words = accumulator_of(multiplier, accelerator.accumulator).bytes // WORD_BYTES
-    half = {
-        name: int(getattr(accelerator.glb, f"{name}_kib") * 1024 // 2 // WORD_BYTES)
-        for name in ("ifmap", "weight", "ofmap")
-    }
-    budget = Budget(half["ifmap"], half["weight"], half["ofmap"], psum_words)
+    budget = budget_of(accelerator)
     tensors = {INPUT: allocator.tensor(trace.images.shape)}
     fused = _fused_relus(trace)
     steps: list[MacStep | VectorStep] = []
@@ -191,11 +192,24 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
         if isinstance(layer, MacLayer):
             owner = f"layer {layer.name!r}"
             check_depth(multiplier, accelerator.accumulator, layer.shape.gemm.k, owner)
-            tiling = choose_tiling(layer.shape, budget, array, layer=layer.name)
+            tiling = choose_tiling(
+                layer.shape,
+                budget,
+                array,
+                layer=layer.name,
+                objective=accelerator.mapper.objective,
+                spills=accelerator.mapper.spills,
+            )
+            spilled = None
+            if tiling.spills:
+                *outer, columns = layer.output_shape
+                spilled = allocator.tensor((*outer, columns * budget.psum_words))
             weights = allocator.tensor(layer.weight.shape)
             bias = None if layer.bias is None else allocator.tensor(layer.bias.shape)
             steps.append(
-                MacStep(layer, fused.get(layer.name), tiling, source, weights, bias, target)
+                MacStep(
+                    layer, fused.get(layer.name), tiling, source, weights, bias, target, spilled
+                )
             )
         else:
             channels, rows = _vector_tile(layer, budget)
@@ -203,6 +217,20 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
             ifmap = _dense(source.address, layer.input_shape)
             steps.append(VectorStep(layer, channels, rows, ifmap, target))
     return Program(tuple(steps), tensors[INPUT], tensors[trace.output], allocator.words)
+
+
+def budget_of(accelerator: Accelerator) -> Budget:
+    """Return what a tile may occupy of the GLB: a share of it for each slot."""
+    glb, adder = accelerator.glb, accelerator.accumulator
+    psum_words = accumulator_of(MULTIPLIERS[accelerator.multiplier], adder).bytes // WORD_BYTES
+    ifmap, weight, ofmap = (
+        int(kib * 1024 // glb.slots // WORD_BYTES)
+        for kib in (glb.ifmap_kib, glb.weight_kib, glb.ofmap_kib)
+    )
+    if not glb.unified:
+        return Budget(ifmap, weight, ofmap, psum_words)
+    total = int((glb.ifmap_kib + glb.weight_kib + glb.ofmap_kib) * 1024 // glb.slots // WORD_BYTES)
+    return Budget(total, total, total, psum_words, total)
 
 
 class _Allocator:
@@ -240,19 +268,27 @@ def _vector_tile(layer: VectorLayer, budget: Budget) -> tuple[int, int]:
     """Return (channels, ofmap rows) of a tile: whole channels if one fits, else rows of one."""
     _, channels, height, width = layer.input_shape
     _, _, out_height, out_width = layer.output_shape
-    fit = min(
-        budget.ifmap_words // (height * width), budget.ofmap_words // (out_height * out_width)
-    )
-    if fit:
-        return min(fit, channels), out_height
+
+    def fits(ifmap_words: int, ofmap_words: int) -> int:
+        """Return how many times a tile of these words fits."""
+        most = min(budget.ifmap_words // ifmap_words, budget.ofmap_words // ofmap_words)
+        if budget.total_words is None:
+            return most
+        return min(most, budget.total_words // (ifmap_words + ofmap_words))
+
+    whole = fits(height * width, out_height * out_width)
+    if whole:
+        return min(whole, channels), out_height
     for rows in range(out_height, 0, -1):
-        needed = _vector_ifmap_rows(layer, rows) * width
-        if needed <= budget.ifmap_words and rows * out_width <= budget.ofmap_words:
+        if fits(_vector_ifmap_rows(layer, rows) * width, rows * out_width):
             return 1, rows
+    room = f"{budget.ifmap_words} and {budget.ofmap_words}"
+    if budget.total_words is not None:
+        room = f"{budget.total_words} in all"
     raise MappingError(
         f"layer {layer.name!r} fits no tiling: one ofmap row needs "
-        f"{_vector_ifmap_rows(layer, 1) * width} ifmap words and {out_width} ofmap words, half of "
-        f"the partitions hold {budget.ifmap_words} and {budget.ofmap_words}. Enlarge glb."
+        f"{_vector_ifmap_rows(layer, 1) * width} ifmap words and {out_width} ofmap words, a tile's "
+        f"share of the GLB is {room}. Enlarge glb, or set glb.double_buffered to false."
     )
 
 

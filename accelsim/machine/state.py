@@ -11,10 +11,7 @@ import simpy
 from accelsim.config import Accelerator
 from accelsim.errors import StallError
 
-__all__ = ["SLOTS", "Entry", "Process", "State"]
-
-SLOTS = 2
-"""Tiles that a GLB partition holds: one in use, one on its way."""
+__all__ = ["Entry", "Process", "State"]
 
 Process = Generator[simpy.Event, Any, Any]
 
@@ -58,9 +55,22 @@ class State:
         self, block: str, what: str, cycles: int, tile: int, *, with_block: str | None = None
     ) -> Process:
         """Let *block* (and *with_block*) work for *cycles* and enter it into the timeline."""
+        done = self.env.timeout(cycles)
+        yield from self.busy_until(block, what, done, tile, with_block=with_block)
+
+    def busy_until(
+        self,
+        block: str,
+        what: str,
+        done: simpy.Event,
+        tile: int,
+        *,
+        with_block: str | None = None,
+    ) -> Process:
+        """Let *block* (and *with_block*) work until *done* and enter it into the timeline."""
         start = self.now
-        yield self.env.timeout(cycles)
-        if cycles:
+        yield done
+        if self.now > start:
             blocks = [block] if with_block is None else [block, with_block]
             self.timeline += [
                 Entry(start, self.now, name, what, self.layer, tile) for name in blocks

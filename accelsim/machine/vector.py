@@ -2,7 +2,9 @@
 
 .. code-block:: none
 
-    dma_read --(ifmap slots)--> vector_unit --(ofmap slots)--> dma_write
+    dma --(ifmap slots)--> vector_unit --(ofmap slots)--> dma
+
+The DMA's program is that of `accelsim.machine.mac`: inputs of tile t, outputs of tile t - slots.
 """
 
 from __future__ import annotations
@@ -15,9 +17,11 @@ import simpy
 
 from accelsim.kernels import pool2d, relu
 from accelsim.layer import VectorLayer
-from accelsim.machine.dram import Block, Dram
+from accelsim.machine.block import Block
+from accelsim.machine.dma import Dma, Issue
+from accelsim.machine.glb import Glb
 from accelsim.machine.program import VectorStep
-from accelsim.machine.state import SLOTS, Process, State
+from accelsim.machine.state import Process, State
 
 __all__ = ["VectorRun"]
 
@@ -40,51 +44,63 @@ class VectorRun:
     ----------
     state : State
         Clock and books.
-    dram : Dram
-        Where operands come from and outputs go to.
+    glb : Glb
+        The buffer between DMA and vector unit.
+    dma : Dma
+        What fetches operands and writes outputs back.
     step : VectorStep
         What to execute.
     """
 
-    def __init__(self, state: State, dram: Dram, step: VectorStep) -> None:
+    def __init__(self, state: State, glb: Glb, dma: Dma, step: VectorStep) -> None:
         env = state.env
-        self.state, self.dram, self.step = state, dram, step
-        self.free_ifmap = simpy.Container(env, capacity=SLOTS, init=SLOTS)
-        self.free_ofmap = simpy.Container(env, capacity=SLOTS, init=SLOTS)
+        self.state, self.glb, self.dma, self.step = state, glb, dma, step
+        self.free_ifmap, self.free_ofmap = glb.free_slots(), glb.free_slots()
         self.fetched, self.finished = simpy.Store(env), simpy.Store(env)
         self.tiles = list(_tiles(step))
-        self.compute_cycles = 0
+        self.compute_cycles = self.spilled_words = 0
 
     def start(self) -> simpy.Event:
-        """Start the three blocks; the event returned happens when all have finished."""
+        """Start the two blocks; the event returned happens when both have finished."""
         env = self.state.env
-        blocks = (self._dma_read(), self._vector_unit(), self._dma_write())
+        blocks = (self._dma(), self._vector_unit())
         return simpy.AllOf(env, [env.process(block) for block in blocks])
 
-    def _dma_read(self) -> Process:
+    def _dma(self) -> Process:
+        writes = []
         for tile in self.tiles:
             yield from self.state.wait(
-                "dma_read", "a free ifmap slot of the GLB", self.free_ifmap.get(1)
+                "dma", "a free ifmap slot of the GLB", self.free_ifmap.get(1)
             )
             source = _block(self.step.ifmap, tile, tile.ifmap_rows)
-            data = yield from self.dram.read("dma_read", "ifmap", source, tile.number)
-            self.state.counts["glb.ifmap", "write"] += source.words
-            yield self.fetched.put((tile, source.words, data))
+            read = yield from self.dma.read("ifmap", "ifmap", source, tile.number)
+            yield self.fetched.put((tile, source.words, read))
+            if tile.number >= self.glb.slots:
+                writes.append((yield from self._write_back()))
+        for _ in self.tiles[-self.glb.slots :]:
+            writes.append((yield from self._write_back()))
+        yield simpy.AllOf(self.state.env, writes)
+
+    def _write_back(self) -> Issue:
+        tile, target, result = yield from self.state.wait("dma", "ofmaps", self.finished.get())
+        return (yield from self.dma.write("ofmap", target, result, tile.number, self.free_ofmap))
 
     def _vector_unit(self) -> Process:
         layer, counts = self.step.layer, self.state.counts
         lanes = self.state.accelerator.vector_unit.lanes
         for _ in self.tiles:
-            tile, words, data = yield from self.state.wait(
+            tile, words, read = yield from self.state.wait(
                 "vector_unit", "operands", self.fetched.get()
             )
+            data = yield read
             yield from self.state.wait(
                 "vector_unit", "a free ofmap slot of the GLB", self.free_ofmap.get(1)
             )
             target = _block(self.step.ofmap, tile, tile.rows)
             operations = _operations(layer, target.words)
             cycles = -(-sum(operations.values()) // lanes)
-            yield from self.state.busy("vector_unit", layer.op, cycles, tile.number)
+            moved = {"ifmap": words, "ofmap": target.words}
+            yield from self.glb.busy("vector_unit", layer.op, cycles, tile.number, moved)
             self.compute_cycles += cycles
             for action, count in operations.items():
                 counts["vector_unit", action] += count
@@ -93,15 +109,6 @@ class VectorRun:
             result = None if data is None else _apply(layer, tile, data)
             yield self.free_ifmap.put(1)
             yield self.finished.put((tile, target, result))
-
-    def _dma_write(self) -> Process:
-        for _ in self.tiles:
-            tile, target, result = yield from self.state.wait(
-                "dma_write", "ofmaps", self.finished.get()
-            )
-            self.state.counts["glb.ofmap", "read"] += target.words
-            yield from self.dram.write("dma_write", "ofmap", target, result, tile.number)
-            yield self.free_ofmap.put(1)
 
 
 def _tiles(step: VectorStep) -> Iterator[_Tile]:

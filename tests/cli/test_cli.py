@@ -110,7 +110,16 @@ def test_a_sweep_with_failed_points_exits_1_and_tells_where(accelsim, tmp_path):
 
 @pytest.mark.parametrize(
     "kind",
-    ["multipliers", "accumulators", "dataflows", "workloads", "attacks", "presets", "tables"],
+    [
+        "multipliers",
+        "accumulators",
+        "dataflows",
+        "workloads",
+        "attacks",
+        "presets",
+        "dram",
+        "tables",
+    ],
 )
 def test_list_and_show_everything(accelsim, kind):
     code, out, _ = accelsim("list", kind)

@@ -6,14 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from accelsim.dataflows import DATAFLOWS, PeTiming
-from accelsim.dataflows.tiling import (
-    ArrayModel,
-    Budget,
-    _cost,
-    _traffic,
-    choose_tiling,
-    tile_gemm,
-)
+from accelsim.dataflows.mapper import _cost, _traffic, choose_tiling
+from accelsim.dataflows.tiling import ArrayModel, Budget, tile_gemm
 from accelsim.errors import MappingError, TraceError
 from accelsim.layer import LayerShape
 
@@ -54,30 +48,48 @@ def footprint(shape, tile):
     return ifmap, weights, ofmap
 
 
-@given(shapes(), *[st.integers(20, 3000)] * 3, st.sampled_from([1, 2]))
+OBJECTIVES = st.sampled_from(["cycles", "traffic"])
+
+
+@given(
+    shapes(),
+    *[st.integers(20, 3000)] * 3,
+    st.sampled_from([1, 2]),
+    st.sampled_from([None, 100, 1000]),
+    OBJECTIVES,
+    st.booleans(),
+)
 def test_tiles_fit_cover_the_layer_and_move_what_the_mapper_says(
-    shape, ifmap, weight, ofmap, psum_words
+    shape, ifmap, weight, ofmap, psum_words, total, objective, spills
 ):
-    budget = Budget(ifmap, weight, ofmap, psum_words)
+    budget = Budget(ifmap, weight, ofmap, psum_words, total)
     try:
-        tiling = choose_tiling(shape, budget, ARRAY, layer="x")
+        tiling = choose_tiling(shape, budget, ARRAY, layer="x", objective=objective, spills=spills)
     except MappingError:
         return
+    assert spills or not tiling.spills
     products = words = transfers = 0
     for tile in tiling.tiles():
         need_ifmap, need_weights, need_ofmap = footprint(shape, tile)
         assert need_ifmap <= ifmap
         assert need_weights + tile.filters.size <= weight
         assert need_ofmap * psum_words <= ofmap
+        together = need_ifmap + need_weights + tile.filters.size + need_ofmap * psum_words
+        assert total is None or together <= total
         m, n, k = tile_gemm(shape, tile)
         products += m * n * k
         words += need_ifmap * tile.fetch_ifmap + need_weights * tile.fetch_weights
         words += need_ofmap * tile.ends_psums
         transfers += tile.fetch_ifmap + tile.fetch_weights + tile.ends_psums
+        if tiling.spills:  # psums come unless they start, and go unless they are done
+            moves = (not tile.starts_psums) + (not tile.ends_psums)
+            words += need_ofmap * psum_words * moves
+            transfers += moves
     assert products == shape.macs
     assert words == tiling.dram_words
     extents = (tiling.images, tiling.rows, tiling.filters, tiling.channels)
-    assert (words, transfers) == _traffic(shape, *extents, tiling.weights_outer)
+    spilled = psum_words if tiling.spills else 0
+    assert (words, transfers) == _traffic(shape, *extents, tiling.weights_outer, spilled)
     cycles = [
         ARRAY.compute_cycles(*tile_gemm(shape, tile), resume=not tile.starts_psums)
         for tile in tiling.tiles()
@@ -122,9 +134,49 @@ def test_is_deterministic_and_says_what_it_chose():
     budget = Budget(700, 700, 700, 1)
     first, second = (choose_tiling(shape, budget, ARRAY, layer="x") for _ in range(2))
     assert first == second
+    assert first.reason.startswith("fewest cycles of ")
     assert first.why == f"n1 p{first.rows} m{first.filters} c{first.channels}, " + (
         "weights outer" if first.weights_outer else "ifmap outer"
     )
+
+
+@given(shapes(), *[st.integers(20, 2000)] * 3, st.integers(0, 2000), st.booleans())
+def test_the_least_traffic_never_grows_with_the_glb_and_is_the_least(
+    shape, ifmap, weight, ofmap, more, spills
+):
+    def words(objective, extra, spills):
+        budget = Budget(ifmap + extra, weight + extra, ofmap + extra, 1)
+        tiling = choose_tiling(shape, budget, ARRAY, layer="x", objective=objective, spills=spills)
+        return tiling.dram_words
+
+    try:
+        least = words("traffic", 0, spills)
+    except MappingError:
+        return
+    assert words("traffic", more, spills) <= least <= words("cycles", 0, spills)
+    assert words("traffic", 0, True) <= words("traffic", 0, False)
+
+
+def test_psums_are_spilled_where_the_weights_are_dear():
+    """16 filters of 64 channels on 8 rows of a pixel: 512 activations, 1,024 weights, 128 outputs.
+
+    A tile may have 64 activations, 144 weights and biases, 16 psums. The best without spilling
+    cuts rows in 2, filters in 4, channels in 4, for which everything is fetched anew: 4 * 512
+    + 2 * 1,024 + 128 words. Spilled, 8 filters' 16 channels stay while 4 places pass: weights are
+    fetched once, activations twice, and the psums go out and come back 3 times: 2 * 512 + 1,024 +
+    (1 + 2 * 3) * 128 words.
+    """
+    shape = LayerShape(n=1, m=16, c=64, h=8, w=1)
+    budget = Budget(64, 8 * 16 + 16, 16, 1)
+    kept, spilled = (
+        choose_tiling(shape, budget, ARRAY, layer="x", objective="traffic", spills=spills)
+        for spills in (False, True)
+    )
+    assert not kept.spills
+    assert spilled.spills
+    assert (kept.dram_words, spilled.dram_words) == (4224, 2944)
+    assert spilled.why.endswith("outer, psums spilled")
+    assert spilled.reason.startswith("least DRAM traffic of ")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,257 @@
+"""The mapper: which of the tilings that fit the GLB a layer gets.
+
+The objective ``cycles`` takes the tiling with the lowest estimated latency: the compute cycles plus
+what they cannot hide (the first fetch and the last write-back), or the DRAM's cycles plus what
+those cannot hide (one tile's passes), whichever is larger. Ties go to less traffic, then fewer
+compute cycles, then fewer tiles. The objective ``traffic`` asks for the fewest words between DRAM
+and GLB first. The choice is deterministic, and `Tiling.why` and `Tiling.reason` say what it was;
+how long the layer takes, the machine finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from itertools import product
+from math import prod
+from typing import Literal
+
+from accelsim.dataflows.tiling import ArrayModel, Budget, Tiling, spans
+from accelsim.errors import MappingError
+from accelsim.layer import LayerShape
+
+__all__ = ["Objective", "choose_tiling", "split_sizes"]
+
+Objective = Literal["cycles", "traffic"]
+
+
+def choose_tiling(
+    shape: LayerShape,
+    budget: Budget,
+    array: ArrayModel,
+    *,
+    layer: str,
+    objective: Objective = "cycles",
+    spills: bool = False,
+) -> Tiling:
+    """Return the best tiling that fits *budget*.
+
+    Parameters
+    ----------
+    shape : LayerShape
+    budget : Budget
+        What a tile may occupy.
+    array : ArrayModel
+        For estimates of compute and DRAM cycles.
+    layer : str
+        Name for error messages.
+    objective : str
+        ``cycles`` or ``traffic``: what is best.
+    spills : bool
+        Whether tilings that spill psums are considered.
+
+    Raises
+    ------
+    MappingError
+        Not even one ofmap row of one filter and one channel fits; the message names *layer*, the
+        partition and the words needed.
+    """
+    best: tuple[tuple[int, ...], Tiling, str] | None = None
+    fitting = 0
+    for images, ofmap_rows in _places(shape):
+        for filters in _filter_sizes(shape.m // shape.groups, array.cols):
+            channels = _largest_channels(shape, budget, images, ofmap_rows, filters)
+            if channels is None:
+                continue
+            extents = (images, ofmap_rows, filters, channels)
+            compute, tiles = _cost(shape, extents, array)
+            ends = array.dram_cycles(_first_and_last_words(shape, *extents), 3)
+            for weights_outer, spilled in _orders(shape, extents, spills=spills):
+                psum_words = budget.psum_words if spilled else 0
+                words, transfers = _traffic(shape, *extents, weights_outer, psum_words)
+                dram = array.dram_cycles(words, transfers)
+                latency = max(compute + ends, dram + compute // tiles)
+                score = (latency, words, compute, tiles)
+                if objective == "traffic":
+                    score = (words, latency, compute, tiles)
+                fitting += 1
+                if best is None or score < best[0]:
+                    bound = "the array" if compute + ends >= dram + compute // tiles else "DRAM"
+                    text = f"{words} words, about {latency} cycles, bound by {bound}"
+                    best = (score, Tiling(shape, *extents, weights_outer, words, spilled), text)
+    if best is None:
+        raise MappingError(_why_nothing_fits(shape, budget, layer))
+    goal = "fewest cycles" if objective == "cycles" else "least DRAM traffic"
+    return replace(best[1], reason=f"{goal} of {fitting} that fit: {best[2]}")
+
+
+def _orders(
+    shape: LayerShape, extents: tuple[int, int, int, int], *, spills: bool
+) -> Iterator[tuple[bool, bool]]:
+    """Yield the loop orders (weights outer, psums spilled) that differ for tiles of *extents*."""
+    images, rows, filters, channels = extents
+    yield True, False
+    yield False, False
+    if spills and channels < shape.c // shape.groups:
+        if images < shape.n or rows < shape.p:
+            yield True, True
+        if filters < shape.m // shape.groups:
+            yield False, True
+
+
+def split_sizes(total: int) -> list[int]:
+    """Return the distinct sizes ceil(total / i), descending: ways to cut a range evenly.
+
+    >>> split_sizes(10)
+    [10, 5, 4, 3, 2, 1]
+    """
+    return sorted({-(-total // parts) for parts in range(1, total + 1)}, reverse=True)
+
+
+def _sizes(total: int, size: int) -> dict[int, int]:
+    """Return how many spans of each size there are."""
+    whole, rest = divmod(total, size)
+    return ({size: whole} if whole else {}) | ({rest: 1} if rest else {})
+
+
+def _places(shape: LayerShape) -> Iterator[tuple[int, int]]:
+    """Yield (images, ofmap rows): several whole images, or some rows of one."""
+    for images in split_sizes(shape.n):
+        yield images, shape.p
+    for rows in split_sizes(shape.p)[1:]:
+        yield 1, rows
+
+
+def _filter_sizes(filters: int, cols: int) -> list[int]:
+    """Return filter counts that fill the array's columns, then those below one fold."""
+    folds = [min(size * cols, filters) for size in split_sizes(-(-filters // cols))]
+    return folds + [size for size in split_sizes(min(cols, filters)) if size < folds[-1]]
+
+
+def _largest_channels(
+    shape: LayerShape, budget: Budget, images: int, rows: int, filters: int
+) -> int | None:
+    """Return the most channels that fit beside the other extents, cut evenly; None if none do."""
+    psum_words = images * filters * rows * shape.q * budget.psum_words
+    if psum_words > budget.ofmap_words:
+        return None
+    channels = shape.c // shape.groups
+    ifmap_words = images * _most_ifmap_rows(shape, rows) * shape.w
+    by_ifmap = budget.ifmap_words // ifmap_words if ifmap_words else channels
+    weight_words = filters * shape.r * shape.s
+    by_weight = (budget.weight_words - filters) // weight_words
+    most = min(channels, by_ifmap, by_weight)
+    if budget.total_words is not None:
+        left = budget.total_words - psum_words - filters
+        most = min(most, left // (ifmap_words + weight_words))
+    if most < 1:
+        return None
+    return -(-channels // -(-channels // most))
+
+
+def _most_ifmap_rows(shape: LayerShape, rows: int) -> int:
+    """Return the most ifmap rows that a tile of *rows* ofmap rows needs."""
+    return max(_ifmap_rows(shape, rows))
+
+
+@lru_cache(maxsize=4096)
+def _ifmap_rows(shape: LayerShape, rows: int) -> tuple[int, ...]:
+    """Return the ifmap rows of each span of *rows* ofmap rows."""
+    places = (shape.ifmap_rows(span.start, span.size) for span in spans(shape.p, rows))
+    return tuple(stop - start for start, stop in places)
+
+
+def _traffic(
+    shape: LayerShape,
+    images: int,
+    rows: int,
+    filters: int,
+    channels: int,
+    weights_outer: bool,
+    spilled_words: int = 0,
+) -> tuple[int, int]:
+    """Return the (words, transfers) that `Tiling.tiles` fetches and writes, in closed form.
+
+    *spilled_words* are those of one psum where psums are spilled, else 0.
+    """
+    per_group_channels = shape.c // shape.groups
+    ifmap_rows = sum(_ifmap_rows(shape, rows))
+    ifmap = shape.n * per_group_channels * ifmap_rows * shape.w
+    weights = shape.m // shape.groups * per_group_channels * shape.r * shape.s
+    filter_tiles = -(-(shape.m // shape.groups) // filters)
+    places = -(-shape.n // images) * -(-shape.p // rows)
+    channel_tiles = -(-per_group_channels // channels)
+    # With one channel tile the operand of the outer loop stays until its loop moves on; so does
+    # the inner one when its loop has a single step. With several, every step changes both.
+    ifmap_loads, weight_loads = filter_tiles, places
+    if channel_tiles == 1 and (weights_outer or places == 1):
+        weight_loads = 1
+    if channel_tiles == 1 and (not weights_outer or filter_tiles == 1):
+        ifmap_loads = 1
+    if channel_tiles == places == 1:
+        ifmap_loads = 1
+    if channel_tiles == filter_tiles == 1:
+        weight_loads = 1
+    if spilled_words:
+        ifmap_loads = filter_tiles if weights_outer else 1
+        weight_loads = 1 if weights_outer else places
+    # Out and in again between channels.
+    spills = 2 * (channel_tiles - 1) if spilled_words else 0
+    ofmap = shape.n * shape.m * shape.p * shape.q * (1 + spills * spilled_words)
+    words = shape.groups * (ifmap * ifmap_loads + weights * weight_loads) + ofmap
+    fetches = (places * ifmap_loads + filter_tiles * weight_loads) * channel_tiles
+    return words, shape.groups * (fetches + places * filter_tiles * (1 + spills))
+
+
+def _first_and_last_words(
+    shape: LayerShape, images: int, rows: int, filters: int, channels: int
+) -> int:
+    """Return the words of one tile's operands and outputs: what no overlap can hide."""
+    ifmap = images * channels * _most_ifmap_rows(shape, rows) * shape.w
+    weights = filters * channels * shape.r * shape.s
+    return ifmap + weights + images * filters * rows * shape.q
+
+
+def _cost(
+    shape: LayerShape, extents: tuple[int, int, int, int], array: ArrayModel
+) -> tuple[int, int]:
+    """Return (compute cycles, tiles) of the tiling with these extents."""
+    totals = (shape.n, shape.p, shape.m // shape.groups, shape.c // shape.groups)
+    sizes = [_sizes(total, size) for total, size in zip(totals, extents, strict=True)]
+    first_channels = min(extents[3], totals[3])
+    cycles = 0
+    for combination in product(*(count.items() for count in sizes)):
+        (images, rows, filters, channels), times = zip(*combination, strict=True)
+        m, k = images * rows * shape.q, channels * shape.r * shape.s
+        tiles = prod(times)
+        # The first channel tile of its outputs starts psums, the others go on from stored ones.
+        starting = prod(times[:3]) if channels == first_channels else 0
+        if starting:
+            cycles += starting * array.compute_cycles(m, filters, k, resume=False)
+        if tiles > starting:
+            cycles += (tiles - starting) * array.compute_cycles(m, filters, k, resume=True)
+    return shape.groups * cycles, shape.groups * prod(sum(count.values()) for count in sizes)
+
+
+def _why_nothing_fits(shape: LayerShape, budget: Budget, layer: str) -> str:
+    ifmap, weight = _most_ifmap_rows(shape, 1) * shape.w, shape.r * shape.s + 1
+    ofmap = shape.q * budget.psum_words
+    if budget.total_words is None:
+        needs = {
+            "glb.ifmap_kib": (ifmap, budget.ifmap_words),
+            "glb.weight_kib": (weight, budget.weight_words),
+            "glb.ofmap_kib": (ofmap, budget.ofmap_words),
+        }
+    else:
+        needs = {"the unified GLB": (ifmap + weight + ofmap, budget.total_words)}
+    faults = [
+        f"{name} holds tiles of {limit} words, its smallest tile needs {words}"
+        for name, (words, limit) in needs.items()
+        if words > limit
+    ]
+    return (
+        f"layer {layer!r} fits no tiling, not even one ofmap row of one filter and one channel: "
+        f"{'; '.join(faults)} (with double buffering a tile may use half of the capacity). "
+        "Enlarge glb, or set glb.double_buffered to false."
+    )

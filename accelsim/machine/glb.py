@@ -1,0 +1,78 @@
+"""GLB: room for tiles, and the ports that array, DMA and vector unit contend for.
+
+Each partition has ``banks * ports`` ports (the whole GLB has them when it is unified). A client
+keeps one port busy for ``ceil(words / port width)`` cycles while it does its work, and its work
+lasts until both are done: a pass until its operands are fed and its psums stored, a transfer until
+its words are in the GLB. Who finds no free port waits, first come, first served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import simpy
+
+from accelsim.machine.state import Process, State
+
+__all__ = ["PARTITIONS", "Glb"]
+
+PARTITIONS = ("ifmap", "weight", "ofmap")
+
+RIVALS = 3
+"""Accesses of a partition that can be under way at once: array, DMA, vector unit."""
+
+UNIFIED_RIVALS = 6
+"""The same of the whole GLB: the array's ifmap, weights and psums; DMA; vector unit's two."""
+
+
+class Glb:
+    """Ports and slots.
+
+    Parameters
+    ----------
+    state : State
+        Clock, books and configuration.
+    """
+
+    def __init__(self, state: State) -> None:
+        config = state.accelerator.glb
+        self.state, self.port_words, self.slots = state, config.port_words, config.slots
+        capacity = config.banks * config.ports
+        names = ("glb",) if config.unified else PARTITIONS
+        self.ports = {name: simpy.Resource(state.env, capacity=capacity) for name in names}
+        self.unified = config.unified
+        # With a port for each client nobody ever waits, and an access is an event of its own only
+        # where it may have to.
+        self.contended = capacity < (UNIFIED_RIVALS if config.unified else RIVALS)
+
+    def free_slots(self) -> simpy.Container:
+        """Return the free slots for one operand at a layer's start: all of them."""
+        return simpy.Container(self.state.env, capacity=self.slots, init=self.slots)
+
+    def busy(
+        self,
+        block: str,
+        what: str,
+        cycles: int,
+        tile: int,
+        words: Mapping[str, int],
+        *,
+        with_block: str | None = None,
+    ) -> Process:
+        """Let *block* work for *cycles* and until *words* (by partition) went through the ports."""
+        accesses = {
+            partition: -(-count // self.port_words) for partition, count in words.items() if count
+        }
+        if not self.contended:
+            longest = max(cycles, *accesses.values(), 0)
+            yield from self.state.busy(block, what, longest, tile, with_block=with_block)
+            return
+        env = self.state.env
+        jobs = [env.process(self._access(name, held)) for name, held in accesses.items()]
+        done = simpy.AllOf(env, [env.timeout(cycles), *jobs])
+        yield from self.state.busy_until(block, what, done, tile, with_block=with_block)
+
+    def _access(self, partition: str, cycles: int) -> Process:
+        with self.ports["glb" if self.unified else partition].request() as grant:
+            yield grant
+            yield self.state.env.timeout(cycles)

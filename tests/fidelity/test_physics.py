@@ -1,0 +1,345 @@
+"""What no machine may do, over random layers and machines: laws of time and of words.
+
+Time: with the tiling held, nothing that gets faster, larger or deeper makes the whole slower; no
+layer is faster than its products, its transfers or its ports allow. Words: none is made or lost on
+the way from level to level.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from accelsim.config import Accelerator
+from accelsim.errors import ConfigError, MappingError, TraceError
+from accelsim.layer import INPUT, LayerShape, MacLayer, Pooling, Trace, VectorLayer
+from accelsim.machine import glb as glb_module
+from accelsim.machine import run_machine, run_program
+from accelsim.machine.dram_kinds import dram_kind, dram_kinds
+from accelsim.machine.program import compile_program
+
+SHAPES = {
+    "n": st.integers(1, 3),
+    "m": st.integers(1, 9),
+    "c": st.integers(1, 6),
+    "h": st.integers(2, 9),
+    "w": st.integers(2, 9),
+    "r": st.integers(1, 3),
+    "s": st.integers(1, 3),
+    "stride": st.tuples(st.integers(1, 2), st.integers(1, 2)),
+    "padding": st.tuples(st.integers(0, 1), st.integers(0, 1)),
+    "groups": st.integers(1, 2),
+}
+SIZE = st.integers(160, 2048).map(lambda size: size / 1024)
+MACHINES = {
+    "array.rows": st.integers(1, 9),
+    "array.cols": st.integers(1, 9),
+    "array.dataflow": st.sampled_from(["os", "ws", "is"]),
+    "array.pipelined": st.booleans(),
+    "accumulator": st.sampled_from(["float32", "float64"]),
+    "glb.ifmap_kib": SIZE,
+    "glb.weight_kib": SIZE,
+    "glb.ofmap_kib": SIZE,
+    "glb.unified": st.booleans(),
+    "glb.double_buffered": st.booleans(),
+    "glb.word_bits": st.sampled_from([None, 32, 128]),
+    "glb.read_words_per_cycle": st.sampled_from([1, 4, 64]),
+    "dram.kind": st.sampled_from(dram_kinds()),
+    "dram.channels": st.sampled_from([1, 4]),
+    "dram.bytes_per_cycle": st.integers(1, 64),
+    "dram.latency_cycles": st.integers(0, 40),
+    "dma.queue_depth": st.integers(1, 4),
+    "vector_unit.lanes": st.integers(1, 8),
+    "mapper.objective": st.sampled_from(["cycles", "traffic"]),
+    "mapper.spills": st.booleans(),
+}
+few = settings(max_examples=50)
+
+BETTER = {
+    "dram.bytes_per_cycle": lambda value, by: value + by,
+    "dram.latency_cycles": lambda value, by: max(0, value - by),
+    "dma.queue_depth": lambda value, by: value + by,
+    "glb.ifmap_kib": lambda value, by: value + by / 100,
+    "glb.weight_kib": lambda value, by: value + by / 100,
+    "glb.ofmap_kib": lambda value, by: value + by / 100,
+    "glb.double_buffered": lambda _value, _by: True,
+    "glb.read_words_per_cycle": lambda value, by: value + by,
+    "vector_unit.lanes": lambda value, by: value + by,
+}
+
+
+@st.composite
+def traces(draw):
+    """A convolution, often with a pooling layer and a 1x1 convolution behind it."""
+    bounds = draw(st.fixed_dictionaries(SHAPES))
+    bounds["m"] *= bounds["groups"]
+    bounds["c"] *= bounds["groups"]
+    try:
+        shape = LayerShape(**bounds)
+    except TraceError:
+        assume(False)
+    bias = np.zeros(shape.m, np.float32) if draw(st.booleans()) else None
+    weight = np.zeros((shape.m, shape.c // shape.groups, shape.r, shape.s), np.float32)
+    layers = [MacLayer("conv", "conv2d", INPUT, shape, weight, bias)]
+    if draw(st.booleans()):
+        out = layers[0].output_shape
+        window = Pooling((min(2, out[2]), min(2, out[3])), (1, 1))
+        pooled = (*out[:2], out[2] - window.kernel[0] + 1, out[3] - window.kernel[1] + 1)
+        layers.append(VectorLayer("pool", "max_pool2d", "conv", out, pooled, window))
+        last = LayerShape(n=out[0], m=draw(st.integers(1, 5)), c=out[1], h=pooled[2], w=pooled[3])
+        weight = np.zeros((last.m, last.c, 1, 1), np.float32)
+        layers.append(MacLayer("last", "conv2d", "pool", last, weight, None))
+    images = np.zeros((shape.n, shape.c, shape.h, shape.w), np.float32)
+    return Trace("net", tuple(layers), images, layers[-1].name)
+
+
+def compiled(trace, changes):
+    machine = Accelerator.preset("tiny_4x4").replace(**changes)
+    try:
+        return machine, compile_program(trace, machine)
+    except MappingError:
+        assume(False)
+
+
+def field(machine, name):
+    section, _, last = name.partition(".")
+    return getattr(getattr(machine, section), last)
+
+
+@few
+@given(traces(), st.fixed_dictionaries(MACHINES), st.sampled_from(list(BETTER)), st.integers(1, 30))
+def test_nothing_better_makes_it_slower_while_the_tiling_is_held(trace, changes, name, by):
+    """A part changes, the program stays: every layer takes as many cycles or fewer.
+
+    For one part at a time; with all of them it follows. Only double buffering changes the order of
+    the DMA's descriptors, and with it which rows of the DRAM are open when: on a device it may cost
+    rows what it saves in waiting.
+    """
+    assume(name != "glb.double_buffered" or changes["dram.kind"] == "simple")
+    machine, program = compiled(trace, changes)
+    better = machine.replace(**{name: BETTER[name](field(machine, name), by)})
+    slow, fast = (run_program(program, trace, m, values=False).layers for m in (machine, better))
+    for before, after in zip(slow, fast, strict=True):
+        assert after.total_cycles <= before.total_cycles
+        assert after.compute_cycles == before.compute_cycles or name == "vector_unit.lanes"
+        assert after.counts == before.counts
+        assert (after.dram_row_hits, after.dram_row_misses) == (
+            before.dram_row_hits,
+            before.dram_row_misses,
+        )
+
+
+CONTENDED = st.fixed_dictionaries(MACHINES | {"glb.banks": st.integers(1, 3)})
+
+
+@few
+@given(traces(), CONTENDED)
+def test_no_layer_is_faster_than_its_roofs(trace, changes):
+    """Compute, DRAM bus, vector unit and GLB ports: each alone bounds every layer's time."""
+    machine, program = compiled(trace, changes)
+    kind, glb = dram_kind(machine.dram.kind), machine.glb
+    result = run_program(program, trace, machine, values=False)
+    for record in result.layers:
+        counts, total = record.counts, record.total_cycles
+        assert total >= record.compute_cycles
+        assert total >= record.macs / (machine.array.rows * machine.array.cols)
+        words = counts["dram", "read"] + counts["dram", "write"]
+        assert total * machine.dram.bytes_per_cycle >= words * 4
+        bursts = record.dram_row_hits + record.dram_row_misses
+        if kind is None:
+            assert bursts == 0
+        else:
+            assert total * 1e3 / machine.clock_mhz >= bursts * kind.burst_ns - 1e-6
+            assert bursts * kind.burst_bytes * machine.dram.channels >= words * 4
+        work = sum(
+            counts.get(("vector_unit", action), 0)
+            for action in ("add", "compare", "multiply", "divide")
+        )
+        assert total * machine.vector_unit.lanes >= work
+        ports = total * glb.banks * glb.ports * glb.port_words
+        moved = [
+            sum(counts.get((f"glb.{name}", action), 0) for action in ("read", "write"))
+            for name in ("ifmap", "weight", "ofmap")
+        ]
+        assert all(ports >= one for one in ([sum(moved)] if glb.unified else moved))
+
+
+@few
+@given(traces(), CONTENDED)
+def test_stalls_are_never_negative_and_every_block_is_busy_or_waits(trace, changes):
+    machine, program = compiled(trace, changes)
+    result = run_program(program, trace, machine, values=False)
+    assert result.layers[0].cycle_start == 0
+    for record in result.layers:
+        assert record.stall_cycles >= 0
+        assert record.compute_cycles + record.stall_cycles == record.total_cycles
+        entries = [entry for entry in result.timeline if entry.layer == record.layer]
+        for block in {entry.block for entry in entries}:
+            ends = record.cycle_start
+            for entry in sorted(entry for entry in entries if entry.block == block):
+                assert ends <= entry.cycle_start < entry.cycle_end <= record.cycle_end
+                ends = entry.cycle_end
+
+
+@few
+@given(traces(), CONTENDED)
+def test_words_are_conserved_level_by_level(trace, changes):
+    machine, program = compiled(trace, changes)
+    psum_words = 2 if machine.accumulator == "float64" else 1
+    result = run_program(program, trace, machine, values=False)
+    for record, step in zip(result.layers, program.steps, strict=True):
+        counts = {key: count for key, count in record.counts.items() if count}
+        read, written = counts["dram", "read"], counts["dram", "write"]
+        assert written == record.outputs + record.spilled_words
+        filled = sum(counts.get((f"glb.{name}", "write"), 0) for name in ("ifmap", "weight"))
+        assert filled + record.spilled_words == read
+        if record.macs == 0:
+            assert counts["glb.ifmap", "read"] == read
+            assert counts["glb.ofmap", "write"] == counts["glb.ofmap", "read"] == written
+            continue
+        shape, layer = step.layer.shape, step.layer
+        used = {row for p in range(shape.p) for row in range(*shape.ifmap_rows(p, 1))}
+        unique = shape.n * shape.c * len(used) * shape.w + layer.weight.size
+        unique += 0 if layer.bias is None else layer.bias.size
+        assert read >= unique + record.spilled_words
+        biases = 0
+        if step.bias is not None:
+            loads = (tile for tile in step.tiling.tiles() if tile.fetch_weights)
+            biases = sum(tile.filters.size for tile in loads if tile.ends_psums)
+        assert read + written == step.tiling.dram_words + biases
+        # Every product's psum passes the array once; what goes in again came out before.
+        stored, fetched = counts["glb.ofmap", "write"], counts["glb.ofmap", "read"]
+        drained = counts.get(("vector_unit", "add"), 0) > 0
+        psums = stored - record.spilled_words - (record.outputs if drained else 0)
+        back = fetched - written - (record.outputs * psum_words if drained else 0)
+        assert psums - back == record.outputs * psum_words
+
+
+@few
+@given(traces(), st.fixed_dictionaries(MACHINES))
+def test_ports_enough_for_all_are_as_good_as_none(trace, changes):
+    """Where nobody can wait the machine skips the ports' events: with them it is the same run."""
+    machine, program = compiled(trace, changes)
+    plain = run_program(program, trace, machine, values=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(glb_module, "RIVALS", 100)
+        patch.setattr(glb_module, "UNIFIED_RIVALS", 100)
+        evented = run_program(program, trace, machine, values=False)
+    assert evented.layers == plain.layers
+    assert sorted(evented.timeline) == sorted(plain.timeline)
+
+
+def two_linear_layers():
+    shapes = [LayerShape(n=1, m=2, c=2), LayerShape(n=1, m=1, c=2)]
+    weights = [np.float32([[1, 2], [3, 4]]), np.float32([[5, 6]])]
+    layers = tuple(
+        MacLayer(name, "linear", source, shape, weight.reshape(shape.m, shape.c, 1, 1), None)
+        for name, source, shape, weight in zip(
+            ("fc1", "fc2"), (INPUT, "fc1"), shapes, weights, strict=True
+        )
+    )
+    return Trace("net", layers, np.float32([1, 10]).reshape(1, 2, 1, 1), "fc2")
+
+
+def test_two_layers_worked_by_hand():
+    """Two linear layers (2 to 2, 2 to 1) on 2x2 PEs, DDR4 behind a link of a word a cycle.
+
+    100 MHz, so 10 ns a cycle: a read's latency is tCL = 14.11 ns, 2 cycles, a write's tCWL = 9.96
+    ns, 1 cycle. All words (2 images, 2 outputs, 4 weights, 1 output, 2 weights) lie in one burst
+    of 64 bytes. It takes 3.33 ns and, the first time, tRCD = 14.11 ns to open the row: never longer
+    than the link, which takes a cycle for each word. Turning round: 2 clocks from read to write, 1
+    cycle; tWTR + tCL = 21.58 ns from write to read, 3 cycles. Two descriptors under way.
+
+    ====  ==========================================================================
+      0   both reads of fc1 are issued; the first data come at 2
+      2   4 weights, a cycle each; 2 activations follow at once: their latency is hidden
+      8   pass of 1 x 2 outputs, 2 products each: fill 1 + stream 1 + 2 + drain 1
+     13   the write is issued, 1 cycle later come 2 words
+     16   both reads of fc2; data from 16 + 3, not 16 + 2: the bus turns round
+     19   2 weights, 2 activations
+     23   pass of 1 x 1 output: stream 3, drain 1
+     27   write: latency 1, a word
+    ====  ==========================================================================
+    """
+    machine = Accelerator.preset("tiny_4x4").replace(
+        **{
+            "array.rows": 2,
+            "array.cols": 2,
+            "dram.kind": "ddr4_2400",
+            "dram.bytes_per_cycle": 4,
+            "dram.latency_cycles": 0,
+            "dma.queue_depth": 2,
+        }
+    )
+    result = run_machine(two_linear_layers(), machine)
+    log = [tuple(entry) for entry in result.timeline if not entry.block.startswith("dma")]
+    assert log == [
+        (0, 6, "dram", "read weight", "fc1", 0),
+        (6, 8, "dram", "read ifmap", "fc1", 0),
+        (8, 13, "array", "pass", "fc1", 0),
+        (13, 16, "dram", "write ofmap", "fc1", 0),
+        (16, 21, "dram", "read weight", "fc2", 0),
+        (21, 23, "dram", "read ifmap", "fc2", 0),
+        (23, 27, "array", "pass", "fc2", 0),
+        (27, 29, "dram", "write ofmap", "fc2", 0),
+    ]
+    rows = [(layer.dram_row_hits, layer.dram_row_misses) for layer in result.layers]
+    assert rows == [(2, 1), (3, 0)]
+    assert result.outputs.item() == 5 * 21 + 6 * 43
+
+
+def test_a_single_port_serves_one_at_a_time():
+    """One bank of a word a cycle: the DMA's second ifmap waits for the array, or the array for it.
+
+    Without contention the pass of 5 cycles lasts as long as its longest access.
+    """
+    base = {"glb.word_bits": 32, "dram.latency_cycles": 0, "dram.bytes_per_cycle": 64}
+    shape = LayerShape(n=1, m=8, c=64)
+    layer = MacLayer("fc", "linear", INPUT, shape, np.zeros((8, 64, 1, 1), np.float32), None)
+    trace = Trace("net", (layer,), np.zeros((1, 64, 1, 1), np.float32), "fc")
+    machine = Accelerator.preset("tiny_4x4").replace(**{**base, "glb.weight_kib": 1})
+    program = compile_program(trace, machine)
+    assert len(list(program.steps[0].tiling.tiles())) > 2
+    totals = {
+        banks: run_program(
+            program, trace, machine.replace(**{"glb.banks": banks}), values=False
+        ).total_cycles
+        for banks in (1, 2, 8)
+    }
+    # 512 weights go in and out of the weight partition: 1,024 cycles of its port.
+    assert totals[1] >= 1024
+    assert totals[2] == totals[8] < totals[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("dram.bytes_per_cycle", 0, "greater than or equal to 1, got 0"),
+        ("dram.latency_cycles", -1, "greater than or equal to 0, got -1"),
+        ("dram.channels", 0, "greater than or equal to 1, got 0"),
+        ("dma.queue_depth", 0, "greater than or equal to 1, got 0"),
+        ("glb.banks", 0, "greater than or equal to 1, got 0"),
+        ("glb.ports", -2, "greater than or equal to 1, got -2"),
+        ("glb.word_bits", 48, "multiple of 32, got 48"),
+        ("glb.ifmap_kib", 0, "greater than 0, got 0"),
+    ],
+)
+def test_rejects_a_memory_that_cannot_be(name, value, rule):
+    with pytest.raises(ConfigError, match=f"{name}.*{rule}"):
+        Accelerator.preset("tiny_4x4").replace(**{name: value})
+
+
+def test_rejects_a_layer_that_does_not_fit_a_unified_glb_and_says_the_way_out():
+    """The smallest tile is an activation, a weight, room for a bias, and a psum: 4 words.
+
+    A slot of half of 6 words is too small, all 6 are enough.
+    """
+    machine = Accelerator.preset("tiny_4x4").replace(
+        **{f"glb.{name}_kib": 2 * 4 / 1024 for name in ("ifmap", "weight", "ofmap")},
+        **{"glb.unified": True},
+    )
+    rule = "layer 'fc1' fits no tiling.*the unified GLB holds tiles of 3 words, .* needs 4"
+    with pytest.raises(MappingError, match=f"{rule}.*set glb.double_buffered to false"):
+        run_machine(two_linear_layers(), machine)
+    single = machine.replace(**{"glb.double_buffered": False})
+    assert run_machine(two_linear_layers(), single).outputs.item() == 5 * 21 + 6 * 43
