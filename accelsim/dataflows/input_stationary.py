@@ -9,8 +9,15 @@
                     psum[first_pixel + j, filter] += product(
                         activation[first_pixel + j, first_k + i], weight[filter, first_k + i])
 
-It is weight-stationary with the operands exchanged. Cycles, accumulation order and overlap: see
-`stationary_operand`.
+It is weight-stationary with the operands exchanged. A pass that uses r rows and c
+columns takes, with ``interval = max(multiply_interval, add_interval)``::
+
+    load    r
+    fill    (r - 1) * add_cycles + c - 1         the skew of the last PE
+    stream  (n - 1) * interval + latency                 until the last sum leaves the last row
+
+Accumulation order is kk ascending, so that the bits are those of the other dataflows. Why, and what
+overlaps: see `accelsim.dataflows.stationary_operand` and docs/dataflows.md.
 
 Sources
 -------

@@ -9,8 +9,15 @@
                     psum[pixel, first_filter + j] += product(
                         activation[pixel, first_k + i], weight[first_filter + j, first_k + i])
 
-Cycles, accumulation order and overlap: see `stationary_operand`. Accumulation order is kk
-ascending, so that the bits are those of the other dataflows.
+A pass that uses r rows and c columns takes, with ``interval = max(multiply_interval,
+add_interval)``::
+
+    load    r
+    fill    (r - 1) * add_cycles + c - 1         the skew of the last PE
+    stream  (m - 1) * interval + latency                 until the last sum leaves the last row
+
+Accumulation order is kk ascending, so that the bits are those of the other dataflows. Why, and what
+overlaps: see `accelsim.dataflows.stationary_operand` and docs/dataflows.md.
 
 Sources
 -------

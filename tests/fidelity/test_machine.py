@@ -310,11 +310,15 @@ def test_logits_of_integer_units_with_branches_and_reshapes(scheme):
     check_bits(net, accelsim.trace(net, images, calibration=others), machine, others)
 
 
+@pytest.mark.parametrize(
+    ("dataflow", "overlap"), [("os", "none"), ("os", "both"), ("ws", "both"), ("is", "load")]
+)
 @pytest.mark.parametrize("name", sorted(accelsim.WORKLOADS))
-def test_every_workload_keeps_its_bits(name):
+def test_every_workload_keeps_its_bits(name, dataflow, overlap):
     model, images, _ = accelsim.load_workload(name, limit=2)
+    how = {"array.dataflow": dataflow, "array.overlap": overlap}
     for multiplier in ("ax_fpm", "exact_int8"):
-        machine = Accelerator.preset("edge_16x16").replace(multiplier=multiplier)
+        machine = Accelerator.preset("edge_16x16").replace(multiplier=multiplier, **how)
         check_bits(model, accelsim.trace(model, images, calibration=images), machine, images)
 
 
