@@ -52,7 +52,7 @@ _NUMBER, _WORD = "number", "word"
 Clock = Annotated[
     Annotated[float, Field(ge=1e-3, le=1e5, allow_inf_nan=False, strict=True), Tag(_NUMBER)]
     | Annotated[Literal["auto"], Tag(_WORD)],
-    Discriminator(lambda value: _WORD if isinstance(value, str) else _NUMBER),
+    Discriminator(lambda value: _WORD if value == "auto" else _NUMBER),
 ]
 
 
