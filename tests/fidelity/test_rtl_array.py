@@ -121,6 +121,7 @@ def timings(draw):
 )
 @example("exact_fp32", "os", (4, 3), (3, 2, 3, 1), GEMMS)
 @example("ax_fpm", "ws", (3, 4), (3, 3, 2, 2), GEMMS)
+@example("exact_bfloat16", "is", (2, 2), (2, 1, 2, 1), [(3, 2, 3, True)])
 @example("exact_int8", "is", (4, 3), (0, 1, 1, 1), GEMMS)
 def test_any_array_under_icarus(unit, dataflow, size, timing, gemms):
     with tempfile.TemporaryDirectory() as folder:
