@@ -31,8 +31,9 @@ MOST_WORDS = 1 << 20
 """Of a memory of the test bench."""
 LEAST_WORDS = 1 << 10
 
-_TOPS = {"os": ("pe_os.sv", "systolic_os.sv"), "ws": ("pe_ws.sv", "systolic_ws.sv")}
-_TOPS["is"] = _TOPS["ws"]
+_SOURCES = ("tokens.sv", "pipe.sv", "lanes.sv", "controller.sv", "pe_os.sv", "pe_ws.sv")
+_STATIONARY = {"os": 0, "ws": 1, "is": 1}
+"""Dataflow -> whether an operand stays in the PEs, or the psum."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,8 @@ class ArrayDesign:
 
     def __post_init__(self) -> None:
         name = DATAFLOWS[self.dataflow].name
-        if name not in _TOPS:
-            raise MappingError(
-                f"dataflow {name!r} has no RTL; use one of {', '.join(sorted(_TOPS))}"
-            )
+        if name not in _STATIONARY:
+            raise MappingError(f"dataflow {name!r} has no RTL; use {', '.join(_STATIONARY)}")
         for what, size in (("rows", self.rows), ("cols", self.cols)):
             if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST:
                 raise ConfigError(
@@ -106,11 +105,8 @@ class ArrayDesign:
         words = max(LEAST_WORDS, 1 << (max(m * n, m * k, n * k) - 1).bit_length())
         sources = {
             "arithmetic.sv": self.unit.arithmetic,
-            **{
-                name: _preset(source(name), chosen)
-                for name in ("tokens.sv", "pipe.sv", "lanes.sv", "controller.sv")
-                + _TOPS[self.dataflow]
-            },
+            **{name: source(name) for name in _SOURCES},
+            "systolic.sv": _preset(source("systolic.sv"), chosen),
             "bench.v": source("bench_array.v"),
         }
         return {
@@ -185,14 +181,13 @@ class ArrayDesign:
             "MULTIPLY_INTERVAL": self.timing.multiply_interval,
             "ADD_CYCLES": self.timing.add_cycles,
             "ADD_INTERVAL": self.timing.add_interval,
+            "STATIONARY": _STATIONARY[self.dataflow],
             "SWAPPED": int(self.dataflow == "is"),
         }
 
 
 def _preset(text: str, chosen: Mapping[str, int]) -> str:
-    """Return a source whose top module's parameters have the *chosen* values."""
-    if "module accelsim_systolic" not in text:
-        return text
+    """Return the text of a module whose parameters have the *chosen* values."""
     for name, value in chosen.items():
         text = re.sub(rf"(parameter (?:int|bit) {name} = )\d+", rf"\g<1>{value}", text)
     return text

@@ -20,7 +20,7 @@ def test_exports_an_array_and_says_its_cycles(accelsim, tmp_path):
     assert manifest["timing"]["add_cycles"] == 2
     assert f"cycles       {manifest['cycles']} " in out
     assert len((tmp_path / "rtl" / "left.hex").read_text().split()) == 6 * 7
-    assert "parameter int ADD_CYCLES = 2" in (tmp_path / "rtl" / "systolic_ws.sv").read_text()
+    assert "parameter int ADD_CYCLES = 2" in (tmp_path / "rtl" / "systolic.sv").read_text()
 
 
 def test_an_export_takes_the_place_of_another(accelsim, tmp_path):

@@ -21,12 +21,12 @@ module accelsim_pe_os #(
   input  logic               shift,
   input  logic [PSUM-1:0]    psum_above,
   output logic [PSUM-1:0]    psum,
-  output logic               finishes
+  output logic [1:0]         sum_token
 );
   // One copy for all PEs: Verilator builds in less time.
   /*verilator no_inline_module*/
   logic [PSUM-1:0] product, behind, sum;
-  logic [1:0] product_token, sum_token;
+  logic [1:0] product_token;
 
   accelsim_multiplier multiplier (.a(left), .w(top), .p(product));
 
@@ -43,8 +43,6 @@ module accelsim_pe_os #(
   accelsim_tokens #(.CYCLES(ADD_CYCLES - 1)) add (
     .clk(clk), .rst(rst), .in(product_token), .entering(), .out(sum_token)
   );
-
-  assign finishes = &sum_token;
 
   always_ff @(posedge clk) begin
     if (rst) begin
