@@ -45,6 +45,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "results": (4, {"numpy", "pandas"}),
     "folders": (4, {"pandas"}),
     "store": (4, {"pandas"}),
+    "rtl": (4, {"numpy"}),
     "datasets": (5, {"numpy", "sklearn"}),
     "weights": (5, {"torch", "safetensors"}),
     "workload": (5, {"numpy", "torch"}),

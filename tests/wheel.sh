@@ -32,5 +32,6 @@ assert "site-packages" in str(package), package
 assert list(package.glob("workloads/*.safetensors")), "the wheel lacks the weights"
 assert list(package.glob("energy_tables/*.csv")), "the wheel lacks the energy tables"
 assert list(package.glob("presets/*.yaml")), "the wheel lacks the presets"
+assert list(package.glob("rtl/verilog/*.sv")), "the wheel lacks the RTL"
 print("the wheel is complete")
 PYTHON

@@ -9,6 +9,7 @@ import typer
 from accelsim.cli import (
     characterize,
     compare,
+    export_rtl,
     import_,
     listing,
     plot,
@@ -59,5 +60,6 @@ for _verb in (
     listing.show,
     train.train,
     import_.import_,
+    export_rtl.export_rtl,
 ):
-    app.command(name=_verb.__name__.rstrip("_"))(_verb)
+    app.command(name=_verb.__name__.rstrip("_").replace("_", "-"))(_verb)
