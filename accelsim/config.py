@@ -23,6 +23,7 @@ from pydantic import (
     StringConstraints,
     Tag,
     ValidationError,
+    model_validator,
 )
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -100,6 +101,16 @@ class GlbConfig(_Section):
     """Clients that one bank serves at the same time: array, DMA and vector unit."""
     word_bits: Annotated[int, Field(ge=32, le=2**20, multiple_of=32, strict=True)] | None = None
     """Bits that a bank's port moves in a cycle; null: as many as the bus to the array."""
+
+    forwarding: Flag = False
+    """True: an ofmap that only the next layer reads stays in the GLB where it fits beside the
+    tiles of both layers. Needs a unified GLB."""
+
+    @model_validator(mode="after")
+    def _forwarding_needs_one_memory(self) -> GlbConfig:
+        if self.forwarding and not self.unified:
+            raise ValueError("forwarding needs unified: true, where words stay where they are")
+        return self
 
     @property
     def slots(self) -> int:

@@ -170,6 +170,7 @@ def _layer_row(
         "dram_row_hits": record.dram_row_hits,
         "dram_row_misses": record.dram_row_misses,
         "psum_spill_bytes": record.spilled_words * WORD_BYTES,
+        "forwarded_bytes": record.forwarded_words * WORD_BYTES,
         "energy_pj": sum(energy.values()),
         **{f"energy_{component}_pj": value for component, value in energy.items()},
         "tiling": record.tiling,

@@ -16,7 +16,7 @@ def test_the_examples_print_what_the_page_shows(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text(), re.S | re.M))
     example = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
-    assert len(example.examples) >= 10
+    assert example.examples or page != README
     report: list[str] = []
     doctest.DocTestRunner().run(example, out=report.append)
     assert report == []

@@ -19,7 +19,7 @@ def list_(
         str | None,
         typer.Argument(
             metavar="[KIND]",
-            help="multipliers, accumulators, dataflows, workloads, attacks, presets, dram or tables.",
+            help="multipliers, accumulators, dataflows, workloads, attacks, presets, dram, tables.",
         ),
     ] = None,
 ) -> None:

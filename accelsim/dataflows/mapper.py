@@ -17,7 +17,7 @@ from itertools import product
 from math import prod
 from typing import Literal
 
-from accelsim.dataflows.tiling import ArrayModel, Budget, Tiling, spans
+from accelsim.dataflows.tiling import NOTHING_STAYS, ArrayModel, Budget, Stays, Tiling, spans
 from accelsim.errors import MappingError
 from accelsim.layer import LayerShape
 
@@ -34,6 +34,7 @@ def choose_tiling(
     layer: str,
     objective: Objective = "cycles",
     spills: bool = False,
+    stays: Stays = NOTHING_STAYS,
 ) -> Tiling:
     """Return the best tiling that fits *budget*.
 
@@ -50,6 +51,8 @@ def choose_tiling(
         ``cycles`` or ``traffic``: what is best.
     spills : bool
         Whether tilings that spill psums are considered.
+    stays : Stays
+        What costs no DRAM traffic.
 
     Raises
     ------
@@ -66,10 +69,10 @@ def choose_tiling(
                 continue
             extents = (images, ofmap_rows, filters, channels)
             compute, tiles = _cost(shape, extents, array)
-            ends = array.dram_cycles(_first_and_last_words(shape, *extents), 3)
+            ends = array.dram_cycles(_first_and_last_words(shape, *extents, stays), 3)
             for weights_outer, spilled in _orders(shape, extents, spills=spills):
                 psum_words = budget.psum_words if spilled else 0
-                words, transfers = _traffic(shape, *extents, weights_outer, psum_words)
+                words, transfers = _traffic(shape, *extents, weights_outer, psum_words, stays)
                 dram = array.dram_cycles(words, transfers)
                 latency = max(compute + ends, dram + compute // tiles)
                 score = (latency, words, compute, tiles)
@@ -170,6 +173,7 @@ def _traffic(
     channels: int,
     weights_outer: bool,
     spilled_words: int = 0,
+    stays: Stays = NOTHING_STAYS,
 ) -> tuple[int, int]:
     """Return the (words, transfers) that `Tiling.tiles` fetches and writes, in closed form.
 
@@ -196,21 +200,25 @@ def _traffic(
     if spilled_words:
         ifmap_loads = filter_tiles if weights_outer else 1
         weight_loads = 1 if weights_outer else places
+    if stays.ifmap:
+        ifmap_loads = 0
     # Out and in again between channels.
     spills = 2 * (channel_tiles - 1) if spilled_words else 0
-    ofmap = shape.n * shape.m * shape.p * shape.q * (1 + spills * spilled_words)
+    written = int(not stays.ofmap)
+    ofmap = shape.n * shape.m * shape.p * shape.q * (written + spills * spilled_words)
     words = shape.groups * (ifmap * ifmap_loads + weights * weight_loads) + ofmap
     fetches = (places * ifmap_loads + filter_tiles * weight_loads) * channel_tiles
-    return words, shape.groups * (fetches + places * filter_tiles * (1 + spills))
+    return words, shape.groups * (fetches + places * filter_tiles * (written + spills))
 
 
 def _first_and_last_words(
-    shape: LayerShape, images: int, rows: int, filters: int, channels: int
+    shape: LayerShape, images: int, rows: int, filters: int, channels: int, stays: Stays
 ) -> int:
     """Return the words of one tile's operands and outputs: what no overlap can hide."""
     ifmap = images * channels * _most_ifmap_rows(shape, rows) * shape.w
     weights = filters * channels * shape.r * shape.s
-    return ifmap + weights + images * filters * rows * shape.q
+    ofmap = images * filters * rows * shape.q
+    return ifmap * (not stays.ifmap) + weights + ofmap * (not stays.ofmap)
 
 
 def _cost(

@@ -17,14 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from accelsim.dataflows.base import Dataflow, Overlap, Pass, PeTiming
 from accelsim.layer import WORD_BYTES, LayerShape
 
 __all__ = [
+    "NOTHING_STAYS",
     "ArrayModel",
     "Budget",
     "Span",
+    "Stays",
     "Tile",
     "Tiling",
     "spans",
@@ -88,6 +91,16 @@ class Budget:
     """32-bit words of one psum."""
     total_words: int | None = None
     """Words that the three may occupy together, where they share one memory."""
+
+
+class Stays(NamedTuple):
+    """What of a layer's tensors lies in the GLB as a whole and does not pass the DRAM."""
+
+    ifmap: bool = False
+    ofmap: bool = False
+
+
+NOTHING_STAYS = Stays()
 
 
 @dataclass(frozen=True)

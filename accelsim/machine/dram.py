@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import simpy
 
-from accelsim.layer import WORD_BYTES
 from accelsim.machine.block import Block
 from accelsim.machine.dram_timing import dram_timing
 from accelsim.machine.glb import Glb
+from accelsim.machine.memory import Memory
 from accelsim.machine.state import Process, State
 
 __all__ = ["Dram"]
 
 
-class Dram:
+class Dram(Memory):
     """Memory and channel.
 
     Parameters
@@ -30,6 +30,7 @@ class Dram:
     """
 
     def __init__(self, state: State, glb: Glb, words: int, *, values: bool) -> None:
+        super().__init__("DRAM", words, values=values)
         self.state, self.glb = state, glb
         self.timing = dram_timing(state.accelerator)
         self.data_end = 0
@@ -37,14 +38,11 @@ class Dram:
         self.row_hits = self.row_misses = 0
         """Bursts so far that found their row open, and that did not."""
         self.channel = simpy.Resource(state.env, capacity=1)
-        # Words nobody wrote read as NaN, so that a wrong address cannot go unnoticed.
-        self.memory = np.full(words, np.nan, np.float32) if values else None
 
     def read(self, what: str, partition: str, source: Block, tile: int) -> Process:
         """Transfer *source* to the chip; return its words as an array of shape counts, or None."""
         yield from self._transfer("read", what, partition, source, tile)
-        view = self._view(source)
-        return None if view is None else view.copy()
+        return self.peek(source)
 
     def write(
         self, what: str, partition: str, target: Block, data: np.ndarray | None, tile: int
@@ -52,30 +50,6 @@ class Dram:
         """Transfer *data* (shape counts) from the chip to *target*."""
         yield from self._transfer("write", what, partition, target, tile)
         self.load(target, data)
-
-    def load(self, target: Block, data: np.ndarray | None) -> None:
-        """Put *data* into the memory in no time: how operands get there before the run."""
-        view = self._view(target)
-        if view is not None and data is not None:
-            view[...] = data.reshape(target.counts)
-
-    def peek(self, source: Block) -> np.ndarray | None:
-        """Return a copy of *source* in no time: how the host reads the results."""
-        view = self._view(source)
-        return None if view is None else view.copy()
-
-    def _view(self, block: Block) -> np.ndarray | None:
-        if self.memory is None:
-            return None
-        last = block.address + sum(
-            (count - 1) * stride for count, stride in zip(block.counts, block.strides, strict=True)
-        )
-        if block.address < 0 or (block.words and last >= self.memory.size):
-            raise IndexError(f"{block} lies outside a DRAM of {self.memory.size} words")
-        strides = tuple(stride * WORD_BYTES for stride in block.strides)
-        return np.lib.stride_tricks.as_strided(
-            self.memory[block.address :], shape=block.counts, strides=strides
-        )
 
     def _transfer(
         self, direction: str, what: str, partition: str, block: Block, tile: int

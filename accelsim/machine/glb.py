@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 import simpy
 
+from accelsim.machine.block import Block
+from accelsim.machine.memory import Memory
 from accelsim.machine.state import Process, State
 
 __all__ = ["PARTITIONS", "Glb"]
@@ -32,10 +34,15 @@ class Glb:
     ----------
     state : State
         Clock, books and configuration.
+    words : int
+        Addresses of ofmaps that stay for the next layer.
+    values : bool
+        False: they hold nothing.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, words: int, *, values: bool) -> None:
         config = state.accelerator.glb
+        self.resident = Memory("GLB", words, values=values)
         self.state, self.port_words, self.slots = state, config.port_words, config.slots
         capacity = config.banks * config.ports
         names = ("glb",) if config.unified else PARTITIONS
@@ -48,6 +55,10 @@ class Glb:
     def free_slots(self) -> simpy.Container:
         """Return the free slots for one operand at a layer's start: all of them."""
         return simpy.Container(self.state.env, capacity=self.slots, init=self.slots)
+
+    def found(self, source: Block) -> simpy.Event:
+        """Return the event, in no time, of finding *source* among the words that stayed."""
+        return self.state.env.timeout(0, self.resident.peek(source))
 
     def busy(
         self,

@@ -56,10 +56,10 @@ __all__ = ["MacRun"]
 class _Operands:
     """Transfers of a tile's operands; one that was not fetched anew is the one before."""
 
-    ifmap: simpy.Process | None = None
-    weights: simpy.Process | None = None
-    bias: simpy.Process | None = None
-    psums: simpy.Process | None = None
+    ifmap: simpy.Event | None = None
+    weights: simpy.Event | None = None
+    bias: simpy.Event | None = None
+    psums: simpy.Event | None = None
     """Those that were spilled and come back."""
 
     def arrived(self, env: simpy.Environment) -> simpy.Event:
@@ -116,7 +116,7 @@ class MacRun:
         )
         self.unfinished: dict[tuple[int, int, int, int], _Outputs] = {}
         """Outputs whose psums wait in DRAM."""
-        self.spilled_words = 0
+        self.spilled_words = self.forwarded_words = 0
         self.tiles = list(step.tiling.tiles())
         self.compute_cycles = 0
 
@@ -151,9 +151,11 @@ class MacRun:
             if self.step.bias is not None and tile.ends_psums:
                 bias = bias_block(self.step.bias, self.step, tile)
                 operands.bias = yield from self.dma.read("bias", "weight", bias, tile.index)
-        if tile.fetch_ifmap:
+        ifmap = ifmap_block(self.step, tile)
+        if self.step.stays.ifmap:
+            operands.ifmap = self.glb.found(ifmap)
+        elif tile.fetch_ifmap:
             yield from self._take("dma", "ifmap")
-            ifmap = ifmap_block(self.step, tile)
             operands.ifmap = yield from self.dma.read("ifmap", "ifmap", ifmap, tile.index)
         return operands
 
@@ -174,6 +176,11 @@ class MacRun:
             if outputs.ofmap is not None:
                 images, filters, rows, columns = target.counts
                 data = outputs.ofmap.reshape(filters, images, rows, columns).swapaxes(0, 1)
+            if self.step.stays.ofmap:
+                self.glb.resident.load(target, data)
+                self.forwarded_words += target.words
+                yield slots.put(1)
+                return []
             write = self.dma.write("ofmap", target, data, outputs.tile.index, slots)
         elif self.step.spilled is not None:
             outputs = yield from self.state.wait("dma", "psums", self.leaving.get())
@@ -202,7 +209,7 @@ class MacRun:
             yield from self._passes(tile)
             if self.values:
                 self._sum(tile, operands, outputs)
-            if following is None or following.fetch_ifmap:
+            if not self.step.stays.ifmap and (following is None or following.fetch_ifmap):
                 yield self.free["ifmap"].put(1)
             if following is None or following.fetch_weights:
                 yield self.free["weight"].put(1)

@@ -42,6 +42,8 @@ class LayerRecord:
     """Bursts for which a row had to be opened; with the hits: all bursts."""
     spilled_words: int = 0
     """Words of unfinished psums written to DRAM, and read back."""
+    forwarded_words: int = 0
+    """Words of the ofmap that stayed in the GLB for the next layer, and did not go to DRAM."""
 
     @property
     def total_cycles(self) -> int:
@@ -114,7 +116,7 @@ def run_program(
     been compiled for another machine, whose tiles fit this one: what changes then is the time.
     """
     state = State(accelerator)
-    glb = Glb(state)
+    glb = Glb(state, program.glb_words, values=values)
     dram = Dram(state, glb, program.dram_words, values=values)
     dma = Dma(state, dram)
     dram.load(program.images, trace.images)
@@ -152,6 +154,7 @@ def run_program(
                 dram.row_hits - hits,
                 dram.row_misses - misses,
                 run.spilled_words,
+                run.forwarded_words,
             )
         )
     return MachineResult(tuple(records), tuple(state.timeline), dram.peek(program.output))

@@ -11,9 +11,9 @@ from accelsim.clock import clock_mhz_of
 from accelsim.config import Accelerator
 from accelsim.dataflows import DATAFLOWS, PeTiming
 from accelsim.dataflows.mapper import choose_tiling
-from accelsim.dataflows.tiling import ArrayModel, Budget, Tiling
+from accelsim.dataflows.tiling import NOTHING_STAYS, ArrayModel, Budget, Stays, Tiling
 from accelsim.errors import MappingError
-from accelsim.layer import INPUT, WORD_BYTES, MacLayer, Trace, VectorLayer
+from accelsim.layer import INPUT, WORD_BYTES, Layer, MacLayer, Trace, VectorLayer
 from accelsim.machine.block import Block
 from accelsim.machine.dram_timing import estimate
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
@@ -47,6 +47,8 @@ class MacStep:
     ofmap: Block
     spilled: Block | None = None
     """Where psums wait between channels, (N, M, P, Q * words of a psum); None where they stay."""
+    stays: Stays = NOTHING_STAYS
+    """Which of ifmap and ofmap are addresses in the GLB."""
 
     @property
     def name(self) -> str:
@@ -68,6 +70,8 @@ class VectorStep:
     rows: int
     ifmap: Block
     ofmap: Block
+    stays: Stays = NOTHING_STAYS
+    """Which of ifmap and ofmap are addresses in the GLB."""
 
     @property
     def name(self) -> str:
@@ -88,6 +92,8 @@ class Program:
     images: Block
     output: Block
     dram_words: int
+    glb_words: int = 0
+    """Addresses of ofmaps that stay in the GLB: no two are the same, although their room is."""
 
 
 def array_model(accelerator: Accelerator) -> ArrayModel:
@@ -177,18 +183,30 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
     ConfigError
         A layer adds more products than ``auto`` has room for.
     """
-    array, allocator = array_model(accelerator), _Allocator()
+    array, allocator, resident = array_model(accelerator), _Allocator(), _Allocator()
     multiplier = MULTIPLIERS[accelerator.multiplier]
-    budget = budget_of(accelerator)
     tensors = {INPUT: allocator.tensor(trace.images.shape)}
     fused = _fused_relus(trace)
+    readers = _next_readers(trace, fused) if accelerator.glb.forwarding else {}
+    staying: set[str] = set()
     steps: list[MacStep | VectorStep] = []
     for layer in trace.layers:
         if isinstance(layer, VectorLayer) and layer.name in fused.values():
             tensors[layer.name] = tensors[layer.source]
+            staying |= {layer.name} if layer.source in staying else set()
             continue
         source = tensors[layer.source]
-        target = tensors[layer.name] = allocator.tensor(layer.output_shape)
+        held = source.words if layer.source in staying else 0
+        reader, words = readers.get(layer.name), prod(layer.output_shape)
+        if reader is not None and all(
+            _fits(one, budget_of(accelerator, kept), array)
+            for one, kept in ((layer, held + words), (reader, words))
+        ):
+            staying.add(layer.name)
+        stays = Stays(layer.source in staying, layer.name in staying)
+        budget = budget_of(accelerator, held + words * stays.ofmap)
+        target = (resident if stays.ofmap else allocator).tensor(layer.output_shape)
+        tensors[layer.name] = target
         if isinstance(layer, MacLayer):
             owner = f"layer {layer.name!r}"
             check_depth(multiplier, accelerator.accumulator, layer.shape.gemm.k, owner)
@@ -199,6 +217,7 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
                 layer=layer.name,
                 objective=accelerator.mapper.objective,
                 spills=accelerator.mapper.spills,
+                stays=stays,
             )
             spilled = None
             if tiling.spills:
@@ -206,21 +225,46 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
                 spilled = allocator.tensor((*outer, columns * budget.psum_words))
             weights = allocator.tensor(layer.weight.shape)
             bias = None if layer.bias is None else allocator.tensor(layer.bias.shape)
+            relu = fused.get(layer.name)
             steps.append(
-                MacStep(
-                    layer, fused.get(layer.name), tiling, source, weights, bias, target, spilled
-                )
+                MacStep(layer, relu, tiling, source, weights, bias, target, spilled, stays)
             )
         else:
             channels, rows = _vector_tile(layer, budget)
             # The producer's tensor may have another shape (flattened); the words are the same.
             ifmap = _dense(source.address, layer.input_shape)
-            steps.append(VectorStep(layer, channels, rows, ifmap, target))
-    return Program(tuple(steps), tensors[INPUT], tensors[trace.output], allocator.words)
+            steps.append(VectorStep(layer, channels, rows, ifmap, target, stays))
+    output = tensors[trace.output]
+    return Program(tuple(steps), tensors[INPUT], output, allocator.words, resident.words)
 
 
-def budget_of(accelerator: Accelerator) -> Budget:
-    """Return what a tile may occupy of the GLB: a share of it for each slot."""
+def _next_readers(trace: Trace, fused: dict[str, str]) -> dict[str, Layer]:
+    """Return layer -> the layer that runs next, where that is the only one to read its ofmap."""
+    maker = {relu: layer for layer, relu in fused.items()}
+    layers = [layer for layer in trace.layers if layer.name not in maker]
+    sources = [maker.get(layer.source, layer.source) for layer in layers]
+    readers = Counter([*sources, maker.get(trace.output, trace.output)])
+    return {
+        layer.name: following
+        for layer, following, source in zip(layers, layers[1:], sources[1:], strict=False)
+        if source == layer.name and readers[layer.name] == 1
+    }
+
+
+def _fits(layer: Layer, budget: Budget, array: ArrayModel) -> bool:
+    """Return whether *layer* has a tiling that fits *budget*."""
+    try:
+        if isinstance(layer, MacLayer):
+            choose_tiling(layer.shape, budget, array, layer=layer.name)
+        else:
+            _vector_tile(layer, budget)
+    except MappingError:
+        return False
+    return True
+
+
+def budget_of(accelerator: Accelerator, held_words: int = 0) -> Budget:
+    """Return what a tile may occupy of the GLB: a share for each slot of what is not held."""
     glb, adder = accelerator.glb, accelerator.accumulator
     psum_words = accumulator_of(MULTIPLIERS[accelerator.multiplier], adder).bytes // WORD_BYTES
     ifmap, weight, ofmap = (
@@ -229,7 +273,8 @@ def budget_of(accelerator: Accelerator) -> Budget:
     )
     if not glb.unified:
         return Budget(ifmap, weight, ofmap, psum_words)
-    total = int((glb.ifmap_kib + glb.weight_kib + glb.ofmap_kib) * 1024 // glb.slots // WORD_BYTES)
+    capacity = int((glb.ifmap_kib + glb.weight_kib + glb.ofmap_kib) * 1024 // WORD_BYTES)
+    total = max(capacity - held_words, 0) // glb.slots
     return Budget(total, total, total, psum_words, total)
 
 

@@ -18,7 +18,7 @@ import simpy
 from accelsim.kernels import pool2d, relu
 from accelsim.layer import VectorLayer
 from accelsim.machine.block import Block
-from accelsim.machine.dma import Dma, Issue
+from accelsim.machine.dma import Dma, Transfers
 from accelsim.machine.glb import Glb
 from accelsim.machine.program import VectorStep
 from accelsim.machine.state import Process, State
@@ -58,7 +58,7 @@ class VectorRun:
         self.free_ifmap, self.free_ofmap = glb.free_slots(), glb.free_slots()
         self.fetched, self.finished = simpy.Store(env), simpy.Store(env)
         self.tiles = list(_tiles(step))
-        self.compute_cycles = self.spilled_words = 0
+        self.compute_cycles = self.spilled_words = self.forwarded_words = 0
 
     def start(self) -> simpy.Event:
         """Start the two blocks; the event returned happens when both have finished."""
@@ -69,21 +69,31 @@ class VectorRun:
     def _dma(self) -> Process:
         writes = []
         for tile in self.tiles:
-            yield from self.state.wait(
-                "dma", "a free ifmap slot of the GLB", self.free_ifmap.get(1)
-            )
             source = _block(self.step.ifmap, tile, tile.ifmap_rows)
-            read = yield from self.dma.read("ifmap", "ifmap", source, tile.number)
+            if self.step.stays.ifmap:
+                read = self.glb.found(source)
+            else:
+                yield from self._take("dma", "ifmap", self.free_ifmap)
+                read = yield from self.dma.read("ifmap", "ifmap", source, tile.number)
             yield self.fetched.put((tile, source.words, read))
             if tile.number >= self.glb.slots:
-                writes.append((yield from self._write_back()))
+                writes += yield from self._write_back()
         for _ in self.tiles[-self.glb.slots :]:
-            writes.append((yield from self._write_back()))
+            writes += yield from self._write_back()
         yield simpy.AllOf(self.state.env, writes)
 
-    def _write_back(self) -> Issue:
+    def _write_back(self) -> Transfers:
         tile, target, result = yield from self.state.wait("dma", "ofmaps", self.finished.get())
-        return (yield from self.dma.write("ofmap", target, result, tile.number, self.free_ofmap))
+        if self.step.stays.ofmap:
+            self.glb.resident.load(target, result)
+            self.forwarded_words += target.words
+            yield self.free_ofmap.put(1)
+            return []
+        write = self.dma.write("ofmap", target, result, tile.number, self.free_ofmap)
+        return [(yield from write)]
+
+    def _take(self, block: str, partition: str, slots: simpy.Container) -> Process:
+        yield from self.state.wait(block, f"a free {partition} slot of the GLB", slots.get(1))
 
     def _vector_unit(self) -> Process:
         layer, counts = self.step.layer, self.state.counts
@@ -93,9 +103,7 @@ class VectorRun:
                 "vector_unit", "operands", self.fetched.get()
             )
             data = yield read
-            yield from self.state.wait(
-                "vector_unit", "a free ofmap slot of the GLB", self.free_ofmap.get(1)
-            )
+            yield from self._take("vector_unit", "ofmap", self.free_ofmap)
             target = _block(self.step.ofmap, tile, tile.rows)
             operations = _operations(layer, target.words)
             cycles = -(-sum(operations.values()) // lanes)
@@ -107,7 +115,8 @@ class VectorRun:
             counts["glb.ifmap", "read"] += words
             counts["glb.ofmap", "write"] += target.words
             result = None if data is None else _apply(layer, tile, data)
-            yield self.free_ifmap.put(1)
+            if not self.step.stays.ifmap:
+                yield self.free_ifmap.put(1)
             yield self.finished.put((tile, target, result))
 
 

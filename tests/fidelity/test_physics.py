@@ -42,6 +42,7 @@ MACHINES = {
     "glb.ofmap_kib": SIZE,
     "glb.unified": st.booleans(),
     "glb.double_buffered": st.booleans(),
+    "glb.forwarding": st.booleans(),
     "glb.word_bits": st.sampled_from([None, 32, 128]),
     "glb.read_words_per_cycle": st.sampled_from([1, 4, 64]),
     "dram.kind": st.sampled_from(dram_kinds()),
@@ -94,6 +95,8 @@ def traces(draw):
 
 
 def compiled(trace, changes):
+    forwards = changes["glb.forwarding"] and changes["glb.unified"]
+    changes = {**changes, "glb.forwarding": forwards}
     machine = Accelerator.preset("tiny_4x4").replace(**changes)
     try:
         return machine, compile_program(trace, machine)
@@ -143,7 +146,7 @@ def test_no_layer_is_faster_than_its_roofs(trace, changes):
         counts, total = record.counts, record.total_cycles
         assert total >= record.compute_cycles
         assert total >= record.macs / (machine.array.rows * machine.array.cols)
-        words = counts["dram", "read"] + counts["dram", "write"]
+        words = counts.get(("dram", "read"), 0) + counts.get(("dram", "write"), 0)
         assert total * machine.dram.bytes_per_cycle >= words * 4
         bursts = record.dram_row_hits + record.dram_row_misses
         if kind is None:
@@ -189,17 +192,20 @@ def test_words_are_conserved_level_by_level(trace, changes):
     result = run_program(program, trace, machine, values=False)
     for record, step in zip(result.layers, program.steps, strict=True):
         counts = {key: count for key, count in record.counts.items() if count}
-        read, written = counts["dram", "read"], counts["dram", "write"]
-        assert written == record.outputs + record.spilled_words
+        read, written = (counts.get(("dram", action), 0) for action in ("read", "write"))
+        assert written == record.outputs - record.forwarded_words + record.spilled_words
+        assert record.forwarded_words == (record.outputs if step.stays.ofmap else 0)
         filled = sum(counts.get((f"glb.{name}", "write"), 0) for name in ("ifmap", "weight"))
         assert filled + record.spilled_words == read
         if record.macs == 0:
-            assert counts["glb.ifmap", "read"] == read
-            assert counts["glb.ofmap", "write"] == counts["glb.ofmap", "read"] == written
+            assert read == (0 if step.stays.ifmap else counts["glb.ifmap", "read"])
+            assert counts["glb.ofmap", "write"] == record.outputs
+            assert counts.get(("glb.ofmap", "read"), 0) == written
             continue
         shape, layer = step.layer.shape, step.layer
         used = {row for p in range(shape.p) for row in range(*shape.ifmap_rows(p, 1))}
-        unique = shape.n * shape.c * len(used) * shape.w + layer.weight.size
+        unique = layer.weight.size
+        unique += 0 if step.stays.ifmap else shape.n * shape.c * len(used) * shape.w
         unique += 0 if layer.bias is None else layer.bias.size
         assert read >= unique + record.spilled_words
         biases = 0
@@ -208,7 +214,7 @@ def test_words_are_conserved_level_by_level(trace, changes):
             biases = sum(tile.filters.size for tile in loads if tile.ends_psums)
         assert read + written == step.tiling.dram_words + biases
         # Every product's psum passes the array once; what goes in again came out before.
-        stored, fetched = counts["glb.ofmap", "write"], counts["glb.ofmap", "read"]
+        stored, fetched = counts["glb.ofmap", "write"], counts.get(("glb.ofmap", "read"), 0)
         drained = counts.get(("vector_unit", "add"), 0) > 0
         psums = stored - record.spilled_words - (record.outputs if drained else 0)
         back = fetched - written - (record.outputs * psum_words if drained else 0)
