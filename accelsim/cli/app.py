@@ -16,6 +16,7 @@ from accelsim.cli import (
     simulate,
     sweep,
     train,
+    validate,
 )
 from accelsim.version import __version__
 
@@ -59,5 +60,6 @@ for _verb in (
     listing.show,
     train.train,
     import_.import_,
+    validate.validate,
 ):
     app.command(name=_verb.__name__.rstrip("_"))(_verb)
