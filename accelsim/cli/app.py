@@ -17,6 +17,7 @@ from accelsim.cli import (
     simulate,
     sweep,
     train,
+    validate,
 )
 from accelsim.version import __version__
 
@@ -61,5 +62,6 @@ for _verb in (
     train.train,
     import_.import_,
     export_rtl.export_rtl,
+    validate.validate,
 ):
     app.command(name=_verb.__name__.rstrip("_").replace("_", "-"))(_verb)

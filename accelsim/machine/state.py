@@ -11,7 +11,7 @@ import simpy
 from accelsim.config import Accelerator
 from accelsim.errors import StallError
 
-__all__ = ["Entry", "Process", "State"]
+__all__ = ["Clock", "Entry", "Process", "State"]
 
 Process = Generator[simpy.Event, Any, Any]
 
@@ -27,18 +27,11 @@ class Entry(NamedTuple):
     tile: int
 
 
-class State:
-    """The clock and the books of one simulation.
+class Clock:
+    """The clock and the books of one simulation, whatever the machine."""
 
-    Parameters
-    ----------
-    accelerator : Accelerator
-        The machine that is simulated.
-    """
-
-    def __init__(self, accelerator: Accelerator) -> None:
+    def __init__(self) -> None:
         self.env = simpy.Environment()
-        self.accelerator = accelerator
         self.timeline: list[Entry] = []
         self.counts: Counter[tuple[str, str]] = Counter()
         """(component, action) -> count of the layer that runs now."""
@@ -103,3 +96,17 @@ class State:
             raise StallError(
                 f"layer {self.layer!r} cannot go on at cycle {self.now}: {waits or 'nobody waits'}"
             ) from error
+
+
+class State(Clock):
+    """The clock and the books of one simulation of an accelerator.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+        The machine that is simulated.
+    """
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        super().__init__()
+        self.accelerator = accelerator

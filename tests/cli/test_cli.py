@@ -148,7 +148,18 @@ def test_train(accelsim, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "verb", ["simulate", "score", "sweep", "characterize", "compare", "plot", "list", "show"]
+    "verb",
+    [
+        "simulate",
+        "score",
+        "sweep",
+        "characterize",
+        "compare",
+        "plot",
+        "list",
+        "show",
+        "validate",
+    ],
 )
 def test_help_has_an_example(accelsim, verb):
     code, out, _ = accelsim(verb, "--help")
