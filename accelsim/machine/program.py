@@ -103,10 +103,9 @@ def array_model(accelerator: Accelerator) -> ArrayModel:
     start an operation every cycle, others only when the last has finished. What an addition that
     waits for another costs is the dataflow's.
     """
-    multiplier = MULTIPLIERS[accelerator.multiplier]
-    accumulator = accumulator_of(multiplier, accelerator.accumulator)
-    clock_mhz = clock_mhz_of(accelerator)
-    multiply, add = multiplier.latency_cycles(clock_mhz), accumulator.latency_cycles(clock_mhz)
+    multiplier, clock_mhz = MULTIPLIERS[accelerator.multiplier], clock_mhz_of(accelerator)
+    multiply = multiplier.latency_cycles(clock_mhz)
+    add = accumulator_of(multiplier, accelerator.accumulator).latency_cycles(clock_mhz)
     pipelined = accelerator.array.pipelined
     dram = estimate(accelerator)
     return ArrayModel(
