@@ -71,17 +71,17 @@ class Glb:
         with_block: str | None = None,
     ) -> Process:
         """Let *block* work for *cycles* and until *words* (by partition) went through the ports."""
-        accesses = {
-            partition: -(-count // self.port_words) for partition, count in words.items() if count
-        }
         if not self.contended:
-            longest = max(cycles, *accesses.values(), 0)
-            yield from self.state.busy(block, what, longest, tile, with_block=with_block)
-            return
+            longest = max(cycles, -(-max(words.values(), default=0) // self.port_words))
+            return self.state.busy(block, what, longest, tile, with_block=with_block)
         env = self.state.env
-        jobs = [env.process(self._access(name, held)) for name, held in accesses.items()]
+        jobs = [
+            env.process(self._access(partition, -(-count // self.port_words)))
+            for partition, count in words.items()
+            if count
+        ]
         done = simpy.AllOf(env, [env.timeout(cycles), *jobs])
-        yield from self.state.busy_until(block, what, done, tile, with_block=with_block)
+        return self.state.busy_until(block, what, done, tile, with_block=with_block)
 
     def _access(self, partition: str, cycles: int) -> Process:
         with self.ports["glb" if self.unified else partition].request() as grant:

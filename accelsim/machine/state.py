@@ -49,7 +49,7 @@ class Clock:
     ) -> Process:
         """Let *block* (and *with_block*) work for *cycles* and enter it into the timeline."""
         done = self.env.timeout(cycles)
-        yield from self.busy_until(block, what, done, tile, with_block=with_block)
+        return self.busy_until(block, what, done, tile, with_block=with_block)
 
     def busy_until(
         self,
