@@ -74,3 +74,7 @@ into the first, for the other elements.
 """
 
 from __future__ import annotations
+
+from accelsim.pe_level.model import PeLevelRun, run
+
+__all__ = ["PeLevelRun", "run"]
