@@ -22,7 +22,8 @@ _TEXTS = {
     "not_stationary": "an operand arrives where the stationary operand is not there, or not yet",
     "sum_apart": "a psum arrives without the product that is to be added to it",
     "read_early": "a psum is read before it was stored",
-    "stored_twice": "a psum leaves before, or together with, those of its column before it",
+    "stored_out_of_order": "a psum leaves before those of an earlier pass",
+    "stored_twice": "two psums leave a column at once",
     "stuck": "psums are still in the array, though nothing moves any more",
 }
 

@@ -21,7 +21,7 @@ from accelsim.kernels.gemm import entries, require_operands
 from accelsim.multipliers import IntegerMultiplier, Multiplier
 from accelsim.pe_level.faults import FINE, raise_fault
 from accelsim.pe_level.output_stationary import OutputArray, output_stationary
-from accelsim.pe_level.registers import Schedule, Timing
+from accelsim.pe_level.registers import Timing, schedule_of
 from accelsim.pe_level.stationary_operand import StationaryArray, stationary_operand
 
 __all__ = ["PeLevelRun", "run"]
@@ -144,7 +144,7 @@ def run(
     stays = isinstance(flow, InputStationary)
     schedule = _schedule(passes, starts, flow)
     # Beyond it nothing can be under way.
-    longest = int(schedule.count.max()) + rows + cols + 1
+    longest = int(schedule["count"].max()) + rows + cols + 1
     limit = max(starts) + longest * (times.interval + timing.latency_cycles)
     product = np.dtype(np.int64 if isinstance(unit, IntegerMultiplier) else np.float32)
     size = rows, cols, timing.multiply_cycles, timing.add_cycles
@@ -156,10 +156,10 @@ def run(
         kind: tuple[Any, Any] = (overlap in ("load", "both"), stays)
         array: Any = StationaryArray.of(*size, kinds)
     else:
-        second = rows + 1
+        resumes = psums is not None
         kind = (
-            second if psums is not None and overlap in ("load", "both") else 0,
-            second if psums is None and overlap in ("drain", "both") else 0,
+            int(resumes and overlap in ("load", "both")),
+            int(not resumes and overlap in ("drain", "both")),
         )
         array = OutputArray.of(*size, kinds)
     kernel = _kernel(unit, adder, isinstance(flow, StationaryOperand))
@@ -219,7 +219,7 @@ def _checked(starts: Sequence[int], passes: Sequence[Pass]) -> list[int]:
 
 def _schedule(
     passes: Sequence[Pass], starts: Sequence[int], flow: OutputStationary | StationaryOperand
-) -> Schedule:
+) -> NDArray[Any]:
     """Return the passes as the arrays see them: rows, columns and what streams."""
     rows = []
     for one, start in zip(passes, starts, strict=True):
@@ -230,8 +230,9 @@ def _schedule(
             "ws": (k, filters, pixels),
             "is": (k, pixels, filters),
         }[flow.name]
-        rows.append((start, down[1], across[1], down[0], across[0], stream[1], one.reads_psums))
-    return Schedule(*(np.array(column, np.int64) for column in zip(*rows, strict=True)))
+        row = (start, down[1], across[1], down[0], across[0], stream[1])
+        rows.append((*row, one.reads_psums, one.load_cycles))
+    return schedule_of(rows)
 
 
 def _table(unit: Multiplier) -> NDArray[np.int32]:

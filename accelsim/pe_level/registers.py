@@ -16,15 +16,16 @@ from numpy.typing import DTypeLike, NDArray
 from accelsim.compilation import jit
 
 __all__ = [
-    "EMPTY", "LATE", "Feeders", "Schedule", "Timing", "Tokens", "due", "passed", "pipe", "put",
+    "EMPTY", "LATE", "LEFT", "LOADER", "TOP", "Timing", "due", "feeders", "passed", "put",
+    "schedule_of", "tokens",
 ]  # fmt: skip
 
 EMPTY = -1
-"""The number of a pass where the valid bit is off."""
+"""The pass that a token belongs to where the valid bit is off."""
 LATE = -2
 """What a feeder returns that would have to drive two things at once."""
-
-Integers = NDArray[np.int64]
+LEFT, TOP, LOADER = 0, 1, 2
+"""Feeders: a row's at the left edge, a column's at the top edge, that of rows to load."""
 
 
 class Timing(NamedTuple):
@@ -37,89 +38,87 @@ class Timing(NamedTuple):
     interval: int
 
 
-class Schedule(NamedTuple):
-    """The passes in order, one a place; each array is int64 of as many places."""
-
-    start: Integers
-    """Cycle of the first operand."""
-    rows: Integers
-    cols: Integers
-    """Used by the pass."""
-    first_row: Integers
-    """First output (os) or k (ws, is) of the rows."""
-    first_col: Integers
-    """First output of the columns."""
-    count: Integers
-    """Operands that stream through a row."""
-    reads: Integers
-    """1: the sums go on from stored psums."""
-
-
-class Tokens(NamedTuple):
-    """What registers hold: the pass (`EMPTY`: nothing), which element of it, its value."""
-
-    passes: Integers
-    index: Integers
-    value: NDArray[Any]
-
-    @classmethod
-    def of(cls, shape: tuple[int, ...], dtype: DTypeLike) -> Tokens:
-        """Return registers that hold nothing."""
-        return cls(np.full(shape, EMPTY), np.zeros(shape, np.int64), np.zeros(shape, dtype))
+_FEEDER = np.dtype([("owner", np.int64), ("element", np.int64)])
+_PASS = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            "start",  # cycle of the first operand
+            "rows",  # used by the pass
+            "cols",
+            "first_row",  # first output (os) or k (ws, is) of the rows
+            "first_col",  # first output of the columns
+            "count",  # operands that stream through a row
+            "reads",  # 1: the sums go on from stored psums
+            "loads",  # rows of psums (os) or stationary operands (ws, is) that are shifted in
+        )
+    ]
+)
 
 
-class Feeders(NamedTuple):
-    """Places at an edge, one a row or column: the pass and element that each drives next."""
+def tokens(shape: tuple[int, ...], kind: DTypeLike) -> NDArray[Any]:
+    """Return registers of *kind* values that hold nothing.
 
-    passes: Integers
-    element: Integers
+    What one holds: the number of the pass it belongs to (`EMPTY`: nothing), which element of that,
+    the value.
+    """
+    token = np.dtype([("owner", np.int64), ("index", np.int64), ("value", kind)], align=True)
+    registers = np.zeros(shape, token)
+    registers["owner"] = EMPTY
+    return registers
 
-    @classmethod
-    def of(cls, lanes: int) -> Feeders:
-        """Return feeders before their first pass."""
-        return cls(np.zeros(lanes, np.int64), np.zeros(lanes, np.int64))
+
+def feeders(lanes: int) -> NDArray[Any]:
+    """Return so many feeders before their first pass: each the pass and element that come next."""
+    return np.zeros(lanes, _FEEDER)
 
 
-def pipe(cycles: int, rows: int, cols: int, dtype: DTypeLike) -> Tokens:
-    """Return the registers of a pipeline of *cycles* in every PE; 0: none."""
-    return Tokens.of((rows, cols, cycles), dtype)
+def schedule_of(passes: list[tuple[int, ...]]) -> NDArray[Any]:
+    """Return the schedule, a pass a place, of tuples with the fields of a pass."""
+    return np.array(passes, _PASS)
 
 
 @jit
-def put(tokens, i, j, p, e, value):  # type: ignore[no-untyped-def]
-    """Load element *e* of pass *p* into the register at [i, j]."""
-    tokens.passes[i, j], tokens.index[i, j], tokens.value[i, j] = p, e, value
+def put(place, owner, index, value):  # type: ignore[no-untyped-def]
+    """Load a register."""
+    place.owner, place.index, place.value = owner, index, value
 
 
 @jit
-def passed(stages, i, j, t, p, e, value):  # type: ignore[no-untyped-def]
-    """Return what leaves the pipeline of PE (i, j) in cycle *t*, in which the rest enters it.
+def passed(stages, t, owner, index, value):  # type: ignore[no-untyped-def]
+    """Return what leaves a pipeline, (stages), in cycle *t*, in which the rest enters it.
 
     The register that is read is the one that loads: what is in the others need not be copied.
     """
-    depth = stages.passes.shape[2]
-    if depth == 0:
-        return p, e, value
-    at = t % depth
-    out = stages.passes[i, j, at], stages.index[i, j, at], stages.value[i, j, at]
-    stages.passes[i, j, at], stages.index[i, j, at], stages.value[i, j, at] = p, e, value
+    if stages.size == 0:
+        return owner, index, value
+    place = stages[t % stages.size]
+    out = place.owner, place.index, place.value
+    put(place, owner, index, value)
     return out
 
 
 @jit
-def due(feeders, lane, start, count, used, interval, t):  # type: ignore[no-untyped-def]
-    """Return (pass, element) that a feeder drives in cycle *t*; the pass is EMPTY for nothing.
+def due(feeder, schedule, side, lane, offset, interval, t):  # type: ignore[no-untyped-def]
+    """Return (pass, element) that *feeder* drives in cycle *t*; the pass is EMPTY for nothing.
 
-    Element e of pass p is due at ``start[p] + e * interval``, if ``lane < used[p]``. A feeder that
-    missed one returns (LATE, pass): two were due at once, or an earlier one after a later.
+    Element e of pass p is due at ``start + offset + e * interval`` if the pass uses the row or
+    column *lane*. A feeder that missed one returns (LATE, pass): two were due at once, or an
+    earlier one after a later.
     """
-    p, e = feeders.passes[lane], feeders.element[lane]
-    while p < start.size and (used[p] <= lane or e == count[p]):
+    p, e = feeder.owner, feeder.element
+    while p < schedule.size:
+        one = schedule[p]
+        count = one.loads if side == LOADER else one.count
+        used = one.rows if side == LEFT else one.cols if side == TOP else count
+        if lane < used and e < count:
+            at = one.start + offset + e * interval - (count if side == LOADER else 0)
+            if at > t:
+                return EMPTY, 0
+            if at < t:
+                return LATE, p
+            feeder.owner, feeder.element = p, e + 1
+            return p, e
         p, e = p + 1, 0
-    feeders.passes[lane], feeders.element[lane] = p, e
-    if p == start.size or start[p] + e * interval > t:
-        return EMPTY, 0
-    if start[p] + e * interval < t:
-        return LATE, p
-    feeders.element[lane] = e + 1
-    return p, e
+        feeder.owner, feeder.element = p, e
+    return EMPTY, 0

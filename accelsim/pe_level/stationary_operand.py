@@ -10,46 +10,46 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from accelsim.compilation import jit
 from accelsim.pe_level.faults import FINE, Fault
 from accelsim.pe_level.registers import (
     EMPTY,
     LATE,
-    Feeders,
-    Integers,
-    Tokens,
+    LEFT,
+    LOADER,
+    TOP,
     due,
+    feeders,
     passed,
-    pipe,
     put,
+    tokens,
 )
 
 __all__ = ["StationaryArray", "stationary_operand"]
 
 
 class StationaryArray(NamedTuple):
-    """All registers of the array, its feeders, and what the edges know of the psum memory."""
+    """All registers of the array, its feeders, and what the bottom edge stores next."""
 
-    streaming: Tokens
-    loading: Tokens
+    streaming: NDArray[Any]
+    loading: NDArray[Any]
     """(rows + 1, cols): the registers that loading shifts; the index is the row they are for."""
-    working: Tokens
+    working: NDArray[Any]
     """(rows, cols): with a second register, the one that the multiplier reads."""
-    psums: Tokens
-    multipliers: Tokens
-    adders: Tokens
-    multiplier_free: Integers
-    adder_free: Integers
-    """(rows, cols): first cycle in which one takes the next."""
-    left: Feeders
-    top: Feeders
-    loader: Feeders
-    bottom: Feeders
-    """The pass and element that each column stores next."""
-    stored_at: Integers
-    """(cols): cycle in which each column stored last."""
+    psums: NDArray[Any]
+    multipliers: NDArray[Any]
+    adders: NDArray[Any]
+    free: NDArray[np.int64]
+    """(2, rows, cols): first cycle in which a multiplier, an adder takes the next."""
+    left: NDArray[Any]
+    top: NDArray[Any]
+    loader: NDArray[Any]
+    bottom: NDArray[Any]
+    """(cols): the pass and element that each column stores next."""
+    stored_at: NDArray[np.int64]
+    """(cols): the cycle in which each column stored last."""
 
     @classmethod
     def of(
@@ -57,20 +57,18 @@ class StationaryArray(NamedTuple):
     ) -> StationaryArray:
         """Return an empty array; *kinds*: dtypes of operands, products and psums."""
         operand, product, psum = kinds
-        working = Tokens.of((rows, cols), operand)
         return cls(
-            Tokens.of((rows, cols + 1), operand),
-            Tokens.of((rows + 1, cols), operand),
-            working,
-            Tokens.of((rows + 1, cols), psum),
-            pipe(multiply, rows, cols, product),
-            pipe(add - 1, rows, cols, psum),
-            working.index.copy(),
-            working.index.copy(),
-            Feeders.of(rows),
-            Feeders.of(cols),
-            Feeders.of(1),
-            Feeders.of(cols),
+            tokens((rows, cols + 1), operand),
+            tokens((rows + 1, cols), operand),
+            tokens((rows, cols), operand),
+            tokens((rows + 1, cols), psum),
+            tokens((rows, cols, multiply), product),
+            tokens((rows, cols, add - 1), psum),
+            np.zeros((2, rows, cols), np.int64),
+            feeders(rows),
+            feeders(cols),
+            feeders(1),
+            feeders(cols),
             np.full(cols, -1),
         )
 
@@ -79,68 +77,70 @@ class StationaryArray(NamedTuple):
 def _feed_operands(array, operands, schedule, timing, t):  # type: ignore[no-untyped-def]
     """Drive left edge and loads in cycle *t*; return (fault, pass, i, j, pass that loads)."""
     streaming, stationary = operands
-    for i in range(array.left.passes.size):
-        start = schedule.start + i * timing.add
-        p, e = due(array.left, i, start, schedule.count, schedule.rows, timing.interval, t)
+    for i in range(array.left.size):
+        p, e = due(array.left[i], schedule, LEFT, i, i * timing.add, timing.interval, t)
         if p == LATE:
             return Fault.feeder, e, i, 0, EMPTY
-        value = streaming[e, schedule.first_row[p] + i] if p >= 0 else streaming[0, 0]
-        put(array.streaming, i, 0, p, e, value)
-    start = schedule.start - schedule.rows
-    p, e = due(array.loader, 0, start, schedule.rows, schedule.rows, 1, t)
+        array.streaming[i, 0].owner = p
+        if p >= 0:
+            put(array.streaming[i, 0], p, e, streaming[e, schedule[p].first_row + i])
+    p, e = due(array.loader[0], schedule, LOADER, 0, 0, 1, t)
     if p == LATE:
         return Fault.loader, e, 0, 0, EMPTY
-    for j in range(schedule.cols[p] if p >= 0 else 0):
-        i = schedule.rows[p] - 1 - e
-        value = stationary[schedule.first_row[p] + i, schedule.first_col[p] + j]
-        put(array.loading, 0, j, p, i, value)
+    if p >= 0:
+        one = schedule[p]
+        i = one.loads - 1 - e
+        for j in range(one.cols):
+            put(array.loading[0, j], p, i, stationary[one.first_row + i, one.first_col + j])
     return FINE, 0, 0, 0, p
 
 
 @jit
 def _feed_psums(array, memory, summed, schedule, timing, zero, t):  # type: ignore[no-untyped-def]
     """Drive the psums of the first row in cycle *t*; return (fault, pass, 0, j)."""
-    for j in range(array.top.passes.size):
-        start = schedule.start + timing.multiply + j
-        p, e = due(array.top, j, start, schedule.count, schedule.cols, timing.interval, t)
+    for j in range(array.top.size):
+        p, e = due(array.top[j], schedule, TOP, j, timing.multiply + j, timing.interval, t)
         if p == LATE:
             return Fault.feeder, e, 0, j
         value = zero
-        if p >= 0 and schedule.reads[p] == 1:
-            at = e, schedule.first_col[p] + j
-            if summed[at] != schedule.first_row[p]:
+        if p >= 0 and schedule[p].reads == 1:
+            at = schedule[p].first_col + j
+            if summed[e, at] != schedule[p].first_row:
                 return Fault.read_early, p, 0, j
-            value = memory[at]
-        put(array.psums, 0, j, p, e, value)
+            value = memory[e, at]
+        put(array.psums[0, j], p, e, value)
     return FINE, 0, 0, 0
 
 
 @jit
 def _stationary(array, second, p, e, i, j):  # type: ignore[no-untyped-def]
     """Return (whether it is there, the stationary operand for element *e* of pass *p*)."""
+    working, loaded = array.working[i, j], array.loading[i + 1, j]
     if second and e > 0:
-        return array.working.passes[i, j] == p, array.working.value[i, j]
-    at = i + 1
-    there = array.loading.passes[at, j] == p and array.loading.index[at, j] == i
-    value = array.loading.value[at, j]
+        return working.owner == p, working.value
     if second:
-        put(array.working, i, j, p, i, value)
-    return there, value
+        put(working, p, i, loaded.value)
+    return loaded.owner == p and loaded.index == i, loaded.value
 
 
 @jit
 def _store(array, memory, summed, stored, schedule, p, e, total, j, t):  # type: ignore[no-untyped-def]
     """Store what leaves column *j* at the end of cycle *t*; return a fault."""
-    q, f = array.bottom.passes[j], array.bottom.element[j]
-    while q < schedule.start.size and (schedule.cols[q] <= j or f == schedule.count[q]):
-        q, f = q + 1, 0
-    at = e, schedule.first_col[p] + j
-    if p != q or e != f or array.stored_at[j] == t:
+    place = array.bottom[j]
+    while place.owner < schedule.size and (
+        schedule[place.owner].cols <= j or place.element == schedule[place.owner].count
+    ):
+        place.owner, place.element = place.owner + 1, 0
+    if p != place.owner or e != place.element:
+        return Fault.stored_out_of_order
+    if array.stored_at[j] == t:
         return Fault.stored_twice
-    array.bottom.passes[j], array.bottom.element[j] = q, f + 1
     array.stored_at[j] = t
+    place.element += 1
+    one = schedule[p]
+    at = e, one.first_col + j
     memory[at], stored[at] = total, t
-    summed[at] = schedule.first_row[p] + schedule.rows[p]
+    summed[at] = one.first_row + one.rows
     return FINE
 
 
@@ -167,43 +167,57 @@ def stationary_operand(
     no_product, no_psum = zeros
 
     @jit
+    def multiply(array, table, schedule, interval, kind, i, j, t):  # type: ignore[no-untyped-def]
+        """Hand the operand on; return (fault, its pass and element, product)."""
+        second, stays = kind
+        streaming, right = array.streaming[i, j], array.streaming[i, j + 1]
+        p, e, x = streaming.owner, streaming.index, streaming.value
+        right.owner = EMPTY
+        if p < 0:
+            return FINE, p, e, no_product
+        if j + 1 < schedule[p].cols:
+            put(right, p, e, x)
+        there, y = _stationary(array, second, p, e, i, j)
+        if not there:
+            return Fault.not_stationary, p, e, no_product
+        if t < array.free[0, i, j]:
+            return Fault.multiplier_busy, p, e, no_product
+        array.free[0, i, j] = t + interval
+        return FINE, p, e, product(y if stays else x, x if stays else y, table)
+
+    @jit
     def step(array, table, schedule, timing, kind, loads, i, j, t):  # type: ignore[no-untyped-def]
         """Do PE (i, j) in cycle *t*; return (fault, what leaves its adder)."""
-        second, stays = kind
-        result, total = no_product, no_psum
-        p, e = array.streaming.passes[i, j], array.streaming.index[i, j]
-        x = array.streaming.value[i, j]
-        put(array.streaming, i, j + 1, p if j + 1 < schedule.cols[p] else EMPTY, e, x)
+        total = no_psum
+        fault, p, e, result = multiply(
+            array, table, schedule, timing.multiply_interval, kind, i, j, t
+        )
+        if fault != FINE:
+            return fault, p, e, total
+        if loads >= 0 and i < schedule[loads].rows and j < schedule[loads].cols:
+            above = array.loading[i, j]
+            put(array.loading[i + 1, j], above.owner, above.index, above.value)
+        p, e, result = passed(array.multipliers[i, j], t, p, e, result)
+        psum = array.psums[i, j]
+        if p != psum.owner or (p >= 0 and e != psum.index):
+            return Fault.sum_apart, max(p, psum.owner), e, total
         if p >= 0:
-            there, y = _stationary(array, second, p, e, i, j)
-            if not there:
-                return Fault.not_stationary, p, e, no_psum
-            if t < array.multiplier_free[i, j]:
-                return Fault.multiplier_busy, p, e, no_psum
-            array.multiplier_free[i, j] = t + timing.multiply_interval
-            result = product(y if stays else x, x if stays else y, table)
-        if loads >= 0 and i < schedule.rows[loads] and j < schedule.cols[loads]:
-            above = array.loading.passes[i, j], array.loading.index[i, j]
-            put(array.loading, i + 1, j, above[0], above[1], array.loading.value[i, j])
-        p, e, result = passed(array.multipliers, i, j, t, p, e, result)
-        q = array.psums.passes[i, j]
-        if p != q or (p >= 0 and e != array.psums.index[i, j]):
-            return Fault.sum_apart, max(p, q), e, no_psum
-        if p >= 0:
-            if t < array.adder_free[i, j]:
-                return Fault.adder_busy, p, e, no_psum
-            array.adder_free[i, j] = t + timing.add_interval
-            total = add(array.psums.value[i, j], result)
-        p, e, total = passed(array.adders, i, j, t, p, e, total)
+            if t < array.free[1, i, j]:
+                return Fault.adder_busy, p, e, total
+            array.free[1, i, j] = t + timing.add_interval
+            total = add(psum.value, result)
+        p, e, total = passed(array.adders[i, j], t, p, e, total)
         return FINE, p, e, total
 
     @jit
     def run(  # type: ignore[no-untyped-def]
         array, operands, table, memory, stored, schedule, timing, kind, limit
     ):
-        rows, cols = array.multiplier_free.shape
+        _, rows, cols = array.free.shape
         summed = np.zeros(memory.shape, np.int64)
-        left = (schedule.count * schedule.cols).sum()
+        left = 0
+        for p in range(schedule.size):
+            left += schedule[p].count * schedule[p].cols
         for t in range(limit):
             fault, p, i, j, loads = _feed_operands(array, operands, schedule, timing, t)
             if fault == FINE:
@@ -212,18 +226,14 @@ def stationary_operand(
                 return fault, p, i, j, t
             for i in range(rows - 1, -1, -1):
                 for j in range(cols - 1, -1, -1):
-                    fault, p, e, total = step(
-                        array, table, schedule, timing, kind, loads, i, j, t
-                    )
-                    leaves = p >= 0 and i == schedule.rows[p] - 1
+                    fault, p, e, total = step(array, table, schedule, timing, kind, loads, i, j, t)
+                    leaves = p >= 0 and i == schedule[p].rows - 1
                     if fault == FINE and leaves:
                         left -= 1
-                        fault = _store(
-                            array, memory, summed, stored, schedule, p, e, total, j, t
-                        )
+                        fault = _store(array, memory, summed, stored, schedule, p, e, total, j, t)
                     if fault != FINE:
                         return fault, p, i, j, t
-                    put(array.psums, i + 1, j, EMPTY if leaves else p, e, total)
+                    put(array.psums[i + 1, j], EMPTY if leaves else p, e, total)
             if left == 0:
                 return FINE, 0, 0, 0, t
         return Fault.stuck, 0, 0, 0, limit
