@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from accelsim.accumulators import AUTO, Accumulator
 from accelsim.compilation import jit
-from accelsim.dataflows import DATAFLOWS, Overlap, Pass, PeTiming
+from accelsim.dataflows import DATAFLOWS, Dataflow, Overlap, Pass, PeTiming
 from accelsim.dataflows.input_stationary import InputStationary
 from accelsim.dataflows.output_stationary import OutputStationary
 from accelsim.dataflows.stationary_operand import StationaryOperand
-from accelsim.errors import ConfigError, DataError, MappingError, nearest
+from accelsim.errors import ConfigError, DataError, MappingError
 from accelsim.kernels.gemm import entries, require_operands
 from accelsim.multipliers import IntegerMultiplier, Multiplier
 from accelsim.pe_level.faults import FINE, raise_fault
@@ -53,7 +53,7 @@ def run(
     activations: NDArray[Any],
     weights: NDArray[Any],
     *,
-    dataflow: str,
+    dataflow: Dataflow | str,
     rows: int,
     cols: int,
     multiplier: Multiplier | str = "exact_fp32",
@@ -74,7 +74,7 @@ def run(
         float32; for an integer unit its format's dtype (`IntegerFormat.dtype`) and range.
     weights : ndarray, (k, n)
         As *activations*.
-    dataflow : str
+    dataflow : entry or its registered name
         ``os``, ``ws`` or ``is``.
     rows, cols : int
         PEs of the array.
@@ -173,13 +173,12 @@ def run(
     return PeLevelRun(memory, cycle + 1, stored, tuple(starts))
 
 
-def _systolic(name: str) -> OutputStationary | StationaryOperand:
-    flow = DATAFLOWS[name]
+def _systolic(dataflow: Dataflow | str) -> OutputStationary | StationaryOperand:
+    flow = DATAFLOWS[dataflow] if isinstance(dataflow, str) else dataflow
     if not isinstance(flow, OutputStationary | StationaryOperand):
-        known = ["os", "ws", "is"]
         raise MappingError(
-            f"dataflow {name!r} does not run on a systolic array, so it has no PE-level model; "
-            f"use one of {', '.join(known)}.{nearest(name, known)}"
+            f"dataflow {flow.name!r} does not run on a systolic array, so it has no PE-level "
+            "model; use one of os, ws, is"
         )
     return flow
 
@@ -189,7 +188,11 @@ def _memory(adder: Accumulator, psums: NDArray[Any] | None, shape: tuple[int, in
     if psums is None:
         return np.zeros(shape, adder.dtype)
     if not isinstance(psums, np.ndarray) or psums.dtype != adder.dtype or psums.shape != shape:
-        got = f"{psums.shape} of {psums.dtype}" if isinstance(psums, np.ndarray) else type(psums)
+        got = (
+            f"{psums.shape} of {psums.dtype}"
+            if isinstance(psums, np.ndarray)
+            else type(psums).__name__
+        )
         raise DataError(
             f"psums must be {shape} of {adder.dtype}, as accumulator {adder.name!r} keeps them, "
             f"got {got}; pass None for sums that start at 0"

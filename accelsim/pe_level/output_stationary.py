@@ -1,4 +1,4 @@
-"""The output-stationary array, a cycle at a time; see `accelsim.pe_level` for what it is made of."""
+"""The output-stationary array, a cycle at a time; `accelsim.pe_level` says what it is made of."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ of the cycle.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,9 +74,9 @@ def feeders(lanes: int) -> NDArray[Any]:
     return np.zeros(lanes, _FEEDER)
 
 
-def schedule_of(passes: list[tuple[int, ...]]) -> NDArray[Any]:
+def schedule_of(passes: Sequence[tuple[int, ...]]) -> NDArray[Any]:
     """Return the schedule, a pass a place, of tuples with the fields of a pass."""
-    return np.array(passes, _PASS)
+    return np.array(list(passes), _PASS)
 
 
 @jit
