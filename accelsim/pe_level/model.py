@@ -158,8 +158,8 @@ def run(
     else:
         resumes = psums is not None
         kind = (
-            int(resumes and overlap in ("load", "both")),
-            int(not resumes and overlap in ("drain", "both")),
+            resumes and overlap in ("load", "both"),
+            not resumes and overlap in ("drain", "both"),
         )
         array = OutputArray.of(*size, kinds)
     kernel = _kernel(unit, adder, isinstance(flow, StationaryOperand))

@@ -1,9 +1,9 @@
-"""What both arrays are made of: wires and registers with what is on them, pipelines, feeders.
+"""What both arrays are made of: cells of registers, pipelines, feeders.
 
-Arrays of wires have a place more than there are PEs, along the way that they lead: PE (i, j) reads
-[i, j] and loads its register at [i, j + 1], or [i + 1, j]; place 0 is driven by the edge. The PEs
-are stepped from the last to the first, so that a PE still reads what its neighbors had at the start
-of the cycle.
+An array of cells has a row above and a column left of those of the PEs: the wires that the edges
+drive. The cell of PE (i, j) is [i + 1, j + 1]; it reads those above and to the left, and loads its
+own. The PEs are stepped from the last to the first, so that a PE still reads what its neighbors had
+at the start of the cycle.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from numpy.typing import DTypeLike, NDArray
 from accelsim.compilation import jit
 
 __all__ = [
-    "EMPTY", "LATE", "LEFT", "LOADER", "TOP", "Timing", "due", "feeders", "passed", "put",
-    "schedule_of", "tokens",
+    "EMPTY", "LATE", "LEFT", "LOADER", "TOP", "Timing", "cells", "due", "feeders", "passed",
+    "pipelines", "put", "schedule_of", "token",
 ]  # fmt: skip
 
 EMPTY = -1
@@ -57,16 +57,29 @@ _PASS = np.dtype(
 )
 
 
-def tokens(shape: tuple[int, ...], kind: DTypeLike) -> NDArray[Any]:
-    """Return registers of *kind* values that hold nothing.
+def token(kind: DTypeLike, *more: str) -> np.dtype[Any]:
+    """Return what a register of *kind* values holds: its pass, which element of that, the value.
 
-    What one holds: the number of the pass it belongs to (`EMPTY`: nothing), which element of that,
-    the value.
+    *more* are names of further integers.
     """
-    token = np.dtype([("owner", np.int64), ("index", np.int64), ("value", kind)], align=True)
-    registers = np.zeros(shape, token)
-    registers["owner"] = EMPTY
-    return registers
+    integers = [(name, np.int64) for name in ("owner", "index", *more)]
+    return np.dtype([*integers, ("value", kind)], align=True)
+
+
+def cells(rows: int, cols: int, **fields: DTypeLike) -> NDArray[Any]:
+    """Return the cells of an array, with empty registers where a field is a `token`."""
+    made = np.zeros((rows + 1, cols + 1), np.dtype(list(fields.items()), align=True))
+    for name in fields:
+        if made[name].dtype.names is not None:
+            made[name]["owner"] = EMPTY
+    return made
+
+
+def pipelines(rows: int, cols: int, depth: int, kind: DTypeLike) -> NDArray[Any]:
+    """Return the registers of a pipeline in every PE, *depth* each (but for 0: one, not used)."""
+    stages = np.zeros((rows, cols, max(1, depth)), token(kind))
+    stages["owner"] = EMPTY
+    return stages
 
 
 def feeders(lanes: int) -> NDArray[Any]:
@@ -86,14 +99,14 @@ def put(place, owner, index, value):  # type: ignore[no-untyped-def]
 
 
 @jit
-def passed(stages, t, owner, index, value):  # type: ignore[no-untyped-def]
-    """Return what leaves a pipeline, (stages), in cycle *t*, in which the rest enters it.
+def passed(stages, i, j, depth, t, owner, index, value):  # type: ignore[no-untyped-def]
+    """Return what leaves the pipeline of PE (i, j) in cycle *t*, in which the rest enters it.
 
     The register that is read is the one that loads: what is in the others need not be copied.
     """
-    if stages.size == 0:
+    if depth == 0:
         return owner, index, value
-    place = stages[t % stages.size]
+    place = stages[i, j, t % depth]
     out = place.owner, place.index, place.value
     put(place, owner, index, value)
     return out

@@ -20,11 +20,13 @@ from accelsim.pe_level.registers import (
     LEFT,
     LOADER,
     TOP,
+    cells,
     due,
     feeders,
     passed,
+    pipelines,
     put,
-    tokens,
+    token,
 )
 
 __all__ = ["StationaryArray", "stationary_operand"]
@@ -33,16 +35,12 @@ __all__ = ["StationaryArray", "stationary_operand"]
 class StationaryArray(NamedTuple):
     """All registers of the array, its feeders, and what the bottom edge stores next."""
 
-    streaming: NDArray[Any]
-    loading: NDArray[Any]
-    """(rows + 1, cols): the registers that loading shifts; the index is the row they are for."""
-    working: NDArray[Any]
-    """(rows, cols): with a second register, the one that the multiplier reads."""
-    psums: NDArray[Any]
+    cells: NDArray[Any]
+    """Operand register *streaming*; *loading*, which loading shifts (its index is the row that it
+    is for); *working*: with a second register, the one that the multiplier reads; *psum*; the first
+    cycles in which multiplier and adder take the next."""
     multipliers: NDArray[Any]
     adders: NDArray[Any]
-    free: NDArray[np.int64]
-    """(2, rows, cols): first cycle in which a multiplier, an adder takes the next."""
     left: NDArray[Any]
     top: NDArray[Any]
     loader: NDArray[Any]
@@ -58,13 +56,18 @@ class StationaryArray(NamedTuple):
         """Return an empty array; *kinds*: dtypes of operands, products and psums."""
         operand, product, psum = kinds
         return cls(
-            tokens((rows, cols + 1), operand),
-            tokens((rows + 1, cols), operand),
-            tokens((rows, cols), operand),
-            tokens((rows + 1, cols), psum),
-            tokens((rows, cols, multiply), product),
-            tokens((rows, cols, add - 1), psum),
-            np.zeros((2, rows, cols), np.int64),
+            cells(
+                rows,
+                cols,
+                streaming=token(operand),
+                loading=token(operand),
+                working=token(operand),
+                psum=token(psum),
+                multiplier_free=np.int64,
+                adder_free=np.int64,
+            ),
+            pipelines(rows, cols, multiply, product),
+            pipelines(rows, cols, add - 1, psum),
             feeders(rows),
             feeders(cols),
             feeders(1),
@@ -81,9 +84,10 @@ def _feed_operands(array, operands, schedule, timing, t):  # type: ignore[no-unt
         p, e = due(array.left[i], schedule, LEFT, i, i * timing.add, timing.interval, t)
         if p == LATE:
             return Fault.feeder, e, i, 0, EMPTY
-        array.streaming[i, 0].owner = p
+        wire = array.cells[i + 1, 0].streaming
+        wire.owner = p
         if p >= 0:
-            put(array.streaming[i, 0], p, e, streaming[e, schedule[p].first_row + i])
+            put(wire, p, e, streaming[e, schedule[p].first_row + i])
     p, e = due(array.loader[0], schedule, LOADER, 0, 0, 1, t)
     if p == LATE:
         return Fault.loader, e, 0, 0, EMPTY
@@ -91,7 +95,8 @@ def _feed_operands(array, operands, schedule, timing, t):  # type: ignore[no-unt
         one = schedule[p]
         i = one.loads - 1 - e
         for j in range(one.cols):
-            put(array.loading[0, j], p, i, stationary[one.first_row + i, one.first_col + j])
+            wire = array.cells[0, j + 1].loading
+            put(wire, p, i, stationary[one.first_row + i, one.first_col + j])
     return FINE, 0, 0, 0, p
 
 
@@ -108,14 +113,14 @@ def _feed_psums(array, memory, summed, schedule, timing, zero, t):  # type: igno
             if summed[e, at] != schedule[p].first_row:
                 return Fault.read_early, p, 0, j
             value = memory[e, at]
-        put(array.psums[0, j], p, e, value)
+        put(array.cells[0, j + 1].psum, p, e, value)
     return FINE, 0, 0, 0
 
 
 @jit
-def _stationary(array, second, p, e, i, j):  # type: ignore[no-untyped-def]
+def _stationary(own, second, p, e, i):  # type: ignore[no-untyped-def]
     """Return (whether it is there, the stationary operand for element *e* of pass *p*)."""
-    working, loaded = array.working[i, j], array.loading[i + 1, j]
+    working, loaded = own.working, own.loading
     if second and e > 0:
         return working.owner == p, working.value
     if second:
@@ -167,53 +172,54 @@ def stationary_operand(
     no_product, no_psum = zeros
 
     @jit
-    def multiply(array, table, schedule, interval, kind, i, j, t):  # type: ignore[no-untyped-def]
+    def multiply(own, left, table, schedule, interval, kind, i, j, t):  # type: ignore[no-untyped-def]
         """Hand the operand on; return (fault, its pass and element, product)."""
         second, stays = kind
-        streaming, right = array.streaming[i, j], array.streaming[i, j + 1]
-        p, e, x = streaming.owner, streaming.index, streaming.value
-        right.owner = EMPTY
+        p, e, x = left.streaming.owner, left.streaming.index, left.streaming.value
+        own.streaming.owner = EMPTY
         if p < 0:
             return FINE, p, e, no_product
         if j + 1 < schedule[p].cols:
-            put(right, p, e, x)
-        there, y = _stationary(array, second, p, e, i, j)
+            put(own.streaming, p, e, x)
+        there, y = _stationary(own, second, p, e, i)
         if not there:
             return Fault.not_stationary, p, e, no_product
-        if t < array.free[0, i, j]:
+        if t < own.multiplier_free:
             return Fault.multiplier_busy, p, e, no_product
-        array.free[0, i, j] = t + interval
+        own.multiplier_free = t + interval
         return FINE, p, e, product(y if stays else x, x if stays else y, table)
 
     @jit
-    def step(array, table, schedule, timing, kind, loads, i, j, t):  # type: ignore[no-untyped-def]
+    def step(near, pipes, table, schedule, timing, kind, loads, i, j, t):  # type: ignore[no-untyped-def]
         """Do PE (i, j) in cycle *t*; return (fault, what leaves its adder)."""
+        own, left, above = near
+        multipliers, adders = pipes
         total = no_psum
         fault, p, e, result = multiply(
-            array, table, schedule, timing.multiply_interval, kind, i, j, t
+            own, left, table, schedule, timing.multiply_interval, kind, i, j, t
         )
         if fault != FINE:
             return fault, p, e, total
         if loads >= 0 and i < schedule[loads].rows and j < schedule[loads].cols:
-            above = array.loading[i, j]
-            put(array.loading[i + 1, j], above.owner, above.index, above.value)
-        p, e, result = passed(array.multipliers[i, j], t, p, e, result)
-        psum = array.psums[i, j]
+            put(own.loading, above.loading.owner, above.loading.index, above.loading.value)
+        p, e, result = passed(multipliers, i, j, timing.multiply, t, p, e, result)
+        psum = above.psum
         if p != psum.owner or (p >= 0 and e != psum.index):
             return Fault.sum_apart, max(p, psum.owner), e, total
         if p >= 0:
-            if t < array.free[1, i, j]:
+            if t < own.adder_free:
                 return Fault.adder_busy, p, e, total
-            array.free[1, i, j] = t + timing.add_interval
+            own.adder_free = t + timing.add_interval
             total = add(psum.value, result)
-        p, e, total = passed(array.adders[i, j], t, p, e, total)
+        p, e, total = passed(adders, i, j, timing.add - 1, t, p, e, total)
         return FINE, p, e, total
 
     @jit
     def run(  # type: ignore[no-untyped-def]
         array, operands, table, memory, stored, schedule, timing, kind, limit
     ):
-        _, rows, cols = array.free.shape
+        rows, cols = array.left.size, array.top.size
+        grid, pipes = array.cells, (array.multipliers, array.adders)
         summed = np.zeros(memory.shape, np.int64)
         left = 0
         for p in range(schedule.size):
@@ -226,14 +232,18 @@ def stationary_operand(
                 return fault, p, i, j, t
             for i in range(rows - 1, -1, -1):
                 for j in range(cols - 1, -1, -1):
-                    fault, p, e, total = step(array, table, schedule, timing, kind, loads, i, j, t)
+                    own = grid[i + 1, j + 1]
+                    near = own, grid[i + 1, j], grid[i, j + 1]
+                    fault, p, e, total = step(
+                        near, pipes, table, schedule, timing, kind, loads, i, j, t
+                    )
                     leaves = p >= 0 and i == schedule[p].rows - 1
                     if fault == FINE and leaves:
                         left -= 1
                         fault = _store(array, memory, summed, stored, schedule, p, e, total, j, t)
                     if fault != FINE:
                         return fault, p, i, j, t
-                    put(array.psums[i + 1, j], EMPTY if leaves else p, e, total)
+                    put(own.psum, EMPTY if leaves else p, e, total)
             if left == 0:
                 return FINE, 0, 0, 0, t
         return Fault.stuck, 0, 0, 0, limit
