@@ -30,8 +30,9 @@ dataflow, multiply and add are those of `accelsim.dataflows.PeTiming`::
 
 A pair that enters in cycle t gives a product in cycle ``t + multiply_cycles``, which meets its psum
 there; the sum is loaded into the psum register at the end of cycle ``t + latency_cycles - 1`` and
-read from the next on. What is on its way carries a valid bit, and whether it is the first or the
-last of its pass. (The model carries the numbers of pass and element instead, to check them.)
+read from the next on. A multiplier that is not pipelined keeps the operands that it works on. What
+is on its way carries a valid bit, and whether it is the first or the last of its pass. (The model
+carries the numbers of pass and element instead, to check them.)
 
 A pass uses r rows and c columns, the uppermost and leftmost. Operands are not handed on beyond
 them, and what leaves row r - 1 goes past the rows below on wires.

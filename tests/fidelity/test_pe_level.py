@@ -19,7 +19,6 @@ from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 
 UNITS = [
     ("exact_fp32", "float32"),
-    ("exact_fp32", "float64"),
     ("ax_fpm", "float32"),
     ("ax_fpm", "float64"),
     ("exact_int8", "int32"),
@@ -199,12 +198,11 @@ def test_a_unit_that_is_a_table():
         operands=operands, values=rng.integers(-99, 99, (16, 16), np.int32),
     )  # fmt: skip
     activations, weights, psums, sums = product_of(unit, "int64", (7, 5, 9), True)
-    for dataflow in ("os", "ws", "is"):
-        got = pe_level.run(
-            activations, weights, dataflow=dataflow, rows=3, cols=4, multiplier=unit,
-            accumulator="int64", psums=psums,
-        )  # fmt: skip
-        assert got.psums.tolist() == sums.tolist()
+    got = pe_level.run(
+        activations, weights, dataflow="is", rows=3, cols=4, multiplier=unit,
+        accumulator="int64", psums=psums,
+    )  # fmt: skip
+    assert got.psums.tolist() == sums.tolist()
 
 
 @pytest.mark.parametrize(
