@@ -72,24 +72,25 @@ def cells(rows: int, cols: int, **fields: DTypeLike) -> NDArray[Any]:
     for name in fields:
         if made[name].dtype.names is not None:
             made[name]["owner"] = EMPTY
-    return made
+    # Records have attributes without Numba, too.
+    return made.view(np.recarray)
 
 
 def pipelines(rows: int, cols: int, depth: int, kind: DTypeLike) -> NDArray[Any]:
     """Return the registers of a pipeline in every PE, *depth* each (but for 0: one, not used)."""
     stages = np.zeros((rows, cols, max(1, depth)), token(kind))
     stages["owner"] = EMPTY
-    return stages
+    return stages.view(np.recarray)
 
 
 def feeders(lanes: int) -> NDArray[Any]:
     """Return so many feeders before their first pass: each the pass and element that come next."""
-    return np.zeros(lanes, _FEEDER)
+    return np.zeros(lanes, _FEEDER).view(np.recarray)
 
 
 def schedule_of(passes: Sequence[tuple[int, ...]]) -> NDArray[Any]:
     """Return the schedule, a pass a place, of tuples with the fields of a pass."""
-    return np.array(list(passes), _PASS)
+    return np.array(list(passes), _PASS).view(np.recarray)
 
 
 @jit

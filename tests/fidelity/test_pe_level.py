@@ -1,6 +1,9 @@
 """The array register by register against the dataflows' cycles and the kernels' bits."""
 
 import itertools
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -188,6 +191,20 @@ def test_detects_a_dataflow_that_feeds_faster_than_it_adds():
     timing = PeTiming(0, 2)
     with pytest.raises(ScheduleError, match=r"PE \(0, 0\), cycle 1, .* before its psum is in"):
         pe_level.run(*ones(1, 1, 2), dataflow=Fast(), timing=timing, **ONE)
+
+
+def test_runs_without_numba():
+    code = (
+        "import numpy as np; from accelsim.pe_level import run\n"
+        "a, w = np.ones((3, 4), np.float32), np.ones((4, 2), np.float32)\n"
+        "for flow in ('os', 'ws'): print(run(a, w, dataflow=flow, rows=2, cols=2).cycles)"
+    )
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    expected = [DATAFLOWS[flow].compute_cycles(3, 2, 4, rows=2, cols=2) for flow in ("os", "ws")]
+    assert [int(word) for word in done.stdout.split()] == expected
 
 
 def test_a_unit_that_is_a_table():
