@@ -30,7 +30,7 @@ _HOMES = {
     "sweep": "accelsim.sweeps",
     "trace": "accelsim.tracing",
 }
-_MODULES = {"nn", "robustness"}
+_MODULES = {"nn", "pe_level", "robustness"}
 
 __all__ = ["__version__", *sorted(_HOMES), *sorted(_MODULES)]
 

@@ -48,6 +48,7 @@ SOURCES = (
     "multipliers",
     "circuits",
     "kernels",
+    "pe_level",
 )
 """Files and packages of accelsim that may hold jitted code, or constants that it reads."""
 # Numba numbers the functions of each process from 1 and names their symbols so. Of two stored forms

@@ -16,6 +16,7 @@ __all__ = [
     "DataError",
     "EnergyTableError",
     "MappingError",
+    "ScheduleError",
     "StallError",
     "TraceError",
     "UnknownNameError",
@@ -45,6 +46,10 @@ class EnergyTableError(AccelsimError):
 
 class MappingError(AccelsimError):
     """A layer that cannot be mapped onto the array or tiled into the buffers."""
+
+
+class ScheduleError(AccelsimError):
+    """A schedule that the registers of the PE array cannot follow."""
 
 
 class StallError(AccelsimError):

@@ -34,6 +34,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "quantization": (2, {"numpy"}),
     "dataflows": (2, {"numpy"}),
     "kernels": (3, {"numpy", "numba", "llvmlite"}),
+    "pe_level": (3, {"numpy", "numba"}),
     "importing": (3, {"numpy"}),
     "operands": (3, {"numpy"}),
     "metrics": (3, {"numpy"}),

@@ -100,7 +100,8 @@ class StationaryOperand(SystolicDataflow):
             # Sums leave behind those of this pass, and are stored where others go on from them.
             behind = one.stream_cycles - timing.latency_cycles + self.interval(timing)
             behind += max(0, one.k - following.k) * timing.add_cycles
-            stored = one.k * timing.add_cycles if following.first_k > one.first_k else 0
+            # What is not the first fold of k goes on from the fold just before it.
+            stored = one.k * timing.add_cycles if following.first_k > 0 else 0
             return max(free, behind, stored)
         return done + following.load_cycles
 

@@ -87,6 +87,19 @@ def test_weight_stationary_overlap_by_hand():
     assert [cycles(o) for o in ("none", "load", "drain", "both")] == [24, 23, 24, 2 + 10 + 10]
 
 
+def test_every_fold_of_k_waits_for_the_psums_of_the_one_before():
+    """1 pixel, k = 5 on 1 PE with an adder of 3 cycles: five passes that go on from each other.
+
+    Loading takes a cycle, and the operands of the next pass would be there after 2 (both) or 2
+    (drain), but its psum only after 3: 1 + 4 * 3 + 3.
+    """
+    for overlap in ("drain", "both"):
+        how = {"rows": 1, "cols": 1, "timing": PeTiming(0, 3), "overlap": overlap}
+        assert WS.compute_cycles(1, 1, 5, **how) == 16
+        passes = WS.passes(1, 1, 5, resume=False, **how)
+        assert [one.cycles for one in passes] == [3, 3, 3, 3, 4]
+
+
 def test_accesses_of_registers_by_hand():
     """os: 2 x 1 outputs, 3 products each: 6 products touch three registers each.
 
