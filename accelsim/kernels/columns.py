@@ -142,7 +142,10 @@ def fill_columns(  # type: ignore[no-untyped-def]
 
     For the channels *c* from *first* to *last*.
     """
-    _, rows, cols, count, out_height, _ = columns.shape
+    _, rows, cols, count, out_height, out_width = columns.shape
+    if right == down == 1 and out_width == images.shape[3]:
+        _fill_planes(images, top, left, dilation_down, dilation_right, pad, columns, first, last)
+        return
     for n in range(count):
         for c in range(first, last):
             for r in range(rows):
@@ -155,6 +158,43 @@ def fill_columns(  # type: ignore[no-untyped-def]
                             _fill_row(images[n, c, h], right, offset, pad, out)
                         else:
                             out[:] = pad
+
+
+@jit
+def _fill_planes(  # type: ignore[no-untyped-def]
+    images, top, left, dilation_down, dilation_right, pad, columns, first, last
+):
+    """Fill columns where stride is 1 and rows of outputs are as long as those of the image.
+
+    A plane of outputs then is the image moved by so many places, but for its edges.
+    """
+    _, rows, cols, count, out_height, width = columns.shape
+    height = images.shape[2]
+    for c in range(first, last):
+        for r in range(rows):
+            down = r * dilation_down - top
+            above = min(out_height, max(0, -down))
+            below = max(above, min(out_height, height - down))
+            for s in range(cols):
+                offset = s * dilation_right - left
+                # Outputs of a row whose operand lies inside of the image's row.
+                start = min(width, max(0, -offset))
+                stop = max(start, min(width, width - offset))
+                shift = down * width + offset
+                low, high = max(above * width, -shift), min(below * width, height * width - shift)
+                for n in range(count):
+                    out, source = columns[c, r, s, n].reshape(-1), images[n, c].reshape(-1)
+                    out[: above * width] = pad
+                    out[below * width :] = pad
+                    inside = source[low + shift : max(low, high) + shift]
+                    target = out[low : max(low, high)]
+                    for i in range(target.size):
+                        target[i] = inside[i]
+                    for p in range(above, below):
+                        for q in range(start):
+                            out[p * width + q] = pad
+                        for q in range(stop, width):
+                            out[p * width + q] = pad
 
 
 @jit

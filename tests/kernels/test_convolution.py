@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from accelsim.accumulators import ACCUMULATORS
@@ -126,6 +126,34 @@ def test_im2col_columns_are_the_windows(size, kernel, stride, padding, dilation,
         got = im2col(slab, kernel, stride, padding, dilation, shape, fill)
         np.testing.assert_array_equal(got, expected)
         assert got.dtype == dtype
+
+
+@given(
+    size=st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)),
+    kernel=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    dilation=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    above=st.tuples(st.integers(0, 7), st.integers(0, 7)),
+    left=st.integers(0, 12),
+)
+def test_im2col_where_rows_of_outputs_are_as_long_as_those_of_the_slab(
+    size, kernel, dilation, above, left
+):
+    """Then whole planes are moved, whatever part of the padding lies on which side."""
+    reach = [step * (taps - 1) for taps, step in zip(kernel, dilation, strict=True)]
+    left = min(left, reach[1])
+    height = size[1] + sum(above) - reach[0]
+    assume(height > 0)
+    slab = (100 * normal(0, *size)).astype(np.int8)
+    padding = (*above, left, reach[1] - left)
+    padded = np.pad(slab, ((0, 0), padding[:2], padding[2:]), constant_values=-7)
+    expected = [
+        padded[c, r : r + height, s : s + size[2]].ravel()
+        for c in range(size[0])
+        for r in range(0, reach[0] + 1, dilation[0])
+        for s in range(0, reach[1] + 1, dilation[1])
+    ]
+    got = im2col(slab, kernel, (1, 1), padding, dilation, fill=-7)
+    np.testing.assert_array_equal(got, expected)
 
 
 def test_im2col_gives_fewer_outputs_on_request():
