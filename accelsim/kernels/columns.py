@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from accelsim.compilation import jit
 from accelsim.errors import DataError
+from accelsim.kernels.vectors import copy_items
 
 __all__ = ["fill_columns", "im2col", "outputs_along", "padding_pattern", "patterns", "sides_of"]
 
@@ -146,18 +147,31 @@ def fill_columns(  # type: ignore[no-untyped-def]
     if right == down == 1 and out_width == images.shape[3]:
         _fill_planes(images, top, left, dilation_down, dilation_right, pad, columns, first, last)
         return
-    for n in range(count):
-        for c in range(first, last):
-            for r in range(rows):
-                for s in range(cols):
-                    offset = s * dilation_right - left
+    height, width = images.shape[2:]
+    for s in range(cols):
+        offset = s * dilation_right - left
+        # Outputs whose operand lies inside of its row.
+        start = min(out_width, max(0, -(offset // right)))
+        stop = max(start, min(out_width, (width - 1 - offset) // right + 1))
+        for n in range(count):
+            for c in range(first, last):
+                for r in range(rows):
                     for p in range(out_height):
                         h = p * down + r * dilation_down - top
                         out = columns[c, r, s, n, p]
-                        if 0 <= h < images.shape[2]:
-                            _fill_row(images[n, c, h], right, offset, pad, out)
-                        else:
+                        if not 0 <= h < height:
                             out[:] = pad
+                            continue
+                        row = images[n, c, h]
+                        for q in range(start):
+                            out[q] = pad
+                        if right == 1:
+                            copy_items(out, start, row, start + offset, stop - start)
+                        else:
+                            for q in range(start, stop):
+                                out[q] = row[q * right + offset]
+                        for q in range(stop, out_width):
+                            out[q] = pad
 
 
 @jit
@@ -195,18 +209,3 @@ def _fill_planes(  # type: ignore[no-untyped-def]
                             out[p * width + q] = pad
                         for q in range(stop, width):
                             out[p * width + q] = pad
-
-
-@jit
-def _fill_row(row, stride, offset, pad, out):  # type: ignore[no-untyped-def]
-    """Fill ``out[q] = row[q * stride + offset]``, *pad* outside of the row."""
-    # The loop inside the row has no test, so that it vectorizes.
-    first = min(out.size, max(0, -(offset // stride)))
-    last = max(first, min(out.size, (row.size - 1 - offset) // stride + 1))
-    source, target = row[first * stride + offset :], out[first:last]
-    for q in range(first):
-        out[q] = pad
-    for q in range(target.size):
-        target[q] = source[q * stride]
-    for q in range(last, out.size):
-        out[q] = pad

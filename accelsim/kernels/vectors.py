@@ -1,4 +1,4 @@
-"""Two steps on vectors of LANES int32 that Numba does not make of loops, as LLVM vector code.
+"""Steps that Numba does not make of loops, as LLVM code: on vectors of LANES int32, and a copy.
 
 LLVM lowers vectors of any length to what the processor has. Without compilation
 (``NUMBA_DISABLE_JIT=1``) they are plain NumPy.
@@ -11,10 +11,10 @@ from typing import Any
 
 import numba
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-__all__ = ["LANES", "add_rows", "interleave"]
+__all__ = ["LANES", "add_rows", "copy_items", "interleave"]
 
 LANES = 8
 
@@ -38,6 +38,14 @@ def _interleave(rows, x, pack):  # type: ignore[no-untyped-def]
     """Set ``pack[x + i, lane] = rows[lane][x + i]`` for LANES i; *rows* is a tuple of LANES."""
     for lane, row in enumerate(rows):
         pack[x : x + LANES, lane] = row[x : x + LANES]
+
+
+def _copy_items(target, at, source, start, count):  # type: ignore[no-untyped-def]
+    """Copy *count* items from ``source[start]`` on to ``target[at]`` on, of one dtype, both 1-D.
+
+    For rows of a few items, on which a loop spends more time than it copies.
+    """
+    target[at : at + count] = source[start : start + count]
 
 
 def _place(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
@@ -105,10 +113,26 @@ def _interleave_intrinsic(typing: Any, rows: Any, x: Any, pack: Any):  # type: i
     return types.void(rows, types.intp, pack), generate
 
 
+def _copy_items_intrinsic(  # type: ignore[no-untyped-def]
+    typing: Any, target: Any, at: Any, source: Any, start: Any, count: Any
+):
+    def generate(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> Any:
+        places = []
+        for n in (0, 2):
+            array = context.make_array(signature.args[n])(context, builder, arguments[n])
+            places.append(builder.gep(array.data, [arguments[n + 1]]))
+        size = signature.args[0].dtype.bitwidth // 8
+        cgutils.raw_memcpy(builder, places[0], places[1], arguments[4], size)
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, source, types.intp, types.intp), generate
+
+
 def _vector_form(plain: Callable[..., None], compiled: Callable[..., Any]) -> Any:
     settings: Any = numba.config
     return plain if settings.DISABLE_JIT else intrinsic(compiled)
 
 
 add_rows = _vector_form(_add_rows, _add_rows_intrinsic)
+copy_items = _vector_form(_copy_items, _copy_items_intrinsic)
 interleave = _vector_form(_interleave, _interleave_intrinsic)
