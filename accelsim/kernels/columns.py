@@ -200,10 +200,7 @@ def _fill_planes(  # type: ignore[no-untyped-def]
                     out, source = columns[c, r, s, n].reshape(-1), images[n, c].reshape(-1)
                     out[: above * width] = pad
                     out[below * width :] = pad
-                    inside = source[low + shift : max(low, high) + shift]
-                    target = out[low : max(low, high)]
-                    for i in range(target.size):
-                        target[i] = inside[i]
+                    copy_items(out, low, source, low + shift, max(0, high - low))
                     for p in range(above, below):
                         for q in range(start):
                             out[p * width + q] = pad
