@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from accelsim.errors import ConfigError, nearest
 
@@ -167,11 +167,16 @@ class Dataflow(ABC):
         Raises
         ------
         ConfigError
-            A bound below 1 or an unknown convention.
+            A bound below 1, an unknown convention or overlap.
         """
         for name, value in {"m": m, "n": n, "k": k, "rows": rows, "cols": cols}.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ConfigError(f"{name} must be an int >= 1, got {value!r}")
+        overlaps = get_args(Overlap)
+        if overlap not in overlaps:
+            raise ConfigError(
+                f"no overlap {overlap!r}; known: {', '.join(overlaps)}.{nearest(overlap, overlaps)}"
+            )
         if convention == "accelsim":
             return self._own_cycles(m, n, k, rows, cols, timing or PeTiming(), resume, overlap)
         forms = self._scalesim_pass_cycles(m, n, k, rows, cols)

@@ -233,6 +233,7 @@ def test_rejects_units_that_are_busy_longer_than_they_work(timing):
         ({"m": 0}, "m must be an int >= 1, got 0"),
         ({"cols": -1}, "cols must be an int >= 1, got -1"),
         ({"k": 2.0}, "k must be an int >= 1, got 2.0"),
+        ({"overlap": "drains"}, "no overlap 'drains'; known: none, .*Did you mean 'drain'"),
         ({"convention": "scalesim4"}, r"no cycle convention 'scalesim4'.*Did you mean 'scalesim3'"),
     ],
 )
