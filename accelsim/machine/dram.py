@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import simpy
 
@@ -27,10 +29,20 @@ class Dram(Memory):
         Size of the memory.
     values : bool
         False: transfers take their time but carry no data.
+    constants : iterable of (Block, float32 array)
+        What lies there from the start and is never written, as of `Memory`.
     """
 
-    def __init__(self, state: State, glb: Glb, words: int, *, values: bool) -> None:
-        super().__init__("DRAM", words, values=values)
+    def __init__(
+        self,
+        state: State,
+        glb: Glb,
+        words: int,
+        *,
+        values: bool,
+        constants: Iterable[tuple[Block, np.ndarray]] = (),
+    ) -> None:
+        super().__init__("DRAM", words, values=values, constants=constants)
         self.state, self.glb = state, glb
         self.timing = dram_timing(state.accelerator)
         self.data_end = 0

@@ -101,7 +101,7 @@ class MacRun:
     def __init__(self, state: State, glb: Glb, dma: Dma, step: MacStep, array: ArrayModel) -> None:
         env = state.env
         self.state, self.glb, self.dma, self.step, self.array = state, glb, dma, step, array
-        self.values = dma.dram.memory is not None
+        self.values = dma.dram.values
         self.multiplier = MULTIPLIERS[state.accelerator.multiplier]
         self.accumulator = accumulator_of(self.multiplier, state.accelerator.accumulator)
         self.psum_words = self.accumulator.bytes // WORD_BYTES
