@@ -70,7 +70,7 @@ class Dma:
 
     def _run(self, transfer: Process, slots: simpy.Container | None) -> Process:
         data = yield from transfer
-        yield self.places.put(1)
+        self.places.put(1)
         if slots is not None:
-            yield slots.put(1)
+            slots.put(1)
         return data

@@ -20,26 +20,29 @@ slot is then taken in the DMA's program, behind the outputs of tile t - s, which
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import simpy
 
 from accelsim.accumulators import accumulator_of
-from accelsim.dataflows.tiling import ArrayModel, Tile, tile_gemm
+from accelsim.dataflows.tiling import ArrayModel, Span, Tile, tile_gemm
 from accelsim.kernels import relu
 from accelsim.layer import WORD_BYTES
 from accelsim.machine.block import Block
 from accelsim.machine.dma import Dma, Transfers
 from accelsim.machine.glb import PARTITIONS, Glb
 from accelsim.machine.layout import (
+    TapCounts,
     bias_block,
     first_filter,
     gather,
     ifmap_block,
     ofmap_block,
     psum_block,
-    tap_counts,
     weight_block,
 )
 from accelsim.machine.program import MacStep, unit_work
@@ -62,12 +65,11 @@ class _Operands:
     psums: simpy.Event | None = None
     """Those that were spilled and come back."""
 
-    def arrived(self, env: simpy.Environment) -> simpy.Event:
-        """Return the event that all of them are in the GLB."""
-        return simpy.AllOf(
-            env,
-            [one for one in (self.ifmap, self.weights, self.bias, self.psums) if one is not None],
-        )
+    def arrive(self) -> Process:
+        """Wait until all of them are in the GLB."""
+        for transfer in (self.ifmap, self.weights, self.bias, self.psums):
+            if transfer is not None and not transfer.processed:
+                yield transfer
 
 
 @dataclass
@@ -79,6 +81,16 @@ class _Outputs:
     sums: Sums | None = None
     ofmap: np.ndarray | None = None
     """float32, (filters, pixels), when the vector unit has made it."""
+
+
+class _Work(NamedTuple):
+    """What the array does for a tile."""
+
+    passes: tuple[tuple[int, dict[str, int]], ...]
+    """For each the cycles of array and feed, and the words through the GLB's ports."""
+    counts: Counter[tuple[str, str]]
+    """(component, action) -> count."""
+    compute_cycles: int
 
 
 class MacRun:
@@ -119,6 +131,8 @@ class MacRun:
         self.spilled_words = self.forwarded_words = 0
         self.tiles = list(step.tiling.tiles())
         self.compute_cycles = 0
+        # Tiles of other filters and channels do the same again.
+        self._work_of = lru_cache(maxsize=64)(self._work)
 
     def start(self) -> simpy.Event:
         """Start the three blocks; the event returned happens when all have finished."""
@@ -132,12 +146,12 @@ class MacRun:
         for tile in self.tiles:
             operands = yield from self._fetch_operands(tile, operands)
             if self.step.spilled is None:
-                yield self.fetched.put(operands)
+                self.fetched.put(operands)
             if tile.index >= slots:
                 writes += yield from self._write_back(self.tiles[tile.index - slots])
             if self.step.spilled is not None:
                 yield from self._fetch_psums(self.step.spilled, tile, operands)
-                yield self.fetched.put(operands)
+                self.fetched.put(operands)
         for tile in self.tiles[-slots:]:
             writes += yield from self._write_back(tile)
         yield simpy.AllOf(self.state.env, writes)
@@ -179,7 +193,7 @@ class MacRun:
             if self.step.stays.ofmap:
                 self.glb.resident.load(target, data)
                 self.forwarded_words += target.words
-                yield slots.put(1)
+                slots.put(1)
                 return []
             write = self.dma.write("ofmap", target, data, outputs.tile.index, slots)
         elif self.step.spilled is not None:
@@ -199,7 +213,7 @@ class MacRun:
         outputs = _Outputs(self.tiles[0])
         for tile, following in zip(self.tiles, [*self.tiles[1:], None], strict=True):
             operands = yield from self.state.wait("array", "operands", self.fetched.get())
-            yield operands.arrived(self.state.env)
+            yield from operands.arrive()
             if tile.starts_psums:
                 if self.step.spilled is None:
                     yield from self._take("array", "ofmap")
@@ -210,15 +224,15 @@ class MacRun:
             if self.values:
                 self._sum(tile, operands, outputs)
             if not self.step.stays.ifmap and (following is None or following.fetch_ifmap):
-                yield self.free["ifmap"].put(1)
+                self.free["ifmap"].put(1)
             if following is None or following.fetch_weights:
-                yield self.free["weight"].put(1)
+                self.free["weight"].put(1)
             if tile.ends_psums:
                 outputs.bias = None if operands.bias is None else operands.bias.value
-                yield self.summed.put(outputs)
+                self.summed.put(outputs)
             elif self.step.spilled is not None:
                 self.unfinished[tile.outputs] = outputs
-                yield self.leaving.put(outputs)
+                self.leaving.put(outputs)
 
     def _resumed(self, tile: Tile, operands: _Operands) -> _Outputs:
         """Return the tile's outputs with the psums that came back from DRAM."""
@@ -230,38 +244,50 @@ class MacRun:
 
     def _passes(self, tile: Tile) -> Process:
         """Run the tile's passes; each lasts until array, feed and GLB ports have finished it."""
-        shape, counts = self.step.layer.shape, self.state.counts
-        config = self.state.accelerator
-        m, n, k = tile_gemm(shape, tile)
-        taps = tap_counts(shape, tile.rows, tile.images.size)
+        work = self._work_of(
+            tile.rows, tile.images.size, tile_gemm(self.step.layer.shape, tile), tile.starts_psums
+        )
+        for cycles, words in work.passes:
+            yield from self.glb.busy("array", "pass", cycles, tile.index, words)
+        self.compute_cycles += work.compute_cycles
+        for action, count in work.counts.items():
+            self.state.counts[action] += count
+
+    def _work(self, rows: Span, images: int, bounds: tuple[int, int, int], starts: bool) -> _Work:
+        """Return what the array does for a tile of these ofmap rows and (m, n, k)."""
+        config, (m, n, k) = self.state.accelerator, bounds
+        taps = TapCounts(self.step.layer.shape, rows, images)
+        counts: Counter[tuple[str, str]] = Counter()
+        adder = f"accumulator.{self.accumulator.name}"
         if self.work.sums_activations:
-            counts[f"accumulator.{self.accumulator.name}", "add"] += m * k
-        resume = not tile.starts_psums
-        for one in self.array.passes(m, n, k, resume=resume):
+            counts[adder, "add"] += m * k
+        passes, compute_cycles = [], 0
+        for one in self.array.passes(m, n, k, resume=not starts):
             ifmap_words, weight_words = taps.words(one), one.filters * one.k
-            outputs = one.pixels * one.filters
-            products = outputs * one.k
-            # The array is the only client of the feed bus: waiting for both is waiting for the
-            # later of the two.
-            feed = -(-(ifmap_words + weight_words) // config.glb.read_words_per_cycle)
+            psum_words = one.pixels * one.filters * self.psum_words
+            products = one.pixels * one.filters * one.k
             words = {
                 "ifmap": ifmap_words,
                 "weight": weight_words,
-                "ofmap": outputs * self.psum_words * (1 + int(one.reads_psums)),
+                "ofmap": psum_words * (1 + int(one.reads_psums)),
             }
-            yield from self.glb.busy("array", "pass", max(one.cycles, feed), tile.index, words)
-            self.compute_cycles += one.cycles
+            # The array is the only client of the feed bus: waiting for both is waiting for the
+            # later of the two.
+            feed = -(-(ifmap_words + weight_words) // config.glb.read_words_per_cycle)
+            passes.append((max(one.cycles, feed), words))
+            compute_cycles += one.cycles
             reads, writes = self.array.dataflow.rf_accesses(one, self.psum_words)
             counts[f"multiplier.{self.multiplier.name}", "compute"] += products
-            counts[f"accumulator.{self.accumulator.name}", "add"] += products
+            counts[adder, "add"] += products
             counts["rf", "read"] += reads
             counts["rf", "write"] += writes
             counts["glb.ifmap", "read"] += ifmap_words
             if self.work.quantizes:
                 counts["vector_unit", "quantize"] += ifmap_words
             counts["glb.weight", "read"] += weight_words
-            counts["glb.ofmap", "read"] += outputs * self.psum_words * int(one.reads_psums)
-            counts["glb.ofmap", "write"] += outputs * self.psum_words
+            counts["glb.ofmap", "read"] += psum_words * int(one.reads_psums)
+            counts["glb.ofmap", "write"] += psum_words
+        return _Work(tuple(passes), counts, compute_cycles)
 
     def _sum(self, tile: Tile, operands: _Operands, outputs: _Outputs) -> None:
         """Add the tile's products to its psums: all its passes at once, each sum in k order."""
@@ -308,7 +334,7 @@ class MacRun:
             if outputs.sums is not None:
                 ofmap = outputs.sums.finish(outputs.bias)
                 outputs.ofmap = relu(ofmap) if self.step.relu else ofmap
-            yield self.finished.put(outputs)
+            self.finished.put(outputs)
 
     def _take(self, block: str, partition: str) -> Process:
         yield from self.state.wait(

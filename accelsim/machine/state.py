@@ -70,7 +70,12 @@ class Clock:
             ]
 
     def wait(self, block: str, what: str, event: simpy.Event) -> Process:
-        """Let *block* wait for *event*, known by *what* if it never comes."""
+        """Let *block* wait for *event*, known by *what* if it never comes.
+
+        What is there already is taken at once, without waiting for the event's turn in this cycle.
+        """
+        if event.triggered and not isinstance(event, simpy.Timeout):
+            return event.value
         self.waiting[block] = (what, self.now)
         value = yield event
         del self.waiting[block]

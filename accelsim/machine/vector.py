@@ -75,7 +75,7 @@ class VectorRun:
             else:
                 yield from self._take("dma", "ifmap", self.free_ifmap)
                 read = yield from self.dma.read("ifmap", "ifmap", source, tile.number)
-            yield self.fetched.put((tile, source.words, read))
+            self.fetched.put((tile, source.words, read))
             if tile.number >= self.glb.slots:
                 writes += yield from self._write_back()
         for _ in self.tiles[-self.glb.slots :]:
@@ -87,7 +87,7 @@ class VectorRun:
         if self.step.stays.ofmap:
             self.glb.resident.load(target, result)
             self.forwarded_words += target.words
-            yield self.free_ofmap.put(1)
+            self.free_ofmap.put(1)
             return []
         write = self.dma.write("ofmap", target, result, tile.number, self.free_ofmap)
         return [(yield from write)]
@@ -116,8 +116,8 @@ class VectorRun:
             counts["glb.ofmap", "write"] += target.words
             result = None if data is None else _apply(layer, tile, data)
             if not self.step.stays.ifmap:
-                yield self.free_ifmap.put(1)
-            yield self.finished.put((tile, target, result))
+                self.free_ifmap.put(1)
+            self.finished.put((tile, target, result))
 
 
 def _tiles(step: VectorStep) -> Iterator[_Tile]:
