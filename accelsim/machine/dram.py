@@ -49,7 +49,8 @@ class Dram(Memory):
         """Cycle at which the last transfer's data ended."""
         self.row_hits = self.row_misses = 0
         """Bursts so far that found their row open, and that did not."""
-        self.channel = simpy.Resource(state.env, capacity=1)
+        self.last: simpy.Event | None = None
+        """The end of the transfer that was requested last: the channel is free then."""
 
     def read(self, what: str, partition: str, source: Block, tile: int) -> Process:
         """Transfer *source* to the chip; return its words as an array of shape counts, or None."""
@@ -68,17 +69,17 @@ class Dram(Memory):
     ) -> Process:
         if block.words == 0:
             return
-        issued = self.state.now
-        with self.channel.request() as grant:
-            yield grant
-            timing = self.timing.transfer(block, write=direction == "write")
-            start = max(issued + timing.latency_cycles, self.data_end + timing.gap_cycles)
-            cycles = start + timing.data_cycles - self.state.now
-            name, words = f"{direction} {what}", {partition: block.words}
-            yield from self.glb.busy(
-                "dram", name, cycles, tile, words, with_block=f"dma_{direction}"
-            )
-            self.data_end = self.state.now
+        issued, before = self.state.now, self.last
+        self.last = done = self.state.env.event()
+        if before is not None and not before.triggered:
+            yield before
+        timing = self.timing.transfer(block, write=direction == "write")
+        start = max(issued + timing.latency_cycles, self.data_end + timing.gap_cycles)
+        cycles = start + timing.data_cycles - self.state.now
+        name, words = f"{direction} {what}", {partition: block.words}
+        yield from self.glb.busy("dram", name, cycles, tile, words, with_block=f"dma_{direction}")
+        self.data_end = self.state.now
+        done.succeed()
         self.row_hits += timing.row_hits
         self.row_misses += timing.row_misses
         self.state.counts["dram", direction] += block.words
