@@ -77,16 +77,16 @@ class Memory:
             raise IndexError(f"{block} lies outside a {self.name} of {self.words} words")
         number = bisect_right(self._first, block.address) - 1
         part, offset = self._parts[number], block.address - self._first[number]
-        last = offset + sum(
-            (count - 1) * stride for count, stride in zip(block.counts, block.strides, strict=True)
-        )
+        last, strides = offset, []
+        for count, stride in zip(block.counts, block.strides, strict=True):
+            last += (count - 1) * stride
+            strides.append(stride * WORD_BYTES)
         if last >= part.words.size:
             raise IndexError(
                 f"{block} reaches beyond the {part.words.size} words of {self.name} that begin at "
                 f"{self._first[number]}"
             )
         # Not np.lib.stride_tricks.as_strided, which takes ten times as long.
-        strides = [stride * WORD_BYTES for stride in block.strides]
         view = np.ndarray(block.counts, np.float32, part.words, offset * WORD_BYTES, strides)
         return part, view
 

@@ -63,11 +63,11 @@ class Clock:
         """Let *block* (and *with_block*) work until *done* and enter it into the timeline."""
         start = self.now
         yield done
-        if self.now > start:
-            blocks = [block] if with_block is None else [block, with_block]
-            self.timeline += [
-                Entry(start, self.now, name, what, self.layer, tile) for name in blocks
-            ]
+        end = self.now
+        if end > start:
+            self.timeline.append(Entry(start, end, block, what, self.layer, tile))
+            if with_block is not None:
+                self.timeline.append(Entry(start, end, with_block, what, self.layer, tile))
 
     def wait(self, block: str, what: str, event: simpy.Event) -> Process:
         """Let *block* wait for *event*, known by *what* if it never comes.
