@@ -18,7 +18,7 @@ import simpy
 
 from accelsim.machine.block import Block
 from accelsim.machine.dram import Dram
-from accelsim.machine.state import Process, State
+from accelsim.machine.state import Handover, Process, State
 
 __all__ = ["Dma", "Issue", "Transfers"]
 
@@ -56,7 +56,7 @@ class Dma:
         target: Block,
         data: np.ndarray | None,
         tile: int,
-        slots: simpy.Container,
+        slots: Handover,
     ) -> Issue:
         """Issue a transfer of *data* (shape counts) from the ofmap partition to *target*.
 
@@ -65,15 +65,15 @@ class Dma:
         self.state.counts["glb.ofmap", "read"] += target.words
         return (yield from self._issue(self.dram.write(what, "ofmap", target, data, tile), slots))
 
-    def _issue(self, transfer: Process, slots: simpy.Container | None = None) -> Issue:
+    def _issue(self, transfer: Process, slots: Handover | None = None) -> Issue:
         if len(self.under_way) == self.under_way.maxlen:
             yield from self.state.wait("dma", "a place in its queue", self.under_way[0])
         issued = self.state.env.process(self._run(transfer, slots))
         self.under_way.append(issued)
         return issued
 
-    def _run(self, transfer: Process, slots: simpy.Container | None) -> Process:
+    def _run(self, transfer: Process, slots: Handover | None) -> Process:
         data = yield from transfer
         if slots is not None:
-            slots.put(1)
+            slots.put()
         return data

@@ -50,7 +50,7 @@ class Dram(Memory):
         self.row_hits = self.row_misses = 0
         """Bursts so far that found their row open, and that did not."""
         self.last: simpy.Event | None = None
-        """The end of the transfer that was requested last: the channel is free then."""
+        """The process of the transfer that was requested last: the channel is free at its end."""
 
     def read(self, what: str, partition: str, source: Block, tile: int) -> Process:
         """Transfer *source* to the chip; return its words as an array of shape counts, or None."""
@@ -70,7 +70,7 @@ class Dram(Memory):
         if block.words == 0:
             return
         issued, before = self.state.now, self.last
-        self.last = done = self.state.env.event()
+        self.last = self.state.env.active_process
         if before is not None and not before.triggered:
             yield before
         timing = self.timing.transfer(block, write=direction == "write")
@@ -79,7 +79,6 @@ class Dram(Memory):
         name, words = f"{direction} {what}", {partition: block.words}
         yield from self.glb.busy("dram", name, cycles, tile, words, with_block=f"dma_{direction}")
         self.data_end = self.state.now
-        done.succeed()
         self.row_hits += timing.row_hits
         self.row_misses += timing.row_misses
         self.state.counts["dram", direction] += block.words

@@ -47,7 +47,7 @@ from accelsim.machine.layout import (
 )
 from accelsim.machine.program import MacStep, unit_work
 from accelsim.machine.psums import psums_to_words, words_to_psums
-from accelsim.machine.state import Process, State
+from accelsim.machine.state import Handover, Process, State
 from accelsim.machine.sums import Sums, sums_of
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.quantization import layer_quantization, scheme_of
@@ -111,7 +111,6 @@ class MacRun:
     """
 
     def __init__(self, state: State, glb: Glb, dma: Dma, step: MacStep, array: ArrayModel) -> None:
-        env = state.env
         self.state, self.glb, self.dma, self.step, self.array = state, glb, dma, step, array
         self.values = dma.dram.values
         self.multiplier = MULTIPLIERS[state.accelerator.multiplier]
@@ -122,9 +121,9 @@ class MacRun:
         if self.values:
             scheme = scheme_of(state.accelerator)
             self.quantization = layer_quantization(step.layer, self.multiplier, scheme)
-        self.free = {name: glb.free_slots() for name in PARTITIONS}
+        self.free = {name: glb.free_slots(name) for name in PARTITIONS}
         self.fetched, self.summed, self.finished, self.leaving = (
-            simpy.Store(env) for _ in range(4)
+            Handover(state, what) for what in ("operands", "psums", "ofmaps", "psums")
         )
         self.unfinished: dict[tuple[int, int, int, int], _Outputs] = {}
         """Outputs whose psums wait in DRAM."""
@@ -159,7 +158,7 @@ class MacRun:
     def _fetch_operands(self, tile: Tile, before: _Operands) -> Process:
         operands = _Operands(before.ifmap, before.weights, before.bias)
         if tile.fetch_weights:
-            yield from self._take("dma", "weight")
+            yield from self.free["weight"].take("dma")
             weights = weight_block(self.step, tile)
             operands.weights = yield from self.dma.read("weight", "weight", weights, tile.index)
             if self.step.bias is not None and tile.ends_psums:
@@ -169,13 +168,13 @@ class MacRun:
         if self.step.stays.ifmap:
             operands.ifmap = self.glb.found(ifmap)
         elif tile.fetch_ifmap:
-            yield from self._take("dma", "ifmap")
+            yield from self.free["ifmap"].take("dma")
             operands.ifmap = yield from self.dma.read("ifmap", "ifmap", ifmap, tile.index)
         return operands
 
     def _fetch_psums(self, spilled: Block, tile: Tile, operands: _Operands) -> Process:
         """Take the slot of the tile's psums and have those of the channels before come back."""
-        yield from self._take("dma", "ofmap")
+        yield from self.free["ofmap"].take("dma")
         if not tile.starts_psums:
             source = psum_block(spilled, self.step, tile)
             operands.psums = yield from self.dma.read("psum", "ofmap", source, tile.index)
@@ -184,7 +183,7 @@ class MacRun:
         """Issue the transfer of what *tile* has for DRAM: its outputs, psums, or nothing yet."""
         slots = self.free["ofmap"]
         if tile.ends_psums:
-            outputs = yield from self.state.wait("dma", "ofmaps", self.finished.get())
+            outputs = yield from self.finished.take("dma")
             target = ofmap_block(self.step, outputs.tile)
             data = None
             if outputs.ofmap is not None:
@@ -193,11 +192,11 @@ class MacRun:
             if self.step.stays.ofmap:
                 self.glb.resident.load(target, data)
                 self.forwarded_words += target.words
-                slots.put(1)
+                slots.put()
                 return []
             write = self.dma.write("ofmap", target, data, outputs.tile.index, slots)
         elif self.step.spilled is not None:
-            outputs = yield from self.state.wait("dma", "psums", self.leaving.get())
+            outputs = yield from self.leaving.take("dma")
             target = psum_block(self.step.spilled, self.step, tile)
             data = None
             if outputs.sums is not None:
@@ -212,11 +211,11 @@ class MacRun:
     def _array(self) -> Process:
         outputs = _Outputs(self.tiles[0])
         for tile, following in zip(self.tiles, [*self.tiles[1:], None], strict=True):
-            operands = yield from self.state.wait("array", "operands", self.fetched.get())
+            operands = yield from self.fetched.take("array")
             yield from operands.arrive()
             if tile.starts_psums:
                 if self.step.spilled is None:
-                    yield from self._take("array", "ofmap")
+                    yield from self.free["ofmap"].take("array")
                 outputs = _Outputs(tile)
             elif self.step.spilled is not None:
                 outputs = self._resumed(tile, operands)
@@ -224,9 +223,9 @@ class MacRun:
             if self.values:
                 self._sum(tile, operands, outputs)
             if not self.step.stays.ifmap and (following is None or following.fetch_ifmap):
-                self.free["ifmap"].put(1)
+                self.free["ifmap"].put()
             if following is None or following.fetch_weights:
-                self.free["weight"].put(1)
+                self.free["weight"].put()
             if tile.ends_psums:
                 outputs.bias = None if operands.bias is None else operands.bias.value
                 self.summed.put(outputs)
@@ -313,7 +312,7 @@ class MacRun:
     def _vector_unit(self) -> Process:
         lanes, counts = self.state.accelerator.vector_unit.lanes, self.state.counts
         for _ in range(sum(tile.ends_psums for tile in self.tiles)):
-            outputs = yield from self.state.wait("vector_unit", "psums", self.summed.get())
+            outputs = yield from self.summed.take("vector_unit")
             m, n, _ = tile_gemm(self.step.layer.shape, outputs.tile)
             biases = n if self.step.bias is not None else 0
             operations = {
@@ -335,8 +334,3 @@ class MacRun:
                 ofmap = outputs.sums.finish(outputs.bias)
                 outputs.ofmap = relu(ofmap) if self.step.relu else ofmap
             self.finished.put(outputs)
-
-    def _take(self, block: str, partition: str) -> Process:
-        yield from self.state.wait(
-            block, f"a free {partition} slot of the GLB", self.free[partition].get(1)
-        )
