@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from accelsim.errors import ConfigError, nearest
 
-__all__ = ["Dataflow", "Overlap", "Pass", "PeTiming"]
+__all__ = ["Dataflow", "MatrixDataflow", "Overlap", "Pass", "PeTiming"]
 
 Overlap = Literal["none", "load", "drain", "both"]
 """What of a pass is hidden under its neighbors, see `accelsim.config.ArrayConfig.overlap`."""
@@ -44,6 +44,11 @@ class PeTiming:
     def latency_cycles(self) -> int:
         """Cycles from an operand pair's entry to the psum that includes its product."""
         return self.multiply_cycles + self.add_cycles
+
+    @property
+    def free_interval(self) -> int:
+        """Cycles from one operand pair to the next whose addition does not wait for it."""
+        return max(self.multiply_interval, self.add_interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,56 +86,16 @@ class Pass:
 
 
 class Dataflow(ABC):
-    """One mapping of a matrix product (m pixels x k) times (k x n filters) onto the array."""
+    """One way of laying a layer's products on the array, in space and in time."""
 
     name: str
     title: str
-
-    @abstractmethod
-    def passes(
-        self,
-        m: int,
-        n: int,
-        k: int,
-        *,
-        rows: int,
-        cols: int,
-        timing: PeTiming,
-        resume: bool,
-        overlap: Overlap = "none",
-    ) -> Iterator[Pass]:
-        """Yield the passes in order; with *resume* all sums go on from stored psums."""
-
-    @abstractmethod
-    def rf_accesses(self, one: Pass, psum_words: int) -> tuple[int, int]:
-        """Return (reads, writes) of 32-bit PE registers in one pass, psums of *psum_words*."""
 
     @abstractmethod
     def interval(self, timing: PeTiming) -> int:
         """Return the cycles from one operand pair to the next of a PE."""
 
     @abstractmethod
-    def folds(self, m: int, n: int, k: int, rows: int, cols: int) -> int:
-        """Return the number of passes."""
-
-    @abstractmethod
-    def _own_cycles(
-        self,
-        m: int,
-        n: int,
-        k: int,
-        rows: int,
-        cols: int,
-        timing: PeTiming,
-        resume: bool,
-        overlap: Overlap,
-    ) -> int:
-        """Return the closed form of what the machine takes."""
-
-    @abstractmethod
-    def _scalesim_pass_cycles(self, m: int, n: int, k: int, rows: int, cols: int) -> dict[str, int]:
-        """Return SCALE-Sim's cycles of one fold by convention."""
-
     def compute_cycles(
         self,
         m: int,
@@ -168,7 +133,68 @@ class Dataflow(ABC):
         ------
         ConfigError
             A bound below 1, an unknown convention or overlap.
+        MappingError
+            The dataflow does not map matrix products.
         """
+
+
+class MatrixDataflow(Dataflow):
+    """One mapping of a matrix product (m pixels x k) times (k x n filters) onto the array."""
+
+    @abstractmethod
+    def passes(
+        self,
+        m: int,
+        n: int,
+        k: int,
+        *,
+        rows: int,
+        cols: int,
+        timing: PeTiming,
+        resume: bool,
+        overlap: Overlap = "none",
+    ) -> Iterator[Pass]:
+        """Yield the passes in order; with *resume* all sums go on from stored psums."""
+
+    @abstractmethod
+    def rf_accesses(self, one: Pass, psum_words: int) -> tuple[int, int]:
+        """Return (reads, writes) of 32-bit PE registers in one pass, psums of *psum_words*."""
+
+    @abstractmethod
+    def folds(self, m: int, n: int, k: int, rows: int, cols: int) -> int:
+        """Return the number of passes."""
+
+    @abstractmethod
+    def _own_cycles(
+        self,
+        m: int,
+        n: int,
+        k: int,
+        rows: int,
+        cols: int,
+        timing: PeTiming,
+        resume: bool,
+        overlap: Overlap,
+    ) -> int:
+        """Return the closed form of what the machine takes."""
+
+    @abstractmethod
+    def _scalesim_pass_cycles(self, m: int, n: int, k: int, rows: int, cols: int) -> dict[str, int]:
+        """Return SCALE-Sim's cycles of one fold by convention."""
+
+    def compute_cycles(
+        self,
+        m: int,
+        n: int,
+        k: int,
+        *,
+        rows: int = 32,
+        cols: int = 32,
+        convention: str = "accelsim",
+        timing: PeTiming | None = None,
+        resume: bool = False,
+        overlap: Overlap = "none",
+    ) -> int:
         for name, value in {"m": m, "n": n, "k": k, "rows": rows, "cols": cols}.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ConfigError(f"{name} must be an int >= 1, got {value!r}")

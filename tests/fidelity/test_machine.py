@@ -19,7 +19,8 @@ from accelsim.errors import MappingError, TraceError
 from accelsim.kernels.network import run_trace
 from accelsim.layer import INPUT, LayerShape, MacLayer, Trace
 from accelsim.machine import run_machine
-from accelsim.machine.program import array_model, compile_program
+from accelsim.machine.array import array_model
+from accelsim.machine.program import compile_program
 from accelsim.multipliers import IntegerMultiplier
 from accelsim.quantization import scheme_of
 
