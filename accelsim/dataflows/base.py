@@ -95,48 +95,6 @@ class Dataflow(ABC):
     def interval(self, timing: PeTiming) -> int:
         """Return the cycles from one operand pair to the next of a PE."""
 
-    @abstractmethod
-    def compute_cycles(
-        self,
-        m: int,
-        n: int,
-        k: int,
-        *,
-        rows: int = 32,
-        cols: int = 32,
-        convention: str = "accelsim",
-        timing: PeTiming | None = None,
-        resume: bool = False,
-        overlap: Overlap = "none",
-    ) -> int:
-        """Return the array's busy cycles for an (m x k) times (k x n) product, in closed form.
-
-        Parameters
-        ----------
-        m, n, k : int
-            Output pixels, filters, products per output.
-        rows, cols : int
-            PEs of the array.
-        convention : str
-            ``"accelsim"``: what the machine takes, fill and drain included, partly filled passes
-            only as large as they are. ``"scalesim3"``: what SCALE-Sim 3.0.0 reports.
-            ``"scalesim_paper"``: the form of SCALE-Sim's paper, all passes of full size.
-        timing : PeTiming, optional
-            Timing of a PE; one cycle for a multiply-accumulate by default. SCALE-Sim knows no
-            other, so its conventions ignore it, as they do *resume* and *overlap*.
-        resume : bool
-            The sums go on from stored psums.
-        overlap : str
-            What of a pass is hidden under its neighbors: ``none``, ``load``, ``drain``, ``both``.
-
-        Raises
-        ------
-        ConfigError
-            A bound below 1, an unknown convention or overlap.
-        MappingError
-            The dataflow does not map matrix products.
-        """
-
 
 class MatrixDataflow(Dataflow):
     """One mapping of a matrix product (m pixels x k) times (k x n filters) onto the array."""
@@ -195,6 +153,31 @@ class MatrixDataflow(Dataflow):
         resume: bool = False,
         overlap: Overlap = "none",
     ) -> int:
+        """Return the array's busy cycles for an (m x k) times (k x n) product, in closed form.
+
+        Parameters
+        ----------
+        m, n, k : int
+            Output pixels, filters, products per output.
+        rows, cols : int
+            PEs of the array.
+        convention : str
+            ``"accelsim"``: what the machine takes, fill and drain included, partly filled passes
+            only as large as they are. ``"scalesim3"``: what SCALE-Sim 3.0.0 reports.
+            ``"scalesim_paper"``: the form of SCALE-Sim's paper, all passes of full size.
+        timing : PeTiming, optional
+            Timing of a PE; one cycle for a multiply-accumulate by default. SCALE-Sim knows no
+            other, so its conventions ignore it, as they do *resume* and *overlap*.
+        resume : bool
+            The sums go on from stored psums.
+        overlap : str
+            What of a pass is hidden under its neighbors: ``none``, ``load``, ``drain``, ``both``.
+
+        Raises
+        ------
+        ConfigError
+            A bound below 1, an unknown convention or overlap.
+        """
         for name, value in {"m": m, "n": n, "k": k, "rows": rows, "cols": cols}.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ConfigError(f"{name} must be an int >= 1, got {value!r}")

@@ -40,7 +40,7 @@ class RowPass:
     """Sets that add to one another."""
     fetch_ifmap: bool
     """The ifmap words in the GLB are not those of the pass before."""
-    fetch_filters: bool
+    fetch_weights: bool
     """The weights in the RFs are not those of the pass before."""
     starts_psums: bool
     """Its channels are the first of its outputs."""
@@ -121,7 +121,7 @@ class RowPass:
         products, hops = self.macs(shape), self.psums * shape.r * self.stacked_sets
         reads = (2 + psum_words) * products + 2 * psum_words * hops
         writes = psum_words * (products + hops)
-        if self.fetch_filters:
+        if self.fetch_weights:
             writes += self.filter_words(shape) * self.rows.size
         # The first window of a row is new as a whole, of the others what the stride brings in.
         width = shape.s + (self.columns.size - 1) * min(shape.stride[1], shape.s)

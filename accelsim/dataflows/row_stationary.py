@@ -98,6 +98,7 @@ class RowStationary(Dataflow):
         return timing.free_interval
 
     def compute_cycles(self, *_product: object, **_how: object) -> int:
+        """Raise MappingError: the cycles of a matrix product are those of `MatrixDataflow` only."""
         raise MappingError(
             "dataflow 'rs' maps convolutions, no matrix products: its cycles depend on kernel, "
             "stride and mapping; use accelsim.dataflows.row_stationary.compute_cycles(shape, "
@@ -217,7 +218,7 @@ def row_passes(shape: LayerShape, mapping: RowMapping) -> Iterator[RowPass]:
                         pe_channels=min(mapping.q, channels.size),
                         stacked_sets=-(-channels.size // mapping.q),
                         fetch_ifmap=before[0] != ifmap,
-                        fetch_filters=before[1] != weights,
+                        fetch_weights=before[1] != weights,
                         starts_psums=channels is all_channels[0],
                         ends_psums=channels is all_channels[-1],
                     )

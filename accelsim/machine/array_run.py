@@ -17,11 +17,14 @@ import numpy as np
 import simpy
 
 from accelsim.accumulators import accumulator_of
+from accelsim.dataflows.row_pass import RowPass
+from accelsim.dataflows.tiling import Tile
 from accelsim.kernels import relu
 from accelsim.layer import WORD_BYTES
 from accelsim.machine.block import Block
 from accelsim.machine.dma import Dma, Transfers
 from accelsim.machine.glb import PARTITIONS, Glb
+from accelsim.machine.layout import bias_block, weight_block
 from accelsim.machine.program import MacStep, unit_work
 from accelsim.machine.state import Process, State
 from accelsim.machine.sums import Sums, sums_of
@@ -141,6 +144,26 @@ class ArrayRun(ABC):
     @abstractmethod
     def _array(self) -> Process:
         """Take operands out of ``fetched``, put outputs into ``summed``."""
+
+    def _fetch(self, tile: Tile | RowPass, ifmap: Block, before: Operands) -> Process:
+        """Issue the transfers of what *tile* needs and the tile before has not brought.
+
+        *ifmap*: its ifmap words; *before*: the operands of the tile before.
+        """
+        operands = Operands(before.ifmap, before.weights, before.bias)
+        if tile.fetch_weights:
+            yield from self._take("dma", "weight")
+            weights = weight_block(self.step, tile)
+            operands.weights = yield from self.dma.read("weight", "weight", weights, tile.index)
+            if self.step.bias is not None and tile.ends_psums:
+                bias = bias_block(self.step.bias, self.step, tile)
+                operands.bias = yield from self.dma.read("bias", "weight", bias, tile.index)
+        if self.step.stays.ifmap:
+            operands.ifmap = self.glb.found(ifmap)
+        elif tile.fetch_ifmap:
+            yield from self._take("dma", "ifmap")
+            operands.ifmap = yield from self.dma.read("ifmap", "ifmap", ifmap, tile.index)
+        return operands
 
     def _vector_unit(self) -> Process:
         lanes, counts = self.state.accelerator.vector_unit.lanes, self.state.counts

@@ -28,14 +28,12 @@ from accelsim.machine.block import Block
 from accelsim.machine.dma import Dma, Transfers
 from accelsim.machine.glb import Glb
 from accelsim.machine.layout import (
-    bias_block,
     first_filter,
     gather,
     ifmap_block,
     ofmap_block,
     psum_block,
     tap_counts,
-    weight_block,
 )
 from accelsim.machine.program import MacStep
 from accelsim.machine.psums import psums_to_words, words_to_psums
@@ -61,7 +59,7 @@ class MacRun(ArrayRun):
         operands, writes = Operands(), []
         slots = self.glb.slots
         for tile in self.tiles:
-            operands = yield from self._fetch_operands(tile, operands)
+            operands = yield from self._fetch(tile, ifmap_block(self.step, tile), operands)
             if self.step.spilled is None:
                 yield self.fetched.put(operands)
             if tile.index >= slots:
@@ -72,23 +70,6 @@ class MacRun(ArrayRun):
         for tile in self.tiles[-slots:]:
             writes += yield from self._write_back(tile)
         yield simpy.AllOf(self.state.env, writes)
-
-    def _fetch_operands(self, tile: Tile, before: Operands) -> Process:
-        operands = Operands(before.ifmap, before.weights, before.bias)
-        if tile.fetch_weights:
-            yield from self._take("dma", "weight")
-            weights = weight_block(self.step, tile)
-            operands.weights = yield from self.dma.read("weight", "weight", weights, tile.index)
-            if self.step.bias is not None and tile.ends_psums:
-                bias = bias_block(self.step.bias, self.step, tile)
-                operands.bias = yield from self.dma.read("bias", "weight", bias, tile.index)
-        ifmap = ifmap_block(self.step, tile)
-        if self.step.stays.ifmap:
-            operands.ifmap = self.glb.found(ifmap)
-        elif tile.fetch_ifmap:
-            yield from self._take("dma", "ifmap")
-            operands.ifmap = yield from self.dma.read("ifmap", "ifmap", ifmap, tile.index)
-        return operands
 
     def _fetch_psums(self, spilled: Block, tile: Tile, operands: Operands) -> Process:
         """Take the slot of the tile's psums and have those of the channels before come back."""

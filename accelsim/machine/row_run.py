@@ -26,7 +26,7 @@ from accelsim.dataflows.spatial import SpatialArray
 from accelsim.machine.array_run import ArrayRun, Operands, Outputs
 from accelsim.machine.dma import Dma, Transfers
 from accelsim.machine.glb import Glb
-from accelsim.machine.layout import bias_block, first_filter, weight_block
+from accelsim.machine.layout import first_filter
 from accelsim.machine.program import MacStep
 from accelsim.machine.row_columns import PassTimes, transfer_cycles
 from accelsim.machine.row_layout import gather, ifmap_block, ofmap_block
@@ -56,31 +56,13 @@ class RowRun(ArrayRun):
     def _dma(self) -> Process:
         operands, writes, slots = Operands(), [], self.glb.slots
         for one in self.passes:
-            operands = yield from self._fetch(one, operands)
+            operands = yield from self._fetch(one, ifmap_block(self.step, one), operands)
             yield self.fetched.put(operands)
             if one.index >= slots:
                 writes += yield from self._write_back(self.passes[one.index - slots])
         for one in self.passes[-slots:]:
             writes += yield from self._write_back(one)
         yield simpy.AllOf(self.state.env, writes)
-
-    def _fetch(self, one: RowPass, before: Operands) -> Process:
-        operands = Operands(before.ifmap, before.weights, before.bias)
-        if one.fetch_filters:
-            yield from self._take("dma", "weight")
-            weights = weight_block(self.step, one)
-            operands.weights = yield from self.dma.read("weight", "weight", weights, one.index)
-            if self.step.bias is not None and one.ends_psums:
-                bias = bias_block(self.step.bias, self.step, one)
-                operands.bias = yield from self.dma.read("bias", "weight", bias, one.index)
-        if one.fetch_ifmap:
-            ifmap = ifmap_block(self.step, one)
-            if self.step.stays.ifmap:
-                operands.ifmap = self.glb.found(ifmap)
-            else:
-                yield from self._take("dma", "ifmap")
-                operands.ifmap = yield from self.dma.read("ifmap", "ifmap", ifmap, one.index)
-        return operands
 
     def _write_back(self, one: RowPass) -> Transfers:
         """Issue the transfer of the outputs that a pass completes, if any."""
@@ -96,7 +78,7 @@ class RowRun(ArrayRun):
                 yield from self._take("array", "ofmap")
                 target = ofmap_block(self.step, one)
                 self.unfinished[one.filters.start] = Outputs(one.index, target)
-            if one.fetch_filters:
+            if one.fetch_weights:
                 yield from self._load_weights(one)
             yield from self._work(one)
             if self.values:

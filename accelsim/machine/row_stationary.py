@@ -140,7 +140,7 @@ class _Run:
 
     def _dma(self) -> Process:
         for number, one in enumerate(self.passes):
-            if one.fetch_filters:
+            if one.fetch_weights:
                 words = one.filter_words(self.shape)
                 yield from self._take("dma", "filter", words)
                 yield from self._transfer("read", "filters", words, number)
@@ -169,14 +169,14 @@ class _Run:
         for number, one in enumerate(self.passes):
             last = number + 1 == len(self.passes)
             starts, ends = one.starts_psums, one.ends_psums
-            if one.fetch_filters:
+            if one.fetch_weights:
                 yield from self.clock.wait("array", "filters", self.filters.get())
             if one.fetch_ifmap:
                 yield from self.clock.wait("array", "ifmaps", self.ifmaps.get())
             if starts:
                 yield from self._take("array", "psum", one.psums)
             begin = self.clock.now
-            if one.fetch_filters:
+            if one.fetch_weights:
                 yield from self._load_filters(one, number)
             yield from self._columns(one, number, reads_psums=not starts)
             self.processing_cycles += self.clock.now - begin

@@ -136,7 +136,7 @@ def test_rf_accesses_counted_pe_by_pe(shape, mapping, psum_words):
         for own_channels in channels:
             for own_filters in filters:
                 for _ in range(shape.r * one.rows.size):
-                    writes += own_filters * own_channels * shape.s * int(one.fetch_filters)
+                    writes += own_filters * own_channels * shape.s * int(one.fetch_weights)
                     for _ in range(one.images.size):
                         places = {
                             column * shape.stride[1] + s

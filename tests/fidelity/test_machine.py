@@ -327,7 +327,7 @@ def test_a_wrong_address_gives_wrong_logits(monkeypatch):
     """The machine executes: with one weight address off by a word the outputs change."""
     from dataclasses import replace
 
-    from accelsim.machine import mac
+    from accelsim.machine import array_run
 
     layer = MacLayer(
         "fc", "linear", INPUT, LayerShape(n=1, m=2, c=3),
@@ -336,9 +336,9 @@ def test_a_wrong_address_gives_wrong_logits(monkeypatch):
     trace = Trace("net", (layer,), np.ones((1, 3, 1, 1), np.float32), "fc")
     machine = Accelerator.preset("tiny_4x4")
     right = run_machine(trace, machine).outputs
-    block = mac.weight_block
+    block = array_run.weight_block
     monkeypatch.setattr(
-        mac, "weight_block", lambda *a: replace(block(*a), address=block(*a).address - 1)
+        array_run, "weight_block", lambda *a: replace(block(*a), address=block(*a).address - 1)
     )
     assert right.ravel().tolist() == [6, 15]
     assert run_machine(trace, machine).outputs.ravel().tolist() != [6, 15]

@@ -16,7 +16,7 @@ from accelsim.errors import MappingError, TraceError
 from accelsim.kernels.network import run_trace
 from accelsim.layer import INPUT, LayerShape, MacLayer, Trace
 from accelsim.machine import run_machine, run_program
-from accelsim.machine.array import accumulation_orders, array_model
+from accelsim.machine.array import accumulation_orders, array_model, budget_of
 from accelsim.machine.program import compile_program, unit_work
 from accelsim.quantization import scheme_of
 
@@ -146,6 +146,26 @@ def test_any_layer_on_any_array(trace, changes):
     assert psums - back == expected.size * array.psum_words
     assert counts["rf", "read"] > 2 * shape.macs
     assert all(count >= 0 for count in counts.values())
+
+
+@given(traces(), machines)
+def test_a_tile_stays_within_its_share_of_every_memory(trace, changes):
+    machine, program = compiled(trace, changes)
+    (step,), budget, rf = program.steps, budget_of(machine), machine.spatial
+    shape, mapping, psum_words = step.layer.shape, step.tiling.mapping, budget.psum_words
+    psums = mapping.n * mapping.m * mapping.e * mapping.f * psum_words
+    assert psums <= budget.ofmap_words
+    parts = -(-mapping.m // (mapping.p * mapping.t))
+    for one in step.tiling.tiles():
+        weights, ifmap = one.filter_words(shape) + one.filters.size, one.ifmap_words(shape)
+        assert weights <= budget.weight_words
+        assert ifmap <= budget.ifmap_words
+        assert budget.total_words is None or ifmap + weights + psums <= budget.total_words
+        assert parts * one.psums * psum_words <= psums
+        assert one.active_pes(shape) <= machine.array.rows * machine.array.cols
+        assert one.pe_channels * shape.s <= rf.ifmap_rf_words
+        assert one.pe_filters * one.pe_channels * shape.s <= rf.filter_rf_words
+        assert one.pe_filters * psum_words <= rf.psum_rf_words
 
 
 @few
