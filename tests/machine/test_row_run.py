@@ -163,6 +163,15 @@ def test_a_slow_adder_is_waited_for_where_a_pe_has_few_filters():
         assert layer.compute_cycles == compute
 
 
+@pytest.mark.parametrize(("hop_cycles", "hops"), [(0, 2), (3, 3)])
+def test_a_hop_takes_at_least_an_addition(hop_cycles, hops):
+    """2 kernel rows of one product, 500 MHz: a step of 2 cycles, 3 more until it is in its sum."""
+    machine = MACHINE.replace(clock_mhz=500, **{"spatial.hop_cycles": hop_cycles})
+    trace = trace_of(conv(LayerShape(n=1, m=1, c=1, h=2, w=1, r=2, s=1)))
+    (layer,) = run_machine(trace, machine, values=False).layers
+    assert layer.compute_cycles == 2 + 3 + hops
+
+
 def test_without_values_time_and_counts_are_the_same():
     trace = trace_of(conv(LayerShape(2, 6, 10, 7, 7, 3, 3, padding=(1, 1)), bias=True))
     full, bare = (run_machine(trace, MACHINE, values=values) for values in (True, False))
