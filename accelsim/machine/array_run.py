@@ -26,7 +26,7 @@ from accelsim.machine.dma import Dma, Transfers
 from accelsim.machine.glb import PARTITIONS, Glb
 from accelsim.machine.layout import bias_block, weight_block
 from accelsim.machine.program import MacStep, unit_work
-from accelsim.machine.state import Process, State
+from accelsim.machine.state import Handover, Process, State
 from accelsim.machine.sums import Sums, sums_of
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.quantization import layer_quantization, scheme_of
@@ -44,12 +44,11 @@ class Operands:
     psums: simpy.Event | None = None
     """Those that were spilled and come back."""
 
-    def arrived(self, env: simpy.Environment) -> simpy.Event:
-        """Return the event that all of them are in the GLB."""
-        return simpy.AllOf(
-            env,
-            [one for one in (self.ifmap, self.weights, self.bias, self.psums) if one is not None],
-        )
+    def arrive(self) -> Process:
+        """Wait until all of them are in the GLB."""
+        for transfer in (self.ifmap, self.weights, self.bias, self.psums):
+            if transfer is not None and not transfer.processed:
+                yield transfer
 
     def values(self, owner: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the words of ifmap and weights; *owner* is for the message where there are none.
@@ -115,9 +114,8 @@ class ArrayRun(ABC):
     """
 
     def __init__(self, state: State, glb: Glb, dma: Dma, step: MacStep, drains: int) -> None:
-        env = state.env
         self.state, self.glb, self.dma, self.step, self.drains = state, glb, dma, step, drains
-        self.values = dma.dram.memory is not None
+        self.values = dma.dram.values
         self.multiplier = MULTIPLIERS[state.accelerator.multiplier]
         self.accumulator = accumulator_of(self.multiplier, state.accelerator.accumulator)
         self.psum_words = self.accumulator.bytes // WORD_BYTES
@@ -126,8 +124,10 @@ class ArrayRun(ABC):
         if self.values:
             scheme = scheme_of(state.accelerator)
             self.quantization = layer_quantization(step.layer, self.multiplier, scheme)
-        self.free = {name: glb.free_slots() for name in PARTITIONS}
-        self.fetched, self.summed, self.finished = (simpy.Store(env) for _ in range(3))
+        self.free = {name: glb.free_slots(name) for name in PARTITIONS}
+        self.fetched, self.summed, self.finished = (
+            Handover(state, what) for what in ("operands", "psums", "ofmaps")
+        )
         self.spilled_words = self.forwarded_words = 0
         self.compute_cycles = 0
 
@@ -152,7 +152,7 @@ class ArrayRun(ABC):
         """
         operands = Operands(before.ifmap, before.weights, before.bias)
         if tile.fetch_weights:
-            yield from self._take("dma", "weight")
+            yield from self.free["weight"].take("dma")
             weights = weight_block(self.step, tile)
             operands.weights = yield from self.dma.read("weight", "weight", weights, tile.index)
             if self.step.bias is not None and tile.ends_psums:
@@ -161,14 +161,14 @@ class ArrayRun(ABC):
         if self.step.stays.ifmap:
             operands.ifmap = self.glb.found(ifmap)
         elif tile.fetch_ifmap:
-            yield from self._take("dma", "ifmap")
+            yield from self.free["ifmap"].take("dma")
             operands.ifmap = yield from self.dma.read("ifmap", "ifmap", ifmap, tile.index)
         return operands
 
     def _vector_unit(self) -> Process:
         lanes, counts = self.state.accelerator.vector_unit.lanes, self.state.counts
         for _ in range(self.drains):
-            outputs = yield from self.state.wait("vector_unit", "psums", self.summed.get())
+            outputs = yield from self.summed.take("vector_unit")
             m, n = outputs.pixels, outputs.filters
             biases = n if self.step.bias is not None else 0
             operations = {
@@ -189,16 +189,16 @@ class ArrayRun(ABC):
             if outputs.sums is not None:
                 ofmap = outputs.sums.finish(outputs.bias)
                 outputs.ofmap = relu(ofmap) if self.step.relu else ofmap
-            yield self.finished.put(outputs)
+            self.finished.put(outputs)
 
     def _write_outputs(self) -> Transfers:
         """Issue the transfer of the next finished outputs to where they go."""
         slots = self.free["ofmap"]
-        outputs = yield from self.state.wait("dma", "ofmaps", self.finished.get())
+        outputs = yield from self.finished.take("dma")
         if self.step.stays.ofmap:
             self.glb.resident.load(outputs.target, outputs.data)
             self.forwarded_words += outputs.target.words
-            yield slots.put(1)
+            slots.put()
             return []
         write = self.dma.write("ofmap", outputs.target, outputs.data, outputs.index, slots)
         return [(yield from write)]
@@ -212,8 +212,3 @@ class ArrayRun(ABC):
             shape = outputs.filters, outputs.pixels
             outputs.sums = sums_of(self.multiplier, self.accumulator, shape, own)
         return outputs.sums
-
-    def _take(self, block: str, partition: str) -> Process:
-        yield from self.state.wait(
-            block, f"a free {partition} slot of the GLB", self.free[partition].get(1)
-        )

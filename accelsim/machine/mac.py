@@ -20,26 +20,40 @@ slot is then taken in the DMA's program, behind the outputs of tile t - s, which
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import lru_cache
+from typing import NamedTuple
+
 import simpy
 
-from accelsim.dataflows.tiling import ArrayModel, Tile, Tiling, tile_gemm
+from accelsim.dataflows.tiling import ArrayModel, Span, Tile, Tiling, tile_gemm
 from accelsim.machine.array_run import ArrayRun, Operands, Outputs
 from accelsim.machine.block import Block
 from accelsim.machine.dma import Dma, Transfers
 from accelsim.machine.glb import Glb
 from accelsim.machine.layout import (
+    TapCounts,
     first_filter,
     gather,
     ifmap_block,
     ofmap_block,
     psum_block,
-    tap_counts,
 )
 from accelsim.machine.program import MacStep
 from accelsim.machine.psums import psums_to_words, words_to_psums
-from accelsim.machine.state import Process, State
+from accelsim.machine.state import Handover, Process, State
 
 __all__ = ["MacRun"]
+
+
+class _Work(NamedTuple):
+    """What the array does for a tile."""
+
+    passes: tuple[tuple[int, dict[str, int]], ...]
+    """For each the cycles of array and feed, and the words through the GLB's ports."""
+    counts: Counter[tuple[str, str]]
+    """(component, action) -> count."""
+    compute_cycles: int
 
 
 class MacRun(ArrayRun):
@@ -51,9 +65,11 @@ class MacRun(ArrayRun):
         self.tiles = list(step.tiling.tiles())
         super().__init__(state, glb, dma, step, sum(tile.ends_psums for tile in self.tiles))
         self.array = array
-        self.leaving = simpy.Store(state.env)
+        self.leaving = Handover(state, "psums")
         self.unfinished: dict[tuple[int, int, int, int], Outputs] = {}
         """Outputs whose psums wait in DRAM."""
+        # Tiles of other filters and channels do the same again.
+        self._work_of = lru_cache(maxsize=64)(self._work)
 
     def _dma(self) -> Process:
         operands, writes = Operands(), []
@@ -61,19 +77,19 @@ class MacRun(ArrayRun):
         for tile in self.tiles:
             operands = yield from self._fetch(tile, ifmap_block(self.step, tile), operands)
             if self.step.spilled is None:
-                yield self.fetched.put(operands)
+                self.fetched.put(operands)
             if tile.index >= slots:
                 writes += yield from self._write_back(self.tiles[tile.index - slots])
             if self.step.spilled is not None:
                 yield from self._fetch_psums(self.step.spilled, tile, operands)
-                yield self.fetched.put(operands)
+                self.fetched.put(operands)
         for tile in self.tiles[-slots:]:
             writes += yield from self._write_back(tile)
         yield simpy.AllOf(self.state.env, writes)
 
     def _fetch_psums(self, spilled: Block, tile: Tile, operands: Operands) -> Process:
         """Take the slot of the tile's psums and have those of the channels before come back."""
-        yield from self._take("dma", "ofmap")
+        yield from self.free["ofmap"].take("dma")
         if not tile.starts_psums:
             source = psum_block(spilled, self.step, tile)
             operands.psums = yield from self.dma.read("psum", "ofmap", source, tile.index)
@@ -84,7 +100,7 @@ class MacRun(ArrayRun):
             return (yield from self._write_outputs())
         if self.step.spilled is None:
             return []
-        outputs = yield from self.state.wait("dma", "psums", self.leaving.get())
+        outputs = yield from self.leaving.take("dma")
         target = psum_block(self.step.spilled, self.step, tile)
         data = None
         if outputs.sums is not None:
@@ -97,11 +113,11 @@ class MacRun(ArrayRun):
     def _array(self) -> Process:
         outputs = self._started(self.tiles[0])
         for tile, following in zip(self.tiles, [*self.tiles[1:], None], strict=True):
-            operands = yield from self.state.wait("array", "operands", self.fetched.get())
-            yield operands.arrived(self.state.env)
+            operands = yield from self.fetched.take("array")
+            yield from operands.arrive()
             if tile.starts_psums:
                 if self.step.spilled is None:
-                    yield from self._take("array", "ofmap")
+                    yield from self.free["ofmap"].take("array")
                 outputs = self._started(tile)
             elif self.step.spilled is not None:
                 outputs = self._resumed(tile, operands)
@@ -109,15 +125,15 @@ class MacRun(ArrayRun):
             if self.values:
                 self._sum(tile, operands, outputs)
             if not self.step.stays.ifmap and (following is None or following.fetch_ifmap):
-                yield self.free["ifmap"].put(1)
+                self.free["ifmap"].put()
             if following is None or following.fetch_weights:
-                yield self.free["weight"].put(1)
+                self.free["weight"].put()
             if tile.ends_psums:
                 outputs.bias = None if operands.bias is None else operands.bias.value
-                yield self.summed.put(outputs)
+                self.summed.put(outputs)
             elif self.step.spilled is not None:
                 self.unfinished[tile.outputs] = outputs
-                yield self.leaving.put(outputs)
+                self.leaving.put(outputs)
 
     def _started(self, tile: Tile) -> Outputs:
         return Outputs(tile.index, ofmap_block(self.step, tile))
@@ -132,38 +148,50 @@ class MacRun(ArrayRun):
 
     def _passes(self, tile: Tile) -> Process:
         """Run the tile's passes; each lasts until array, feed and GLB ports have finished it."""
-        shape, counts = self.step.layer.shape, self.state.counts
-        config = self.state.accelerator
-        m, n, k = tile_gemm(shape, tile)
-        taps = tap_counts(shape, tile.rows, tile.images.size)
+        work = self._work_of(
+            tile.rows, tile.images.size, tile_gemm(self.step.layer.shape, tile), tile.starts_psums
+        )
+        for cycles, words in work.passes:
+            yield from self.glb.busy("array", "pass", cycles, tile.index, words)
+        self.compute_cycles += work.compute_cycles
+        for action, count in work.counts.items():
+            self.state.counts[action] += count
+
+    def _work(self, rows: Span, images: int, bounds: tuple[int, int, int], starts: bool) -> _Work:
+        """Return what the array does for a tile of these ofmap rows and (m, n, k)."""
+        config, (m, n, k) = self.state.accelerator, bounds
+        taps = TapCounts(self.step.layer.shape, rows, images)
+        counts: Counter[tuple[str, str]] = Counter()
+        adder = f"accumulator.{self.accumulator.name}"
         if self.work.sums_activations:
-            counts[f"accumulator.{self.accumulator.name}", "add"] += m * k
-        resume = not tile.starts_psums
-        for one in self.array.passes(m, n, k, resume=resume):
+            counts[adder, "add"] += m * k
+        passes, compute_cycles = [], 0
+        for one in self.array.passes(m, n, k, resume=not starts):
             ifmap_words, weight_words = taps.words(one), one.filters * one.k
-            outputs = one.pixels * one.filters
-            products = outputs * one.k
-            # The array is the only client of the feed bus: waiting for both is waiting for the
-            # later of the two.
-            feed = -(-(ifmap_words + weight_words) // config.glb.read_words_per_cycle)
+            psum_words = one.pixels * one.filters * self.psum_words
+            products = one.pixels * one.filters * one.k
             words = {
                 "ifmap": ifmap_words,
                 "weight": weight_words,
-                "ofmap": outputs * self.psum_words * (1 + int(one.reads_psums)),
+                "ofmap": psum_words * (1 + int(one.reads_psums)),
             }
-            yield from self.glb.busy("array", "pass", max(one.cycles, feed), tile.index, words)
-            self.compute_cycles += one.cycles
+            # The array is the only client of the feed bus: waiting for both is waiting for the
+            # later of the two.
+            feed = -(-(ifmap_words + weight_words) // config.glb.read_words_per_cycle)
+            passes.append((max(one.cycles, feed), words))
+            compute_cycles += one.cycles
             reads, writes = self.array.dataflow.rf_accesses(one, self.psum_words)
             counts[f"multiplier.{self.multiplier.name}", "compute"] += products
-            counts[f"accumulator.{self.accumulator.name}", "add"] += products
+            counts[adder, "add"] += products
             counts["rf", "read"] += reads
             counts["rf", "write"] += writes
             counts["glb.ifmap", "read"] += ifmap_words
             if self.work.quantizes:
                 counts["vector_unit", "quantize"] += ifmap_words
             counts["glb.weight", "read"] += weight_words
-            counts["glb.ofmap", "read"] += outputs * self.psum_words * int(one.reads_psums)
-            counts["glb.ofmap", "write"] += outputs * self.psum_words
+            counts["glb.ofmap", "read"] += psum_words * int(one.reads_psums)
+            counts["glb.ofmap", "write"] += psum_words
+        return _Work(tuple(passes), counts, compute_cycles)
 
     def _sum(self, tile: Tile, operands: Operands, outputs: Outputs) -> None:
         """Add the tile's products to its psums: all its passes at once, each sum in k order."""

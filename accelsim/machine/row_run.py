@@ -30,7 +30,7 @@ from accelsim.machine.layout import first_filter
 from accelsim.machine.program import MacStep
 from accelsim.machine.row_columns import PassTimes, transfer_cycles
 from accelsim.machine.row_layout import gather, ifmap_block, ofmap_block
-from accelsim.machine.state import Process, State
+from accelsim.machine.state import Handover, Process, State
 
 __all__ = ["RowRun"]
 
@@ -49,7 +49,7 @@ class RowRun(ArrayRun):
         self.array, self.mapping = array, mapping
         self.inside = PassTimes(step.layer.shape, array)
         room = glb.slots * -(-mapping.m // (mapping.p * mapping.t))
-        self.free["ofmap"] = simpy.Container(state.env, capacity=room, init=room)
+        self.free["ofmap"] = Handover(state, "room for psums in the GLB", [None] * room)
         self.unfinished: dict[int, Outputs] = {}
         """First filter of a part -> its outputs, of the tile that is being made."""
 
@@ -57,7 +57,7 @@ class RowRun(ArrayRun):
         operands, writes, slots = Operands(), [], self.glb.slots
         for one in self.passes:
             operands = yield from self._fetch(one, ifmap_block(self.step, one), operands)
-            yield self.fetched.put(operands)
+            self.fetched.put(operands)
             if one.index >= slots:
                 writes += yield from self._write_back(self.passes[one.index - slots])
         for one in self.passes[-slots:]:
@@ -72,10 +72,10 @@ class RowRun(ArrayRun):
 
     def _array(self) -> Process:
         for one, following in zip(self.passes, [*self.passes[1:], None], strict=True):
-            operands = yield from self.state.wait("array", "operands", self.fetched.get())
-            yield operands.arrived(self.state.env)
+            operands = yield from self.fetched.take("array")
+            yield from operands.arrive()
             if one.starts_psums:
-                yield from self._take("array", "ofmap")
+                yield from self.free["ofmap"].take("array")
                 target = ofmap_block(self.step, one)
                 self.unfinished[one.filters.start] = Outputs(one.index, target)
             if one.fetch_weights:
@@ -84,11 +84,11 @@ class RowRun(ArrayRun):
             if self.values:
                 self._sum(one, operands)
             if not self.step.stays.ifmap and (following is None or following.fetch_ifmap):
-                yield self.free["ifmap"].put(1)
+                self.free["ifmap"].put()
             if one.ends_psums:
                 outputs = self.unfinished.pop(one.filters.start)
                 outputs.bias = None if operands.bias is None else operands.bias.value
-                yield self.summed.put(outputs)
+                self.summed.put(outputs)
 
     def _load_weights(self, one: RowPass) -> Process:
         """Bring the weights of a pass into the RFs; their slot in the GLB is free then."""
@@ -96,7 +96,7 @@ class RowRun(ArrayRun):
         cycles = transfer_cycles(words, self.array.filter_words_per_cycle)
         yield from self.glb.busy("array", "load weights", cycles, one.index, {"weight": words})
         self.state.counts["glb.weight", "read"] += words
-        yield self.free["weight"].put(1)
+        self.free["weight"].put()
 
     def _work(self, one: RowPass) -> Process:
         """Run a pass whose weights are in the RFs, until NoCs, PEs and GLB ports are through."""
