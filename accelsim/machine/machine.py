@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from accelsim.config import Accelerator
-from accelsim.layer import Trace
+from accelsim.layer import Operand, Trace
 from accelsim.machine.dma import Dma
 from accelsim.machine.dram import Dram
 from accelsim.machine.glb import Glb
@@ -122,7 +122,8 @@ def run_program(
     dram.load(program.images, trace.images)
     for step in program.steps:
         if isinstance(step, MacStep):
-            dram.load(step.weights, step.layer.weight)
+            if not isinstance(step.layer.weight, Operand):
+                dram.load(step.weights, step.layer.weight)
             if step.bias is not None:
                 dram.load(step.bias, step.layer.bias)
     array, records = array_model(accelerator), []
