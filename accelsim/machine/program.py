@@ -313,14 +313,20 @@ def _dense(address: int, shape: tuple[int, ...]) -> Block:
 
 
 def _fused_relus(trace: Trace) -> dict[str, str]:
-    """Return MAC layer -> the ReLU that is its only reader: the drain path applies it."""
+    """Return MAC layer -> the ReLU that is its only reader: the drain path applies it.
+
+    One that reads a part of the outputs is a layer of its own.
+    """
     readers = Counter(source for layer in trace.layers for source in layer.sources)
     readers[trace.output] += 1
     mac_layers = {layer.name for layer in trace.layers if isinstance(layer, MacLayer)}
     return {
         layer.source: layer.name
         for layer in trace.layers
-        if layer.op == "relu" and layer.source in mac_layers and readers[layer.source] == 1
+        if layer.op == "relu"
+        and layer.view is None
+        and layer.source in mac_layers
+        and readers[layer.source] == 1
     }
 
 

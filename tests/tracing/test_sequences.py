@@ -138,6 +138,22 @@ def test_the_traced_graph_computes_what_the_module_does(function, images):
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("multiplier", ["ax_fpm", "exact_int8"])
+@pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
+@pytest.mark.parametrize("function", MODELS)
+def test_machine_and_module_agree_bit_for_bit(function, dataflow, multiplier):
+    net = Calls(function).eval()
+    traced = accelsim.trace(net, IMAGES, calibration=IMAGES)
+    machine = accelsim.Accelerator.preset("tiny_4x4").replace(
+        multiplier=multiplier, **{"array.dataflow": dataflow, "dram.kind": "ddr4_2400"}
+    )
+    outputs = accelsim.simulate(traced, machine).outputs
+    module = accelsim.nn.approximate(net, multiplier=multiplier, calibration=IMAGES)
+    with torch.no_grad():
+        expected = module(torch.from_numpy(IMAGES)).reshape(3, -1).numpy()
+    assert outputs.tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize("function", MODELS)
 def test_a_batch_of_a_trace_is_the_trace_of_a_batch(function):
     net = Calls(function).eval()
