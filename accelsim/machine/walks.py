@@ -30,10 +30,12 @@ class Walk(NamedTuple):
     def block(self, whole: Block, group: int, start: Four, counts: Four) -> Block:
         """Return the block of *counts* elements from *start* on in a group's part of *whole*."""
         address = whole.address + self.offset
-        for count, stride in reversed(self.groups):
-            group, index = divmod(group, count)
-            address += index * stride
-        address += sum(at * stride for at, stride in zip(start, self.strides, strict=True))
+        if group:
+            for count, stride in reversed(self.groups):
+                group, index = divmod(group, count)
+                address += index * stride
+        a, b, c, d = self.strides
+        address += start[0] * a + start[1] * b + start[2] * c + start[3] * d
         return Block(address, counts, self.strides)
 
 
