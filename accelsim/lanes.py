@@ -8,6 +8,8 @@ arrays.
 Lanes of 32 bits are kept in the order that costs `word_at` least: the first half of the lanes of 64
 bits gives the words in the even places, the second half those in the odd ones. Loads and stores,
 which are rare, put them in order. Between `store_words` and `load_words` they stay as they are.
+
+How many lanes there are changes how fast the loops are, and no bit of what they compute.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba.core import types
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
@@ -40,7 +42,18 @@ __all__ = [
     "word_at",
 ]
 
-LANES = 8
+
+def _vector_bits() -> int:
+    """Return the widest vectors of the processor for which Numba compiles."""
+    settings: Any = numba.config
+    features = settings.CPU_FEATURES
+    if features is None:
+        generic = settings.CPU_NAME not in (None, "host")
+        features = "" if generic else binding.get_host_cpu_features().flatten()
+    return 512 if "+avx512f" in features.split(",") else 256
+
+
+LANES = _vector_bits() // 32
 _HALF = LANES // 2
 _ORDER = tuple(lane // 2 + lane % 2 * _HALF for lane in range(LANES))
 """Place of a 32-bit lane -> element."""

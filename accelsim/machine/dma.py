@@ -9,6 +9,7 @@ whole slower, as it can where requests are served as they come.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator
 from typing import Any
 
@@ -17,7 +18,7 @@ import simpy
 
 from accelsim.machine.block import Block
 from accelsim.machine.dram import Dram
-from accelsim.machine.state import Process, State
+from accelsim.machine.state import Handover, Process, State
 
 __all__ = ["Dma", "Issue", "Transfers"]
 
@@ -41,8 +42,8 @@ class Dma:
 
     def __init__(self, state: State, dram: Dram) -> None:
         self.state, self.dram = state, dram
-        depth = state.accelerator.dma.queue_depth
-        self.places = simpy.Container(state.env, capacity=depth, init=depth)
+        self.under_way: deque[simpy.Process] = deque(maxlen=state.accelerator.dma.queue_depth)
+        """The last transfers issued, which end in this order."""
 
     def read(self, what: str, partition: str, source: Block, tile: int) -> Issue:
         """Issue a transfer of *source* into a GLB *partition*; its process returns the words."""
@@ -55,7 +56,7 @@ class Dma:
         target: Block,
         data: np.ndarray | None,
         tile: int,
-        slots: simpy.Container,
+        slots: Handover,
     ) -> Issue:
         """Issue a transfer of *data* (shape counts) from the ofmap partition to *target*.
 
@@ -64,13 +65,15 @@ class Dma:
         self.state.counts["glb.ofmap", "read"] += target.words
         return (yield from self._issue(self.dram.write(what, "ofmap", target, data, tile), slots))
 
-    def _issue(self, transfer: Process, slots: simpy.Container | None = None) -> Issue:
-        yield from self.state.wait("dma", "a place in its queue", self.places.get(1))
-        return self.state.env.process(self._run(transfer, slots))
+    def _issue(self, transfer: Process, slots: Handover | None = None) -> Issue:
+        if len(self.under_way) == self.under_way.maxlen:
+            yield from self.state.wait("dma", "a place in its queue", self.under_way[0])
+        issued = self.state.env.process(self._run(transfer, slots))
+        self.under_way.append(issued)
+        return issued
 
-    def _run(self, transfer: Process, slots: simpy.Container | None) -> Process:
+    def _run(self, transfer: Process, slots: Handover | None) -> Process:
         data = yield from transfer
-        yield self.places.put(1)
         if slots is not None:
-            yield slots.put(1)
+            slots.put()
         return data

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import simpy
 
@@ -27,17 +29,28 @@ class Dram(Memory):
         Size of the memory.
     values : bool
         False: transfers take their time but carry no data.
+    constants : iterable of (Block, float32 array)
+        What lies there from the start and is never written, as of `Memory`.
     """
 
-    def __init__(self, state: State, glb: Glb, words: int, *, values: bool) -> None:
-        super().__init__("DRAM", words, values=values)
+    def __init__(
+        self,
+        state: State,
+        glb: Glb,
+        words: int,
+        *,
+        values: bool,
+        constants: Iterable[tuple[Block, np.ndarray]] = (),
+    ) -> None:
+        super().__init__("DRAM", words, values=values, constants=constants)
         self.state, self.glb = state, glb
         self.timing = dram_timing(state.accelerator)
         self.data_end = 0
         """Cycle at which the last transfer's data ended."""
         self.row_hits = self.row_misses = 0
         """Bursts so far that found their row open, and that did not."""
-        self.channel = simpy.Resource(state.env, capacity=1)
+        self.last: simpy.Event | None = None
+        """The process of the transfer that was requested last: the channel is free at its end."""
 
     def read(self, what: str, partition: str, source: Block, tile: int) -> Process:
         """Transfer *source* to the chip; return its words as an array of shape counts, or None."""
@@ -56,17 +69,16 @@ class Dram(Memory):
     ) -> Process:
         if block.words == 0:
             return
-        issued = self.state.now
-        with self.channel.request() as grant:
-            yield grant
-            timing = self.timing.transfer(block, write=direction == "write")
-            start = max(issued + timing.latency_cycles, self.data_end + timing.gap_cycles)
-            cycles = start + timing.data_cycles - self.state.now
-            name, words = f"{direction} {what}", {partition: block.words}
-            yield from self.glb.busy(
-                "dram", name, cycles, tile, words, with_block=f"dma_{direction}"
-            )
-            self.data_end = self.state.now
+        issued, before = self.state.now, self.last
+        self.last = self.state.env.active_process
+        if before is not None and not before.triggered:
+            yield before
+        timing = self.timing.transfer(block, write=direction == "write")
+        start = max(issued + timing.latency_cycles, self.data_end + timing.gap_cycles)
+        cycles = start + timing.data_cycles - self.state.now
+        name, words = f"{direction} {what}", {partition: block.words}
+        yield from self.glb.busy("dram", name, cycles, tile, words, with_block=f"dma_{direction}")
+        self.data_end = self.state.now
         self.row_hits += timing.row_hits
         self.row_misses += timing.row_misses
         self.state.counts["dram", direction] += block.words

@@ -14,7 +14,7 @@ import simpy
 
 from accelsim.machine.block import Block
 from accelsim.machine.memory import Memory
-from accelsim.machine.state import Process, State
+from accelsim.machine.state import Handover, Process, State
 
 __all__ = ["PARTITIONS", "Glb"]
 
@@ -52,9 +52,9 @@ class Glb:
         # where it may have to.
         self.contended = capacity < (UNIFIED_RIVALS if config.unified else RIVALS)
 
-    def free_slots(self) -> simpy.Container:
+    def free_slots(self, operand: str) -> Handover:
         """Return the free slots for one operand at a layer's start: all of them."""
-        return simpy.Container(self.state.env, capacity=self.slots, init=self.slots)
+        return Handover(self.state, f"a free {operand} slot of the GLB", [None] * self.slots)
 
     def found(self, source: Block) -> simpy.Event:
         """Return the event, in no time, of finding *source* among the words that stayed."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
 from accelsim.dataflows import Pass
@@ -127,10 +125,6 @@ class TapCounts:
         by_tap = self.prefix[:, stop] - self.prefix[:, one.first_pixel]
         # k runs over (channel, kernel row, kernel column): whole channels, and parts of two.
         return _ramp(by_tap, one.first_k + one.k) - _ramp(by_tap, one.first_k)
-
-
-tap_counts = lru_cache(maxsize=64)(TapCounts)
-"""The same, kept for the tiles of other filters and channels."""
 
 
 def _ramp(by_tap: np.ndarray, k: int) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from accelsim.config import Accelerator
 from accelsim.layer import Operand, Trace
+from accelsim.machine.block import Block
 from accelsim.machine.dma import Dma
 from accelsim.machine.dram import Dram
 from accelsim.machine.glb import Glb
@@ -117,15 +118,9 @@ def run_program(
     """
     state = State(accelerator)
     glb = Glb(state, program.glb_words, values=values)
-    dram = Dram(state, glb, program.dram_words, values=values)
+    constants = [(program.images, trace.images), *_parameters(program)]
+    dram = Dram(state, glb, program.dram_words, values=values, constants=constants)
     dma = Dma(state, dram)
-    dram.load(program.images, trace.images)
-    for step in program.steps:
-        if isinstance(step, MacStep):
-            if not isinstance(step.layer.weight, Operand):
-                dram.load(step.weights, step.layer.weight)
-            if step.bias is not None:
-                dram.load(step.bias, step.layer.bias)
     array, records = array_model(accelerator), []
     for done, step in enumerate(program.steps):
         if progress is not None:
@@ -159,3 +154,13 @@ def run_program(
             )
         )
     return MachineResult(tuple(records), tuple(state.timeline), dram.peek(program.output))
+
+
+def _parameters(program: Program) -> Iterator[tuple[Block, np.ndarray]]:
+    """Yield the weights and biases, and where they lie in the DRAM."""
+    for step in program.steps:
+        if isinstance(step, MacStep):
+            if not isinstance(step.layer.weight, Operand):
+                yield step.weights, step.layer.weight
+            if step.bias is not None and step.layer.bias is not None:
+                yield step.bias, step.layer.bias

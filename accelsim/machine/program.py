@@ -137,7 +137,7 @@ class UnitWork:
     multiplies: int
     """Of the vector unit, per output."""
     quantizes: bool
-    """The feed turns every activation that it reads into an integer."""
+    """The feed turns every activation that it reads into an integer, as either operand."""
     sums_activations: bool
     """An accumulator beside the array's columns adds up each pixel's activations."""
 

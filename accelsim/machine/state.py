@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Generator
+from collections import Counter, deque
+from collections.abc import Generator, Iterable
 from typing import Any, NamedTuple
 
 import simpy
@@ -11,7 +11,7 @@ import simpy
 from accelsim.config import Accelerator
 from accelsim.errors import StallError
 
-__all__ = ["Clock", "Entry", "Process", "State"]
+__all__ = ["Clock", "Entry", "Handover", "Process", "State"]
 
 Process = Generator[simpy.Event, Any, Any]
 
@@ -63,14 +63,19 @@ class Clock:
         """Let *block* (and *with_block*) work until *done* and enter it into the timeline."""
         start = self.now
         yield done
-        if self.now > start:
-            blocks = [block] if with_block is None else [block, with_block]
-            self.timeline += [
-                Entry(start, self.now, name, what, self.layer, tile) for name in blocks
-            ]
+        end = self.now
+        if end > start:
+            self.timeline.append(Entry(start, end, block, what, self.layer, tile))
+            if with_block is not None:
+                self.timeline.append(Entry(start, end, with_block, what, self.layer, tile))
 
     def wait(self, block: str, what: str, event: simpy.Event) -> Process:
-        """Let *block* wait for *event*, known by *what* if it never comes."""
+        """Let *block* wait for *event*, known by *what* if it never comes.
+
+        What is there already is taken at once, without waiting for the event's turn in this cycle.
+        """
+        if event.triggered and not isinstance(event, simpy.Timeout):
+            return event.value
         self.waiting[block] = (what, self.now)
         value = yield event
         del self.waiting[block]
@@ -94,8 +99,46 @@ class Clock:
                 for block, (what, since) in self.waiting.items()
             )
             raise StallError(
-                f"layer {self.layer!r} cannot go on at cycle {self.now}: {waits or 'nobody waits'}"
+                f"layer {self.layer!r} cannot go on at cycle {self.now}: "
+                f"{waits or 'nobody waits'}; no network and no configuration may do that: "
+                "report it with both"
             ) from error
+
+
+class Handover:
+    """What one block hands on to another, in order: operands, results, or slots that are free.
+
+    Handing on and taking what is there are no events and take no turn in the cycle, which is what
+    makes a `simpy.Store` ten times as slow.
+
+    Parameters
+    ----------
+    clock : Clock
+    what : str
+        What is handed on, for who waits for it.
+    items : iterable
+        What is there from the start.
+    """
+
+    def __init__(self, clock: Clock, what: str, items: Iterable[Any] = ()) -> None:
+        self.clock, self.what = clock, what
+        self.items: deque[Any] = deque(items)
+        self.takers: deque[simpy.Event] = deque()
+
+    def put(self, item: Any = None) -> None:
+        """Hand *item* on."""
+        if self.takers:
+            self.takers.popleft().succeed(item)
+        else:
+            self.items.append(item)
+
+    def take(self, block: str) -> Process:
+        """Return what comes next, once it is there; *block* waits for it."""
+        if self.items:
+            return self.items.popleft()
+        taker = self.clock.env.event()
+        self.takers.append(taker)
+        return (yield from self.clock.wait(block, self.what, taker))
 
 
 class State(Clock):

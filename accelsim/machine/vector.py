@@ -22,7 +22,7 @@ from accelsim.machine.block import Block
 from accelsim.machine.dma import Dma, Transfers
 from accelsim.machine.glb import Glb
 from accelsim.machine.program import VectorStep
-from accelsim.machine.state import Process, State
+from accelsim.machine.state import Handover, Process, State
 
 __all__ = ["VectorRun"]
 
@@ -55,10 +55,9 @@ class VectorRun:
     """
 
     def __init__(self, state: State, glb: Glb, dma: Dma, step: VectorStep) -> None:
-        env = state.env
         self.state, self.glb, self.dma, self.step = state, glb, dma, step
-        self.free_ifmap, self.free_ofmap = glb.free_slots(), glb.free_slots()
-        self.fetched, self.finished = simpy.Store(env), simpy.Store(env)
+        self.free_ifmap, self.free_ofmap = glb.free_slots("ifmap"), glb.free_slots("ofmap")
+        self.fetched, self.finished = Handover(state, "operands"), Handover(state, "ofmaps")
         self.tiles = list(_tiles(step))
         self.compute_cycles = self.spilled_words = self.forwarded_words = 0
 
@@ -75,9 +74,9 @@ class VectorRun:
             if self.step.stays.ifmap:
                 read = self.glb.found(source)
             else:
-                yield from self._take("dma", "ifmap", self.free_ifmap)
+                yield from self.free_ifmap.take("dma")
                 read = yield from self.dma.read("ifmap", "ifmap", source, tile.number)
-            yield self.fetched.put((tile, source.words, read))
+            self.fetched.put((tile, source.words, read))
             if tile.number >= self.glb.slots:
                 writes += yield from self._write_back()
         for _ in self.tiles[-self.glb.slots :]:
@@ -85,27 +84,22 @@ class VectorRun:
         yield simpy.AllOf(self.state.env, writes)
 
     def _write_back(self) -> Transfers:
-        tile, target, result = yield from self.state.wait("dma", "ofmaps", self.finished.get())
+        tile, target, result = yield from self.finished.take("dma")
         if self.step.stays.ofmap:
             self.glb.resident.load(target, result)
             self.forwarded_words += target.words
-            yield self.free_ofmap.put(1)
+            self.free_ofmap.put()
             return []
         write = self.dma.write("ofmap", target, result, tile.number, self.free_ofmap)
         return [(yield from write)]
-
-    def _take(self, block: str, partition: str, slots: simpy.Container) -> Process:
-        yield from self.state.wait(block, f"a free {partition} slot of the GLB", slots.get(1))
 
     def _vector_unit(self) -> Process:
         layer, counts = self.step.layer, self.state.counts
         lanes = self.state.accelerator.vector_unit.lanes
         for _ in self.tiles:
-            tile, words, read = yield from self.state.wait(
-                "vector_unit", "operands", self.fetched.get()
-            )
+            tile, words, read = yield from self.fetched.take("vector_unit")
             data = yield read
-            yield from self._take("vector_unit", "ofmap", self.free_ofmap)
+            yield from self.free_ofmap.take("vector_unit")
             target = _block(self.step.ofmap, tile, tile.rows)
             operations = _operations(layer, target.words)
             # A copy computes nothing, but its words pass the lanes like any others.
@@ -120,8 +114,8 @@ class VectorRun:
             counts["glb.ofmap", "write"] += target.words
             result = None if data is None else _apply(layer, tile, data)
             if not self.step.stays.ifmap:
-                yield self.free_ifmap.put(1)
-            yield self.finished.put((tile, target, result))
+                self.free_ifmap.put()
+            self.finished.put((tile, target, result))
 
 
 def _tiles(step: VectorStep) -> Iterator[_Tile]:

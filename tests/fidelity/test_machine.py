@@ -323,7 +323,7 @@ def test_every_workload_keeps_its_bits(name, dataflow, overlap):
 
 
 def test_a_wrong_address_gives_wrong_logits(monkeypatch):
-    """The machine executes: with one weight address off by a word the outputs change."""
+    """The machine executes: with weights from elsewhere the outputs change, or it refuses."""
     from dataclasses import replace
 
     from accelsim.machine import mac
@@ -335,9 +335,12 @@ def test_a_wrong_address_gives_wrong_logits(monkeypatch):
     trace = Trace("net", (layer,), np.ones((1, 3, 1, 1), np.float32), "fc")
     machine = Accelerator.preset("tiny_4x4")
     right = run_machine(trace, machine).outputs
+    assert right.ravel().tolist() == [6, 15]
     block = mac.weight_block
+    monkeypatch.setattr(mac, "weight_block", lambda *a: replace(block(*a), strides=(1, 1, 1, 1)))
+    assert run_machine(trace, machine).outputs.ravel().tolist() == [6, 9]
     monkeypatch.setattr(
         mac, "weight_block", lambda *a: replace(block(*a), address=block(*a).address - 1)
     )
-    assert right.ravel().tolist() == [6, 15]
-    assert run_machine(trace, machine).outputs.ravel().tolist() != [6, 15]
+    with pytest.raises(IndexError, match="reaches beyond the 2 words of DRAM"):
+        run_machine(trace, machine)

@@ -1,5 +1,7 @@
 """Matmuls and copies small enough to work by hand: event logs, and words of strided operands."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -20,12 +22,12 @@ MACHINE = Accelerator.preset("tiny_4x4").replace(
 
 
 def log(result):
-    """Return the timeline without the DMA's entries, which are the DRAM's."""
-    return [
+    """Return the timeline by time, without the DMA's entries, which are the DRAM's."""
+    return sorted(
         (e.cycle_start, e.cycle_end, e.block, e.what, e.tile)
         for e in result.timeline
         if not e.block.startswith("dma")
-    ]
+    )
 
 
 def square(images, *, transposed=False, second_offset=4):
@@ -50,11 +52,11 @@ def test_two_matrices():
     assert log(result) == [
         (0, 7, "dram", "read weight", 0),
         (7, 14, "dram", "read ifmap", 0),
-        (14, 21, "dram", "read weight", 1),
         (14, 21, "array", "pass", 0),
+        (14, 21, "dram", "read weight", 1),
         (21, 28, "dram", "read ifmap", 1),
-        (28, 35, "dram", "write ofmap", 0),
         (28, 35, "array", "pass", 1),
+        (28, 35, "dram", "write ofmap", 0),
         (35, 42, "dram", "write ofmap", 1),
     ]
     a = np.arange(1, 17, dtype=np.float32).reshape(2, 2, 2, 2)
@@ -105,6 +107,20 @@ def test_a_copy_of_many_dimensions_goes_through_all_of_them():
     expected = values.reshape(shape).transpose(order)
     assert result.outputs.tobytes() == expected.tobytes()
     assert sum(what == "copy" for _, _, _, what, _ in log(result)) == (2 * 3 * 2) * 2 * 2
+
+
+def test_both_operands_of_a_matmul_are_quantized_as_they_are_fed():
+    """2 x 2 words of either an image, each read once for the one pass."""
+    ranges = {"activation_range": (0, 16), "weight_range": (0, 16)}
+    trace = square(2)
+    trace = replace(trace, layers=(replace(trace.layers[0], **ranges),))
+    machine = MACHINE.replace(multiplier="exact_int16")
+    (record,) = run_machine(trace, machine).layers
+    assert record.counts["vector_unit", "quantize"] == 2 * (4 + 4)
+    constant = np.ones((2, 8, 1, 1), np.float32)
+    linear = MacLayer("fc", "linear", INPUT, LayerShape(2, 2, 8), constant, None, (0, 16))
+    (record,) = run_machine(Trace("net", (linear,), trace.images, "fc"), machine).layers
+    assert record.counts["vector_unit", "quantize"] == 2 * 8
 
 
 @pytest.mark.parametrize(("transposed", "bursts"), [(True, 2), (False, 16)])
