@@ -11,6 +11,7 @@ from __future__ import annotations
 from accelsim.kernels.columns import im2col
 from accelsim.kernels.convolution import conv2d, convolve, linear
 from accelsim.kernels.gemm import accumulate, finish
+from accelsim.kernels.matmul import matmul, matmul_quantized
 from accelsim.kernels.quantized import conv2d_quantized, linear_quantized
 from accelsim.kernels.vector import pool2d, relu
 
@@ -23,6 +24,8 @@ __all__ = [
     "im2col",
     "linear",
     "linear_quantized",
+    "matmul",
+    "matmul_quantized",
     "pool2d",
     "relu",
 ]

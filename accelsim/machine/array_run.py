@@ -20,7 +20,7 @@ from accelsim.accumulators import accumulator_of
 from accelsim.dataflows.row_pass import RowPass
 from accelsim.dataflows.tiling import Tile
 from accelsim.kernels import relu
-from accelsim.layer import WORD_BYTES
+from accelsim.layer import WORD_BYTES, Operand
 from accelsim.machine.block import Block
 from accelsim.machine.dma import Dma, Transfers
 from accelsim.machine.glb import PARTITIONS, Glb
@@ -120,6 +120,8 @@ class ArrayRun(ABC):
         self.accumulator = accumulator_of(self.multiplier, state.accelerator.accumulator)
         self.psum_words = self.accumulator.bytes // WORD_BYTES
         self.work = unit_work(state.accelerator)
+        # Constants are integers beforehand; a matmul's second operand is none.
+        self.quantizes_weights = self.work.quantizes and isinstance(step.layer.weight, Operand)
         self.quantization = None
         if self.values:
             scheme = scheme_of(state.accelerator)

@@ -1,4 +1,4 @@
-"""A convolution or linear layer on the machine: DMA in, PE array, vector unit, DMA out.
+"""A convolution, linear layer or matmul on the machine: DMA in, PE array, vector unit, DMA out.
 
 Three blocks work on different tiles at the same time and hand them on:
 
@@ -187,7 +187,8 @@ class MacRun(ArrayRun):
             counts["rf", "write"] += writes
             counts["glb.ifmap", "read"] += ifmap_words
             if self.work.quantizes:
-                counts["vector_unit", "quantize"] += ifmap_words
+                second = weight_words if self.quantizes_weights else 0
+                counts["vector_unit", "quantize"] += ifmap_words + second
             counts["glb.weight", "read"] += weight_words
             counts["glb.ofmap", "read"] += psum_words * int(one.reads_psums)
             counts["glb.ofmap", "write"] += psum_words

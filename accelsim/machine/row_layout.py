@@ -11,7 +11,7 @@ from accelsim.dataflows.row_pass import RowPass
 from accelsim.kernels import im2col
 from accelsim.layer import LayerShape
 from accelsim.machine.block import Block
-from accelsim.machine.layout import first_filter, row_padding
+from accelsim.machine.layout import row_padding
 from accelsim.machine.program import MacStep
 
 __all__ = ["gather", "ifmap_block", "ofmap_block"]
@@ -19,23 +19,19 @@ __all__ = ["gather", "ifmap_block", "ofmap_block"]
 
 def ifmap_block(step: MacStep, one: RowPass) -> Block:
     """Return the ifmap words of a pass: (images, channels, rows, columns)."""
-    shape, whole = step.layer.shape, step.ifmap
-    # The producer's tensor may have another shape (a flattened one); the words are the same.
-    strides = (shape.c * shape.h * shape.w, shape.h * shape.w, shape.w, 1)
+    shape = step.layer.shape
     top, bottom = shape.ifmap_rows(one.rows.start, one.rows.size)
     left, right = one.ifmap_columns(shape)
-    channel = one.group * (shape.c // shape.groups) + one.channels.start
-    start = (one.images.start, channel, top, left)
+    first = (one.images.start, one.channels.start, top, left)
     counts = (one.images.size, one.channels.size, max(bottom - top, 0), right - left)
-    return Block(whole.address + _offset(start, strides), counts, strides)
+    return step.walks.ifmap.block(step.ifmap, one.group, first, counts)
 
 
 def ofmap_block(step: MacStep, one: RowPass) -> Block:
     """Return the ofmap words of a pass: (images, filters, rows, columns)."""
-    whole, first = step.ofmap, first_filter(step.layer.shape, one)
-    start = (one.images.start, first, one.rows.start, one.columns.start)
+    first = (one.images.start, one.filters.start, one.rows.start, one.columns.start)
     counts = (one.images.size, one.filters.size, one.rows.size, one.columns.size)
-    return Block(whole.address + _offset(start, whole.strides), counts, whole.strides)
+    return step.walks.ofmap.block(step.ofmap, one.group, first, counts)
 
 
 def gather(shape: LayerShape, one: RowPass, ifmap: np.ndarray, fill: float = 0) -> np.ndarray:
@@ -59,7 +55,3 @@ def _column_padding(shape: LayerShape, one: RowPass) -> tuple[int, int]:
     start, stop = one.ifmap_columns(shape)
     left = min(max(-first, 0), total)
     return left, total - left - (stop - start)
-
-
-def _offset(start: tuple[int, ...], strides: tuple[int, ...]) -> int:
-    return sum(at * stride for at, stride in zip(start, strides, strict=True))

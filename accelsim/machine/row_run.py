@@ -96,6 +96,8 @@ class RowRun(ArrayRun):
         cycles = transfer_cycles(words, self.array.filter_words_per_cycle)
         yield from self.glb.busy("array", "load weights", cycles, one.index, {"weight": words})
         self.state.counts["glb.weight", "read"] += words
+        if self.quantizes_weights:
+            self.state.counts["vector_unit", "quantize"] += words
         self.free["weight"].put()
 
     def _work(self, one: RowPass) -> Process:

@@ -37,7 +37,7 @@ def approximate(
     smoothing: int = 0,
     orders: Sequence[AccumulationOrder] | None = None,
 ) -> ApproximateModule:
-    """Return a copy of *model* whose convolutions and linear layers run on a functional unit.
+    """Return a copy of *model* whose convolutions, linear layers and matmuls run on a unit.
 
     Parameters
     ----------
@@ -51,10 +51,10 @@ def approximate(
         ``"auto"``: the usual one of the multiplier, ``"float32"`` for floating-point units.
     gradient : str
         ``"exact"``: the backward pass is the exact layer's, as if the unit were exact
-        (straight-through), with respect to inputs, weights and biases. ``"unit"``: it goes through
-        differences of the unit's product table, straight-through for the rounding and 0 where an
-        operand was clipped; for units of integers of up to 8 bits. ``"none"``: outputs carry no
-        gradient.
+        (straight-through), with respect to inputs, weights and biases, and to both operands of a
+        matmul. ``"unit"``: it goes through differences of the unit's product table,
+        straight-through for the rounding and 0 where an operand was clipped; for units of integers
+        of up to 8 bits. ``"none"``: outputs carry no gradient.
     calibration : images or Calibration, optional
         For units of integers, which cannot do without: images (N, C, H, W) on which the ranges of
         the activations are found, or what `accelsim.nn.calibrate` found before. Others ignore it.
@@ -84,10 +84,13 @@ def approximate(
     Notes
     -----
     The forward pass raises `DataError` for operands that are not float32 on the CPU or *orders* of
-    another network, and
-    `TraceError` for products other than conv2d and linear (matmul, conv1d, attention, recurrent
-    layers). Products that a module computes outside torch, or elementwise with ``*``, cannot be
-    seen; elementwise operators stay exact, as they are on the vector unit.
+    another network, and `TraceError` for products other than conv2d, linear and matmul (conv1d,
+    fused attention, recurrent layers). Products that a module computes outside torch, or
+    elementwise with ``*``, cannot be seen; elementwise operators stay exact, as they are on the
+    vector unit.
+
+    Of a matmul (``@``, bmm, mm) the first operand is the unit's activation, the second its weight.
+    A second operand that is a matrix among the network's parameters makes it a linear layer.
 
     Weights are quantized anew at every call, by their own ranges; those of the activations stay.
 
