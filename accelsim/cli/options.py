@@ -84,7 +84,7 @@ def assignments(
 
 
 def scalar(text: str) -> Any:
-    """Return *text* as YAML reads it: a number, a truth value or the text itself."""
+    """Return *text* as YAML reads it: a number, a truth value, null (None) or the text itself."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -92,7 +92,7 @@ def scalar(text: str) -> Any:
         value = YAML(typ="safe").load(text)
     except YAMLError:
         return text
-    return value if isinstance(value, bool | int | float) else text
+    return value if value is None or isinstance(value, bool | int | float) else text
 
 
 def build_accelerator(name: str, settings: Sequence[str] | None, **changes: object) -> Accelerator:
