@@ -4,7 +4,8 @@
 
     outputs[g, i, j] = sum over k, ascending, of product(first[g, i, k], second[g, k, j])
 
-Units need not commute: the first operand is the activation, the second one the weight.
+or in the order of a dataflow that is given. Units need not commute: the first operand is the
+activation, the second one the weight.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.accumulators import Accumulator
+from accelsim.dataflows.order import AccumulationOrder
 from accelsim.errors import DataError
 from accelsim.kernels.gemm import (
     accumulate_groups,
@@ -36,6 +38,7 @@ def matmul(
     accumulator: Accumulator | str,
     first: Float,
     second: Float,
+    order: AccumulationOrder | None = None,
 ) -> Float:
     """Return ``first @ second``, (G, m, n), whose products go through a unit.
 
@@ -44,6 +47,8 @@ def matmul(
     multiplier, accumulator : entry or its registered name
     first : ndarray of float32, (G, m, k)
     second : ndarray of float32, (G, k, n)
+    order : AccumulationOrder, optional
+        Of the additions; k ascending by default.
 
     Raises
     ------
@@ -58,7 +63,7 @@ def matmul(
     """
     unit, adder = entries(multiplier, accumulator)
     _require_matrices(first, second)
-    psums = _accumulated(unit, adder, first.swapaxes(1, 2), second.swapaxes(1, 2))
+    psums = _accumulated(unit, adder, first.swapaxes(1, 2), second.swapaxes(1, 2), order)
     return np.ascontiguousarray(rounded(psums, None).swapaxes(1, 2))
 
 
@@ -68,6 +73,7 @@ def matmul_quantized(
     layer: LayerQuantization,
     first: Float,
     second: Float,
+    order: AccumulationOrder | None = None,
 ) -> Float:
     """Return ``first @ second``, (G, m, n), whose products go through a unit of integers.
 
@@ -77,7 +83,7 @@ def matmul_quantized(
         Of integers.
     layer : LayerQuantization
         Scales and zero points, one of either operand.
-    first, second
+    first, second, order
         As for `matmul`.
 
     Raises
@@ -89,7 +95,7 @@ def matmul_quantized(
     _require_matrices(first, second)
     activations = layer.quantize_activations(first).swapaxes(1, 2)
     weights = layer.quantize_weights(second).swapaxes(1, 2)
-    psums = _accumulated(unit, adder, activations, weights)
+    psums = _accumulated(unit, adder, activations, weights, order)
     outputs = np.empty(psums.shape, np.float32)
     for x, w, sums, output in zip(activations, weights, psums, outputs, strict=True):
         added = (x.sum(axis=0, dtype=np.int64), w.sum(axis=1, dtype=np.int64))
@@ -98,13 +104,17 @@ def matmul_quantized(
 
 
 def _accumulated(
-    unit: Multiplier, adder: Accumulator, activations: NDArray[Any], weights: NDArray[Any]
+    unit: Multiplier,
+    adder: Accumulator,
+    activations: NDArray[Any],
+    weights: NDArray[Any],
+    order: AccumulationOrder | None,
 ) -> NDArray[Any]:
     """Return the psums (G, n, m) of activations (G, k, m) and weights (G, n, k)."""
     activations = require_operands(unit, activations, "first, transposed", "(G, k, m)")
     weights = require_operands(unit, weights, "second, transposed", "(G, n, k)")
     psums = np.zeros((len(weights), weights.shape[1], activations.shape[2]), adder.dtype)
-    accumulate_groups(unit, adder, activations, weights, psums)
+    accumulate_groups(unit, adder, activations, weights, psums, order)
     return psums
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.accumulators import Accumulator
+from accelsim.dataflows.order import AccumulationOrder
+from accelsim.errors import DataError
 from accelsim.kernels.convolution import conv2d, linear
 from accelsim.kernels.gemm import entries
 from accelsim.kernels.matmul import matmul, matmul_quantized
@@ -28,21 +30,32 @@ def run_trace(
     multiplier: Multiplier | str,
     accumulator: Accumulator | str,
     scheme: Scheme | None = None,
+    orders: Sequence[AccumulationOrder] | None = None,
 ) -> Float:
     """Return the output of *trace* with a unit's products, float32 of the output layer's shape.
 
-    The same bits as the machine in an output-stationary dataflow and as `accelsim.nn.approximate`:
-    every sum in k order, bias last. A unit of integers quantizes by *scheme*.
+    The same bits as the machine and as `accelsim.nn.approximate`: every sum in k order, or by
+    *orders*, one for each MAC layer, where the dataflow has another
+    (`accelsim.accumulation_orders`); bias last. A unit of integers quantizes by *scheme*.
 
     Raises
     ------
     DataError
-        The unit takes integers, and a layer has no range of its activations.
+        The unit takes integers, and a layer has no range of its activations; or *orders* are not
+        those of this trace.
     """
+    layers = [layer for layer in trace.layers if isinstance(layer, MacLayer)]
+    if orders is not None and len(orders) != len(layers):
+        raise DataError(
+            f"orders must be {len(layers)}, one for each layer with products, got {len(orders)}; "
+            "make them with accelsim.accumulation_orders(trace, accelerator)"
+        )
+    order_of = dict(zip((layer.name for layer in layers), orders or (), strict=False))
     scheme = Scheme() if scheme is None else scheme
     tensors: dict[str, Float] = {INPUT: trace.images}
     for layer in trace.layers:
-        tensors[layer.name] = run_layer(layer, tensors, multiplier, accumulator, scheme)
+        order = order_of.get(layer.name)
+        tensors[layer.name] = run_layer(layer, tensors, multiplier, accumulator, scheme, order)
     return tensors[trace.output]
 
 
@@ -52,6 +65,7 @@ def run_layer(
     multiplier: Multiplier | str,
     accumulator: Accumulator | str,
     scheme: Scheme,
+    order: AccumulationOrder | None = None,
 ) -> Float:
     """Return one layer's output, as `run_trace` does; *tensors* holds what it reads, by name."""
     ifmap = read(tensors[layer.source], layer.ifmap)
@@ -61,8 +75,8 @@ def run_layer(
     quantization = layer_quantization(layer, units[0], scheme)
     if isinstance(layer.weight, Operand):
         second = read(tensors[layer.weight.source], layer.weight.view)
-        return _run_matmul(layer, ifmap, second, units, quantization)
-    return _run_mac(layer, ifmap, layer.weight, units, quantization)
+        return _run_matmul(layer, ifmap, second, units, quantization, order)
+    return _run_mac(layer, ifmap, layer.weight, units, quantization, order)
 
 
 def read(tensor: Float, view: View) -> Float:
@@ -78,19 +92,20 @@ def _run_mac(
     weight: Float,
     units: Units,
     quantization: LayerQuantization | None,
+    order: AccumulationOrder | None,
 ) -> Float:
     shape, (unit, adder) = layer.shape, units
     if layer.op == "linear":
         inputs, weight = ifmap.reshape(-1, shape.c), weight.reshape(shape.m, shape.c)
         if quantization is None:
-            outputs = linear(unit, adder, inputs, weight, layer.bias)
+            outputs = linear(unit, adder, inputs, weight, layer.bias, order)
         else:
-            outputs = linear_quantized(unit, adder, quantization, inputs, weight, layer.bias)
+            outputs = linear_quantized(unit, adder, quantization, inputs, weight, layer.bias, order)
         return outputs.reshape(layer.output_shape)
     window = (shape.stride, shape.padding, shape.dilation, shape.groups)
     if quantization is None:
-        return conv2d(unit, adder, ifmap, weight, layer.bias, *window)
-    return conv2d_quantized(unit, adder, quantization, ifmap, weight, layer.bias, *window)
+        return conv2d(unit, adder, ifmap, weight, layer.bias, *window, order)
+    return conv2d_quantized(unit, adder, quantization, ifmap, weight, layer.bias, *window, order)
 
 
 def _run_matmul(
@@ -99,12 +114,13 @@ def _run_matmul(
     second: Float,
     units: Units,
     quantization: LayerQuantization | None,
+    order: AccumulationOrder | None,
 ) -> Float:
     first, second = (one.reshape(-1, *one.shape[-2:]) for one in (first, second))
     if quantization is None:
-        outputs = matmul(*units, first, second)
+        outputs = matmul(*units, first, second, order)
     else:
-        outputs = matmul_quantized(*units, quantization, first, second)
+        outputs = matmul_quantized(*units, quantization, first, second, order)
     return outputs.reshape(layer.output_shape)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from accelsim import kernels
 from accelsim.accumulators import accumulator_of, check_depth
+from accelsim.dataflows.order import AccumulationOrder
 from accelsim.errors import ConfigError, DataError
 from accelsim.formats import IntegerFormat
 from accelsim.multipliers import Multiplier
@@ -26,6 +27,8 @@ from accelsim.quantization import (
 )
 
 __all__ = ["Integers", "Unit"]
+
+_OWN_ORDERS = "make those of this very network: accelsim.accumulation_orders(trace, accelerator)"
 
 Range = tuple[float, float]
 
@@ -55,6 +58,8 @@ class Unit:
         How a unit of integers is reached; needed by those.
     observe : callable, optional
         Called with (layer, activations) before each operator, for a matmul with either operand.
+    orders : sequence of AccumulationOrder, optional
+        Of the additions of each layer, as they are called; k ascending by default.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class Unit:
         network: nn.Module,
         integers: Integers | None = None,
         observe: Callable[[str, Tensor], None] | None = None,
+        orders: Sequence[AccumulationOrder] | None = None,
     ) -> None:
         self.multiplier = multiplier
         self.accumulator = accumulator_of(multiplier, accumulator)
@@ -71,6 +77,7 @@ class Unit:
         self.network = network
         self.integers = integers
         self.observe = observe
+        self.orders = orders
         self.calls = self.operands = 0
         """Layers called so far, and activations that they have read."""
         self._constants = _storages(network)
@@ -95,10 +102,10 @@ class Unit:
         images = input if input.dim() == 4 else input.unsqueeze(0)
         images, padding = _resolve_padding(images, weight, padding, dilation)
         layer = self._layer("conv2d", images, weight)
+        window = _pair(stride), padding, dilation, groups
         with self._named("conv2d", weight):
-            output = _Conv2d.apply(
-                self, layer, images, weight, bias, _pair(stride), padding, dilation, groups
-            )
+            order = self._order_of_call()
+            output = _Conv2d.apply(self, layer, images, weight, bias, *window, order)
         return output if input.dim() == 4 else output.squeeze(0)
 
     def linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:  # noqa: A002
@@ -108,7 +115,7 @@ class Unit:
         rows = input.reshape(-1, input.shape[-1])
         layer = self._layer("linear", rows, weight)
         with self._named("linear", weight):
-            output = _Linear.apply(self, layer, rows, weight, bias)
+            output = _Linear.apply(self, layer, rows, weight, bias, self._order_of_call())
         return output.reshape(*input.shape[:-1], len(weight))
 
     def matmul(self, input: Tensor, other: Tensor) -> Tensor:  # noqa: A002
@@ -138,7 +145,8 @@ class Unit:
             one.expand(*batch, *one.shape[-2:]).reshape(-1, *one.shape[-2:])
             for one in (input, other)
         )
-        output = _Matmul.apply(self, layer, first, second)
+        with self._named("matmul", None):
+            output = _Matmul.apply(self, layer, first, second, self._order_of_call())
         return output.reshape(*batch, input.shape[-2], other.shape[-1])
 
     @property
@@ -147,7 +155,15 @@ class Unit:
         return None if self.integers is None else self.integers.gradient
 
     def finish(self) -> None:
-        """Check that the network has read as many activations as were calibrated."""
+        """Check that the network has read as many activations as were calibrated.
+
+        And that it has called as many layers as have orders.
+        """
+        if self.orders is not None and self.calls != len(self.orders):
+            raise DataError(
+                f"the network called {self.calls} convolutions, linear layers and matmuls, but "
+                f"there are {len(self.orders)} orders of additions; {_OWN_ORDERS}"
+            )
         if self.integers is not None and self.operands != len(self.integers.calibration.ranges):
             raise DataError(
                 f"the network called {self.calls} convolutions, linear layers and matmuls, which "
@@ -175,10 +191,10 @@ class Unit:
         if self.observe is not None:
             for one in activations:
                 self.observe(owner, one)
+        self.calls += 1
         if self.integers is None:
             return ()
         first, ranges = self.operands, self.integers.calibration.ranges
-        self.calls += 1
         self.operands += len(activations)
         if self.operands > len(ranges):
             raise DataError(
@@ -188,6 +204,17 @@ class Unit:
             )
         check_depth(self.multiplier, self._asked_for, depth, owner)
         return ranges[first : self.operands]
+
+    def _order_of_call(self) -> AccumulationOrder | None:
+        """Return the order of additions of the layer that is called now, None: k ascending."""
+        if self.orders is None:
+            return None
+        if self.calls > len(self.orders):
+            raise DataError(
+                f"called as number {self.calls}, but there are {len(self.orders)} orders of "
+                f"additions; {_OWN_ORDERS}"
+            )
+        return self.orders[self.calls - 1]
 
     def _check(
         self,
@@ -205,7 +232,7 @@ class Unit:
                 )
 
     @contextmanager
-    def _named(self, operator: str, weight: Tensor) -> Iterator[None]:
+    def _named(self, operator: str, weight: Tensor | None) -> Iterator[None]:
         """Put the layer's name before what the kernels have to say about shapes."""
         try:
             yield
@@ -234,6 +261,7 @@ class _Conv2d(torch.autograd.Function):
         padding: tuple[int, int],
         dilation: tuple[int, int],
         groups: int,
+        order: AccumulationOrder | None,
     ) -> Tensor:
         ctx.save_for_backward(images, weight)
         ctx.settings = (stride, padding, dilation)
@@ -242,10 +270,10 @@ class _Conv2d(torch.autograd.Function):
         x, w, b = _array(images), _array(weight), None if bias is None else _array(bias)
         window = (stride, padding, dilation, groups)
         if layer is None:
-            output = kernels.conv2d(unit.multiplier, unit.accumulator, x, w, b, *window)
+            output = kernels.conv2d(unit.multiplier, unit.accumulator, x, w, b, *window, order)
         else:
             output = kernels.conv2d_quantized(
-                unit.multiplier, unit.accumulator, layer, x, w, b, *window
+                unit.multiplier, unit.accumulator, layer, x, w, b, *window, order
             )
         return torch.from_numpy(output)
 
@@ -264,7 +292,7 @@ class _Conv2d(torch.autograd.Function):
                 *through.conv2d(ctx.layer, grads[0], images, weight, *settings),
                 grads[0].sum((0, 2, 3)) if wanted[2] else None,
             )
-        return None, None, *gradients, None, None, None, None
+        return None, None, *gradients, None, None, None, None, None
 
 
 class _Linear(torch.autograd.Function):
@@ -278,14 +306,17 @@ class _Linear(torch.autograd.Function):
         rows: Tensor,
         weight: Tensor,
         bias: Tensor | None,
+        order: AccumulationOrder | None,
     ) -> Tensor:
         ctx.save_for_backward(rows, weight)
         ctx.unit, ctx.layer = unit, layer
         operands = (_array(rows), _array(weight), None if bias is None else _array(bias))
         if layer is None:
-            output = kernels.linear(unit.multiplier, unit.accumulator, *operands)
+            output = kernels.linear(unit.multiplier, unit.accumulator, *operands, order)
         else:
-            output = kernels.linear_quantized(unit.multiplier, unit.accumulator, layer, *operands)
+            output = kernels.linear_quantized(
+                unit.multiplier, unit.accumulator, layer, *operands, order
+            )
         return torch.from_numpy(output)
 
     @staticmethod
@@ -296,9 +327,9 @@ class _Linear(torch.autograd.Function):
         to_bias = grad.sum(0) if wants_bias else None
         through = ctx.unit.gradient
         if through is not None:
-            return None, None, *through.linear(ctx.layer, grad, rows, weight), to_bias
+            return None, None, *through.linear(ctx.layer, grad, rows, weight), to_bias, None
         to_rows = grad @ weight if wants_rows else None
-        return None, None, to_rows, grad.T @ rows if wants_weight else None, to_bias
+        return None, None, to_rows, grad.T @ rows if wants_weight else None, to_bias, None
 
 
 class _Matmul(torch.autograd.Function):
@@ -306,27 +337,34 @@ class _Matmul(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, unit: Unit, layer: LayerQuantization | None, first: Tensor, second: Tensor
+        ctx: Any,
+        unit: Unit,
+        layer: LayerQuantization | None,
+        first: Tensor,
+        second: Tensor,
+        order: AccumulationOrder | None,
     ) -> Tensor:
         ctx.save_for_backward(first, second)
         ctx.unit, ctx.layer = unit, layer
         operands = (_array(first), _array(second))
         if layer is None:
-            output = kernels.matmul(unit.multiplier, unit.accumulator, *operands)
+            output = kernels.matmul(unit.multiplier, unit.accumulator, *operands, order)
         else:
-            output = kernels.matmul_quantized(unit.multiplier, unit.accumulator, layer, *operands)
+            output = kernels.matmul_quantized(
+                unit.multiplier, unit.accumulator, layer, *operands, order
+            )
         return torch.from_numpy(output)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         first, second = ctx.saved_tensors
         (grad,) = grads
-        wants_first, wants_second = ctx.needs_input_grad[2:]
+        wants_first, wants_second = ctx.needs_input_grad[2:4]
         through = ctx.unit.gradient
         if through is not None:
-            return None, None, *through.matmul(ctx.layer, grad, first, second)
+            return None, None, *through.matmul(ctx.layer, grad, first, second), None
         to_first = grad @ second.mT if wants_first else None
-        return None, None, to_first, first.mT @ grad if wants_second else None
+        return None, None, to_first, first.mT @ grad if wants_second else None, None
 
 
 def _storages(network: nn.Module) -> set[int]:

@@ -11,12 +11,14 @@ from torch import nn
 
 import accelsim
 from accelsim.config import Accelerator
+from accelsim.dataflows.row_stationary import compute_cycles
 from accelsim.dataflows.tiling import tile_gemm
 from accelsim.errors import MappingError
 from accelsim.kernels.network import run_trace
 from accelsim.layer import INPUT, LayerShape, MacLayer, Operand, Trace, VectorLayer, View
 from accelsim.machine import run_machine
-from accelsim.machine.program import array_model, compile_program
+from accelsim.machine.array import array_model
+from accelsim.machine.program import compile_program
 from accelsim.quantization import scheme_of
 
 SIZE = st.integers(64, 1024).map(lambda size: size / 1024)
@@ -134,6 +136,44 @@ def test_a_matrix_in_one_tile_takes_the_dataflows_closed_form(trace, rows, cols,
     assert record.compute_cycles == shape.groups * closed
 
 
+ROWS = {
+    "array.rows": st.integers(1, 9),
+    "array.cols": st.integers(1, 6),
+    "spatial.ifmap_rf_words": st.integers(1, 5),
+    "spatial.psum_rf_words": st.integers(2, 8),
+    "glb.ifmap_kib": SIZE,
+    "glb.weight_kib": SIZE,
+    "glb.ofmap_kib": SIZE,
+    "glb.unified": st.booleans(),
+    "dram.kind": st.sampled_from(["simple", "ddr4_2400"]),
+}
+
+
+@given(operands(), st.fixed_dictionaries(ROWS), st.sampled_from(UNITS))
+def test_any_matmul_on_a_row_stationary_array(trace, changes, units):
+    """A matrix is a layer of 1 x 1 kernels; an image's bits are those that it has alone."""
+    machine = Accelerator.preset("eyeriss_168").replace(**changes, **units)
+    try:
+        (step,) = compile_program(trace, machine).steps
+        orders = accelsim.accumulation_orders(trace, machine)
+    except MappingError:
+        assume(False)
+    (record,), outputs = (result := run_machine(trace, machine)).layers, result.outputs
+    how = machine.multiplier, machine.accumulator, scheme_of(machine)
+    assert outputs.tobytes() == run_trace(trace, *how, orders).tobytes()
+    first = run_machine(trace.batch(1), machine).outputs
+    assert outputs[:1].tobytes() == first.tobytes()
+    shape, array = trace.layers[0].shape, array_model(machine)
+    assert record.compute_cycles == compute_cycles(shape, step.tiling.mapping, array)
+    assert record.counts[f"multiplier.{machine.multiplier}", "compute"] == shape.macs
+    assert record.counts["dram", "write"] == outputs.size
+    filled = record.counts["glb.ifmap", "write"] + record.counts["glb.weight", "write"]
+    assert record.counts["dram", "read"] == filled
+    if "int" in machine.multiplier:
+        fed = record.counts["glb.ifmap", "read"] + record.counts["glb.weight", "read"]
+        assert record.counts["vector_unit", "quantize"] == fed
+
+
 class Attention(nn.Module):
     """A network of the operators that attention has, its normalization aside."""
 
@@ -203,6 +243,30 @@ def test_logits_of_attention_out_of_the_dram_are_nn_approximates(
     assert sum(layer.macs for layer in result.layers) * 3 == trace.macs * images
 
 
+@pytest.mark.parametrize("images", [1, 3])
+@pytest.mark.parametrize("units", UNITS, ids=lambda units: units["multiplier"])
+def test_logits_of_attention_on_a_row_stationary_array_are_nn_approximates(
+    attention, units, images
+):
+    """In the order of its PEs, of a few channels each; images beyond those simulated as well."""
+    net, trace, calibration = attention
+    small = {"spatial.ifmap_rf_words": 4, "array.rows": 8}
+    machine = Accelerator.preset("eyeriss_168").replace(**units, **small)
+    orders = accelsim.accumulation_orders(trace, machine)
+    assert max(len(order.sizes) for order in orders) > 1
+    approximate = accelsim.nn.approximate(
+        net,
+        multiplier=machine.multiplier,
+        accumulator=machine.accumulator,
+        calibration=calibration,
+        scheme=scheme_of(machine),
+        orders=orders,
+    )
+    with torch.no_grad():
+        logits = approximate(torch.from_numpy(trace.images)).numpy()
+    assert accelsim.simulate(trace, machine, images=images).outputs.tobytes() == logits.tobytes()
+
+
 def test_which_operand_comes_first_is_part_of_the_bits():
     """ax_fpm does not commute: (a b)^T is not b^T a^T."""
     rng = np.random.default_rng(0)
@@ -232,18 +296,18 @@ def test_which_operand_comes_first_is_part_of_the_bits():
 def test_a_wrong_address_of_the_second_operand_gives_wrong_outputs(monkeypatch, attention):
     from dataclasses import replace
 
-    from accelsim.machine import mac
+    from accelsim.machine import array_run
 
     _, trace, _ = attention
     machine = Accelerator.preset("tiny_4x4")
-    right, block = run_machine(trace, machine).outputs, mac.weight_block
+    right, block = run_machine(trace, machine).outputs, array_run.weight_block
 
     def off_by_one(step, tile):
         found = block(step, tile)
         moved = step.layer.op == "matmul" and tile.index == 1
         return replace(found, address=found.address + int(moved))
 
-    monkeypatch.setattr(mac, "weight_block", off_by_one)
+    monkeypatch.setattr(array_run, "weight_block", off_by_one)
     assert run_machine(trace, machine).outputs.tobytes() != right.tobytes()
 
 
