@@ -136,7 +136,7 @@ class Unit:
                 f"{owner}: batches {tuple(input.shape[:-2])} and {tuple(other.shape[:-2])} do not "
                 "broadcast; expand or reshape one"
             ) from None
-        layer, ranges = None, self._ranges(owner, input.shape[-1], input, other)
+        layer, ranges = None, self._ranges("matmul", None, input.shape[-1], input, other)
         if self.integers is not None:
             low, high = ranges
             integers = self.integers
@@ -176,22 +176,26 @@ class Unit:
         self, operator: str, activations: Tensor, weight: Tensor
     ) -> LayerQuantization | None:
         """Return the quantization of the layer that is called now, None without any."""
-        owner = self._name(operator, weight)
-        ranges = self._ranges(owner, math.prod(weight.shape[1:]), activations)
+        ranges = self._ranges(operator, weight, math.prod(weight.shape[1:]), activations)
         if self.integers is None:
             return None
-        integers = self.integers
+        owner, integers = self._name(operator, weight), self.integers
         return quantize_layer(ranges[0], _array(weight), integers.operands, integers.scheme, owner)
 
-    def _ranges(self, owner: str, depth: int, *activations: Tensor) -> tuple[Range, ...]:
+    def _ranges(
+        self, operator: str, weight: Tensor | None, depth: int, *activations: Tensor
+    ) -> tuple[Range, ...]:
         """Return the ranges of the activations that are read now, none for a unit of floats.
 
         *depth* products are summed for an output.
         """
+        self.calls += 1
+        if self.observe is None and self.integers is None:
+            return ()
+        owner = self._name(operator, weight)
         if self.observe is not None:
             for one in activations:
                 self.observe(owner, one)
-        self.calls += 1
         if self.integers is None:
             return ()
         first, ranges = self.operands, self.integers.calibration.ranges
