@@ -47,6 +47,7 @@ PRESET_DIR = Path(__file__).parent / "presets"
 
 Count = Annotated[int, Field(ge=1, le=2**31, strict=True)]
 Kib = Annotated[float, Field(gt=0, le=2**30, allow_inf_nan=False, strict=True)]
+Delay = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False, strict=True)]
 Name = Annotated[str, StringConstraints(min_length=1, strict=True)]
 Kind = Literal["auto", "affine", "symmetric"]
 Flag = Annotated[bool, Field(strict=True)]
@@ -80,6 +81,10 @@ class ArrayConfig(_Section):
     SCALE-Sim. load: PEs have a second register for the stationary operand of the next pass. drain:
     a pass fills while the one before drains. both: passes follow as closely as they can. Of the
     systolic dataflows only."""
+    multiplier_delay_ps: Delay | None = None
+    """Delay of a product in ps, for another circuit of the same function; null: the unit's own."""
+    adder_delay_ps: Delay | None = None
+    """Delay of an addition in ps; null: the accumulator's own."""
 
 
 class SpatialConfig(_Section):

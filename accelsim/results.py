@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from accelsim.accumulators import accumulator_of
-from accelsim.clock import clock_mhz_of
+from accelsim.clock import clock_mhz_of, delays_ps_of
 from accelsim.config import Accelerator
 from accelsim.dataflows import DATAFLOWS
 from accelsim.energy import EnergyTable, energy_by_component
@@ -111,7 +111,7 @@ def tabulate(
         "rows": accelerator.array.rows,
         "cols": accelerator.array.cols,
         "clock_mhz": clock_mhz,
-        "multiplier_delay_ps": multiplier.delay_ps,
+        "multiplier_delay_ps": delays_ps_of(accelerator)[0],
         "multiplier_latency_cycles": timing.multiply_cycles,
         "pe_interval_cycles": DATAFLOWS[accelerator.array.dataflow].interval(timing),
         "images": images,

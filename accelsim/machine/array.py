@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from accelsim.accumulators import accumulator_of
-from accelsim.clock import clock_mhz_of
+from accelsim.clock import clock_mhz_of, delays_ps_of
 from accelsim.config import Accelerator
 from accelsim.dataflows import DATAFLOWS, MatrixDataflow, PeTiming
 from accelsim.dataflows.mapper import choose_tiling
@@ -19,6 +19,7 @@ from accelsim.errors import ConfigError
 from accelsim.layer import WORD_BYTES, MacLayer, Trace
 from accelsim.machine.dram_timing import estimate
 from accelsim.multipliers import MULTIPLIERS
+from accelsim.multipliers.base import latency_cycles
 
 __all__ = ["PeArray", "accumulation_orders", "array_model", "budget_of", "pe_timing", "tiling_of"]
 
@@ -33,9 +34,8 @@ def pe_timing(accelerator: Accelerator) -> PeTiming:
     start an operation every cycle, others only when the last has finished. What an addition that
     waits for another costs is the dataflow's.
     """
-    multiplier, clock_mhz = MULTIPLIERS[accelerator.multiplier], clock_mhz_of(accelerator)
-    multiply = multiplier.latency_cycles(clock_mhz)
-    add = accumulator_of(multiplier, accelerator.accumulator).latency_cycles(clock_mhz)
+    clock_mhz = clock_mhz_of(accelerator)
+    multiply, add = (latency_cycles(delay, clock_mhz) for delay in delays_ps_of(accelerator))
     pipelined = accelerator.array.pipelined
     return PeTiming(multiply, add, 1 if pipelined else multiply, 1 if pipelined else add)
 
