@@ -8,8 +8,9 @@ the link's cycles, if they are more, less what does not fit beside the step befo
 top. Ties go to fewer words over the link, then fewer passes, then fewer PEs. How long the layer
 really takes, the machine finds.
 
-`choose_row_tiling` takes q and r, on which the bits depend, as for a batch of one on the whole GLB,
-so that an image has the same bits in every batch, and chooses the rest for the batch as it is.
+`choose_row_tiling` takes q and r, on which the bits depend, as for one image and one group on the
+whole GLB, so that an image has the same bits in every batch, and chooses the rest for the batch as
+it is.
 
 The chip's designers chose for energy by a framework of their own, so published mappings need not be
 found again, and need not be as fast.
@@ -130,17 +131,16 @@ def mapping_of_one(
     link: Link = FREE_LINK,
     objective: Objective = "cycles",
 ) -> RowMapping:
-    """Return the best mapping for a batch of one, whose q and r all batches have.
-
-    It is that of one group, for all are alike: a batch of matmuls has a group for each image.
+    """Return the best mapping for one image and one group, whose q and r all others have.
 
     Raises
     ------
     MappingError
         Nothing fits; the message names *layer*, the limits and the way out.
     """
-    c, m = shape.c // shape.groups, shape.m // shape.groups
-    one = replace(shape, n=1, c=c, m=m, groups=1)
+    # Of a matmul the images are groups; groups are alike, and come one after the other.
+    channels, filters = shape.c // shape.groups, shape.m // shape.groups
+    one = replace(shape, n=1, m=filters, c=channels, groups=1)
     best = _best(one, array, link, objective)
     if best is None:
         raise _refusal(one, array, (1, 1), layer)

@@ -4,7 +4,7 @@
 
     outputs[g, i, j] = sum over k, ascending, of product(first[g, i, k], second[g, k, j])
 
-or in the order of a dataflow that is given. Units need not commute: the first operand is the
+The order of k is another where one is given. Units need not commute: the first operand is the
 activation, the second one the weight.
 """
 

@@ -120,7 +120,7 @@ class ArrayRun(ABC):
         self.accumulator = accumulator_of(self.multiplier, state.accelerator.accumulator)
         self.psum_words = self.accumulator.bytes // WORD_BYTES
         self.work = unit_work(state.accelerator)
-        # Constants are integers beforehand; the second operand of a matmul is none.
+        # Constants are integers beforehand; a matmul's second operand is none.
         self.quantizes_weights = self.work.quantizes and isinstance(step.layer.weight, Operand)
         self.quantization = None
         if self.values:

@@ -22,16 +22,16 @@ def ifmap_block(step: MacStep, one: RowPass) -> Block:
     shape = step.layer.shape
     top, bottom = shape.ifmap_rows(one.rows.start, one.rows.size)
     left, right = one.ifmap_columns(shape)
-    start = (one.images.start, one.channels.start, top, left)
+    first = (one.images.start, one.channels.start, top, left)
     counts = (one.images.size, one.channels.size, max(bottom - top, 0), right - left)
-    return step.walks.ifmap.block(step.ifmap, one.group, start, counts)
+    return step.walks.ifmap.block(step.ifmap, one.group, first, counts)
 
 
 def ofmap_block(step: MacStep, one: RowPass) -> Block:
     """Return the ofmap words of a pass: (images, filters, rows, columns)."""
-    start = (one.images.start, one.filters.start, one.rows.start, one.columns.start)
+    first = (one.images.start, one.filters.start, one.rows.start, one.columns.start)
     counts = (one.images.size, one.filters.size, one.rows.size, one.columns.size)
-    return step.walks.ofmap.block(step.ofmap, one.group, start, counts)
+    return step.walks.ofmap.block(step.ofmap, one.group, first, counts)
 
 
 def gather(shape: LayerShape, one: RowPass, ifmap: np.ndarray, fill: float = 0) -> np.ndarray:

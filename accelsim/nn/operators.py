@@ -29,7 +29,6 @@ from accelsim.quantization import (
 __all__ = ["Integers", "Unit"]
 
 _OWN_ORDERS = "make those of this very network: accelsim.accumulation_orders(trace, accelerator)"
-
 Range = tuple[float, float]
 
 
@@ -155,10 +154,7 @@ class Unit:
         return None if self.integers is None else self.integers.gradient
 
     def finish(self) -> None:
-        """Check that the network has read as many activations as were calibrated.
-
-        And that it has called as many layers as have orders.
-        """
+        """Check that the network has called as many layers as there are orders and ranges for."""
         if self.orders is not None and self.calls != len(self.orders):
             raise DataError(
                 f"the network called {self.calls} convolutions, linear layers and matmuls, but "
