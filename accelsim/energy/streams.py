@@ -172,7 +172,7 @@ class Streams:
         Parameters
         ----------
         number : int
-        p : int or int64 array
+        p : int or int64 array (n,)
             Passes of this layer.
         i, j, s : int64 arrays
             Row and column of the PE, and which pair; they broadcast against *p* and each other.
@@ -183,10 +183,8 @@ class Streams:
             Of shapes that broadcast to that of the parameters.
         """
         shape, one = self.layers[number].layer.shape, self.layers[number]
-        _, group, image, row, rows, first_filter, first_channel = np.moveaxis(
-            self._tiles[self._tile_of[p]], -1, 0
-        )
-        down, across, stream = np.moveaxis(self.first[p], -1, 0)
+        _, group, image, row, rows, first_filter, first_channel = self._tiles[self._tile_of[p]].T
+        down, across, stream = self.first[p].T
         at = dict(zip(self.axes, (down + i, across + j, stream + s), strict=True))
         images, pixel = np.divmod(at["pixels"], rows * shape.q)
         row_of, col = np.divmod(pixel, shape.q)
@@ -209,17 +207,18 @@ class Streams:
         p, i, j, s : int64 arrays (n,)
             Pairs that the transitions lead to, in any order.
         """
-        before = np.where(s > 0, p, self._previous(p, i, j))
-        pair = np.where(s > 0, s, self.sizes[before, 2]) - 1
+        before, pair, first = p.copy(), s - 1, s == 0
+        before[first] = self._previous(p[first], i[first], j[first])
+        pair[first] = self.sizes[before[first], 2] - 1
         return self._gathered(before, i, j, pair), self._gathered(p, i, j, s)
 
     def _gathered(self, p: Ints, i: Ints, j: Ints, s: Ints) -> Ints:
         """Return the patterns (2, n) of pairs of any layers; zeros where *p* is -1."""
         found = np.zeros((2, p.size), np.int64)
         layers = np.where(p < 0, -1, self.layer_of[p])
-        for number in np.unique(layers[layers >= 0]):
-            own = layers == number
-            found[:, own] = self.pairs(int(number), p[own], i[own], j[own], s[own])
+        for number in np.flatnonzero(np.bincount(layers + 1)[1:]).tolist():
+            own = np.flatnonzero(layers == number)
+            found[:, own] = self.pairs(number, p[own], i[own], j[own], s[own])
         return found
 
     def _previous(self, p: Ints, i: Ints, j: Ints) -> Ints:

@@ -129,12 +129,12 @@ def toggle_energies(
     """
     exact = [way for way in WAYS if _counts_all(streams, circuit, way, transitions)]
     sampled = [way for way in WAYS if way not in exact]
-    found = {way: _counted(streams, circuit, way, progress) for way in exact}
+    found = {way: count_all(streams, circuit, way, progress) for way in exact}
     if sampled:
         members = AUTO_SAMPLE if transitions == "auto" else int(transitions)
         if progress is not None:
             progress(f"toggles of {members:,} transitions", 0, 1)
-        found |= _sampled(streams, circuit, sampled, members, seed)
+        found |= count_sample(streams, circuit, sampled, members, seed)
     macs = np.bincount(
         streams.layer_of, streams.sizes.prod(axis=1), minlength=len(streams.layers)
     ).astype(np.int64)
@@ -152,10 +152,10 @@ def _counts_all(streams: Streams, circuit: Circuit, way: str, transitions: int |
     return transitions == "all" or streams.transitions * work <= EXACT_WORK
 
 
-def _counted(
-    streams: Streams, circuit: Circuit, way: str, progress: Progress | None
+def count_all(
+    streams: Streams, circuit: Circuit, way: str, progress: Progress | None = None
 ) -> list[Switching]:
-    """Return each layer's energy from all of its transitions."""
+    """Return each layer's energy from all of its transitions, counted one of `WAYS`."""
     energies = np.zeros(len(streams.layers))
     counted = np.zeros(len(streams.layers), np.int64)
     for done, (number, (activations, weights)) in enumerate(streams.blocks()):
@@ -172,7 +172,7 @@ def _counted(
     ]
 
 
-def _sampled(
+def count_sample(
     streams: Streams, circuit: Circuit, ways: Sequence[str], members: int, seed: int
 ) -> dict[str, list[Switching]]:
     """Return each layer's energy from a sample, for each way the same transitions."""
