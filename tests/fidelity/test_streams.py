@@ -1,5 +1,7 @@
 """The operands of each PE: those of the array stepped register by register, and of the machine."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,8 @@ from accelsim.dataflows.tiling import ArrayModel, Tiling
 from accelsim.energy.modes import flowing_operands
 from accelsim.energy.streams import LayerOperands, Streams
 from accelsim.layer import INPUT, LayerShape, MacLayer, Trace, VectorLayer
-from accelsim.machine import run_machine, sums
+from accelsim.machine import sums
+from accelsim.machine.machine import run_program
 from accelsim.machine.program import MacStep, array_model, compile_program
 from accelsim.multipliers import MULTIPLIERS
 
@@ -101,14 +104,24 @@ def small_network(rng):
     return Trace("small", layers, rng.standard_normal((2, 2, 9, 8)).astype(np.float32), "fc")
 
 
+def cut_up(step, weights_outer):
+    """Return a step of tiles of both images, two rows, two filters and half of the channels."""
+    if not isinstance(step, MacStep):
+        return step
+    channels = max(1, step.layer.shape.c // step.layer.shape.groups // 2)
+    tiling = replace(
+        step.tiling, images=2, rows=2, filters=2, channels=channels, weights_outer=weights_outer
+    )
+    return replace(step, tiling=tiling)
+
+
 @pytest.mark.parametrize("flow", ["os", "ws", "is"])
-@pytest.mark.parametrize("unit", ["exact_fp32", "exact_uint8"])
-def test_each_pe_is_fed_what_the_machine_multiplies_there(flow, unit, monkeypatch):
+@pytest.mark.parametrize(("unit", "weights_outer"), [("exact_fp32", True), ("exact_uint8", False)])
+def test_each_pe_is_fed_what_the_machine_multiplies_there(flow, unit, weights_outer, monkeypatch):
     """Tile after tile, as the machine hands them to its kernels; padding and zero points too."""
     unit, trace = MULTIPLIERS[unit], small_network(np.random.default_rng(3))
     accelerator = accelsim.Accelerator.preset("tiny_4x4").replace(
-        multiplier=unit.name,
-        **{"array.dataflow": flow, "array.cols": 3, "glb.ifmap_kib": 0.5, "glb.weight_kib": 0.25},
+        multiplier=unit.name, **{"array.dataflow": flow, "array.cols": 3}
     )
     products, real = [], sums.accumulate
 
@@ -117,10 +130,11 @@ def test_each_pe_is_fed_what_the_machine_multiplies_there(flow, unit, monkeypatc
         real(unit, adder, activations, weights, psums)
 
     monkeypatch.setattr(sums, "accumulate", recorded)
-    run_machine(trace, accelerator)
     program = compile_program(trace, accelerator)
+    program = replace(program, steps=tuple(cut_up(one, weights_outer) for one in program.steps))
+    run_program(program, trace, accelerator)
     steps = [(one.layer, one.tiling) for one in program.steps if isinstance(one, MacStep)]
-    assert len(products) > 2 * len(steps)  # several tiles a layer
+    assert len(products) > 5 * len(steps)  # several tiles a layer
     streams = Streams(
         flowing_operands(trace, steps, accelerator), array_model(accelerator), unit.circuit.ports
     )
