@@ -31,6 +31,8 @@ __all__ = [
     "WAYS",
     "LayerToggles",
     "Switching",
+    "count_all",
+    "count_sample",
     "toggle_columns",
     "toggle_energies",
 ]
@@ -220,7 +222,8 @@ class _Strata:
         behind = pes * (streams.sizes[:, 2] - 1)
         self.before = tuple(np.concatenate([[0], np.cumsum(own)]) for own in (pes, behind))
         """For first pairs and those behind: how many there are before each pass."""
-        most = members // (8 * LEAST * max(1, len(streams.layers)))
+        # At most half of the sample is what each of two kinds has at least, with its pilot.
+        most = members // (2 * 2 * 2 * LEAST * max(1, len(streams.layers)))
         edges = self._edges(min(max(most, 1), STRETCHES))
         rows = []
         for kind, before in enumerate(self.before):

@@ -11,6 +11,7 @@ from accelsim.dataflows.tiling import ArrayModel, Tiling
 from accelsim.energy import toggles
 from accelsim.energy.streams import LayerOperands, Streams
 from accelsim.energy.toggles import toggle_columns, toggle_energies
+from accelsim.errors import MappingError
 from accelsim.layer import INPUT, LayerShape, MacLayer
 from accelsim.multipliers import MULTIPLIERS
 
@@ -24,6 +25,10 @@ def layer(name, shape, rng, high=256, zeros=0.0):
     tiling = Tiling(shape, 1, 2, max(1, shape.m // 2), shape.c, True, 0)
     traced = MacLayer(name, "conv2d", INPUT, shape, weights.astype(np.float32), None)
     return LayerOperands(traced, tiling, np.pad(activations, around), weights.astype(np.uint8))
+
+
+class EyerissLike:
+    name = "eyeriss_like"
 
 
 def streams_of(layers, unit, flow="os", rows=3, cols=2):
@@ -177,6 +182,12 @@ def test_what_is_counted_depends_on_the_work(larger, monkeypatch):
     assert counted()[1] <= toggles.AUTO_SAMPLE < everything
     assert counted(transitions=everything) == [everything, everything]
     assert max(counted(transitions=2000)) <= 2000
+
+
+def test_rejects_a_dataflow_that_does_not_say_what_reaches_a_pe(tiny):
+    array = ArrayModel(EyerissLike(), 3, 2, PeTiming(), 16, 0)
+    with pytest.raises(MappingError, match="dataflows os, ws and is, got 'eyeriss_like'; choose"):
+        Streams(tiny, array, MULTIPLIERS["ama5_u8"].circuit.ports)
 
 
 def test_progress_names_the_way_and_the_layer(tiny):
