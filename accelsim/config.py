@@ -37,6 +37,7 @@ __all__ = [
     "DramConfig",
     "GlbConfig",
     "MapperConfig",
+    "MultiplierEnergyConfig",
     "QuantizationConfig",
     "SpatialConfig",
     "VectorUnitConfig",
@@ -56,6 +57,11 @@ Clock = Annotated[
     Annotated[float, Field(ge=1e-3, le=1e5, allow_inf_nan=False, strict=True), Tag(_NUMBER)]
     | Annotated[Literal["auto"], Tag(_WORD)],
     Discriminator(lambda value: _WORD if value == "auto" else _NUMBER),
+]
+Transitions = Annotated[
+    Annotated[int, Field(ge=1000, le=2**31, strict=True), Tag(_NUMBER)]
+    | Annotated[Literal["auto", "all"], Tag(_WORD)],
+    Discriminator(lambda value: _WORD if isinstance(value, str) else _NUMBER),
 ]
 
 
@@ -205,6 +211,23 @@ class QuantizationConfig(_Section):
     """True: weights have a scale and zero point per filter. False: per layer."""
 
 
+class MultiplierEnergyConfig(_Section):
+    """How the energy of the multipliers depends on their operands."""
+
+    mode: Literal["fixed", "zero_gated", "toggles"] = "fixed"
+    """fixed: every product costs the table's figure. zero_gated: those with an operand that is zero
+    cost its figure for gated. toggles: what the unit's netlist switches over the operands that
+    flow through each PE."""
+    toggles: Literal["functional", "unit_delay"] = "functional"
+    """Which toggles are the multipliers' energy in mode toggles; the other is reported beside it.
+    functional: settled states only, a lower bound. unit_delay: every glitch, an upper bound."""
+    transitions: Transitions = "auto"
+    """Transitions that mode toggles counts. all; or how many to sample; auto: all where that takes
+    a few seconds, else a sample of 20,000."""
+    seed: Annotated[int, Field(ge=0, le=2**31, strict=True)] = 0
+    """Seed of the sample."""
+
+
 class Accelerator(_Section):
     """One accelerator: everything but the network that a simulation depends on.
 
@@ -233,6 +256,7 @@ class Accelerator(_Section):
     mapper: MapperConfig = MapperConfig()
     vector_unit: VectorUnitConfig
     quantization: QuantizationConfig = QuantizationConfig()
+    multiplier_energy: MultiplierEnergyConfig = MultiplierEnergyConfig()
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Accelerator:

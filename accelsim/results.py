@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from accelsim.clock import clock_mhz_of, delays_ps_of
 from accelsim.config import Accelerator
 from accelsim.dataflows import DATAFLOWS
 from accelsim.energy import EnergyTable, energy_by_component
+from accelsim.energy.toggles import LayerToggles, toggle_columns
 from accelsim.errors import ConfigError, DataError
 from accelsim.folders import (
     find_results,
@@ -92,9 +93,15 @@ def tabulate(
     result: MachineResult,
     accuracy: float | None,
     seed: int | None,
+    toggles: Mapping[str, LayerToggles],
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return (layers, summary, timeline) of one machine run."""
-    layers = pd.DataFrame([_layer_row(record, accelerator, table) for record in result.layers])
+    """Return (layers, summary, timeline) of one machine run.
+
+    *toggles*: of each layer with products, where the multipliers' energy is that of toggles.
+    """
+    layers = pd.DataFrame(
+        [_layer_row(record, accelerator, table, toggles) for record in result.layers]
+    )
     timeline = pd.DataFrame(
         result.timeline, columns=["cycle_start", "cycle_end", "block", "what", "layer", "tile"]
     )
@@ -131,6 +138,12 @@ def tabulate(
             for column in layers
             if column.startswith("energy_") and column != "energy_pj"
         },
+        **{
+            name.replace("_pj", "_uj"): value / 1e6 if name.endswith("_pj") else value
+            for name, value in (toggle_columns(toggles.values()) if toggles else {}).items()
+        },
+        **({"gated_macs": int(layers["gated_macs"].sum())} if "gated_macs" in layers else {}),
+        "multiplier_energy": _mode(accelerator),
         "energy_table": table.name,
         "config_hash": accelerator.config_hash,
         "trace_hash": trace.fingerprint,
@@ -145,10 +158,25 @@ def _pes(accelerator: Accelerator) -> int:
     return accelerator.array.rows * accelerator.array.cols
 
 
+def _mode(accelerator: Accelerator) -> str:
+    """Return how the multipliers' energy was told, in one word."""
+    config = accelerator.multiplier_energy
+    return f"toggles_{config.toggles}" if config.mode == "toggles" else config.mode
+
+
 def _layer_row(
-    record: LayerRecord, accelerator: Accelerator, table: EnergyTable
+    record: LayerRecord,
+    accelerator: Accelerator,
+    table: EnergyTable,
+    toggles: Mapping[str, LayerToggles],
 ) -> dict[str, object]:
     energy = energy_by_component(record.counts, record.total_cycles, accelerator, table)
+    config, more = accelerator.multiplier_energy, {}
+    if config.mode == "toggles":
+        more = toggle_columns([toggles[record.layer]] if record.layer in toggles else [])
+        energy["multiplier"] = more[f"multiplier_{config.toggles}_pj"]
+    elif config.mode == "zero_gated":
+        more = {"gated_macs": sum(n for (_, what), n in record.counts.items() if what == "gated")}
     accesses = {
         f"{memory}_{action}_bytes": WORD_BYTES
         * sum(
@@ -174,6 +202,7 @@ def _layer_row(
         "forwarded_bytes": record.forwarded_words * WORD_BYTES,
         "energy_pj": sum(energy.values()),
         **{f"energy_{component}_pj": value for component, value in energy.items()},
+        **more,
         "tiling": record.tiling,
     }
 

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from accelsim.config import Accelerator
+from accelsim.dataflows.tiling import ArrayModel
 from accelsim.energy import EnergyTable, energy_by_component, load_table
+from accelsim.energy.modes import (
+    check_mode,
+    describe_mode,
+    flowing_operands,
+    gated_counts,
+    multiplier_toggles,
+)
+from accelsim.energy.streams import LayerOperands
+from accelsim.energy.toggles import LayerToggles
 from accelsim.errors import DataError
 from accelsim.folders import versions
 from accelsim.kernels.network import run_trace
 from accelsim.layer import MacLayer, Trace
-from accelsim.machine import run_machine
+from accelsim.machine import MachineResult, run_machine
 from accelsim.machine.array import accumulation_orders, array_model
-from accelsim.machine.program import possible_actions
+from accelsim.machine.program import MacStep, compile_program, possible_actions
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.imported import file_fingerprints
 from accelsim.quantization import layer_quantization, scheme_of
@@ -61,7 +71,8 @@ def simulate(
     AccelsimError
         One of its kinds: a layer that fits no tiling, an unknown name, an energy table without a
         row that is needed, labels that do not fit the images, a trace that is not calibrated
-        although the unit takes integers.
+        although the unit takes integers, a mode of the multipliers' energy that needs operands
+        where there are none, or a netlist where the unit has none.
     """
     if isinstance(accelerator, str):
         accelerator = Accelerator.load(accelerator)
@@ -73,7 +84,7 @@ def simulate(
             )
     classes = int(np.prod(_output_shape(trace)))
     truth = None if labels is None else _labels(labels, len(trace.images), classes)
-    table = check_machine(accelerator)
+    table = check_machine(accelerator, values=values)
     if values:
         _check_ranges(trace, accelerator)
     simulated = trace if images is None else trace.batch(images)
@@ -87,7 +98,10 @@ def simulate(
         # A row with NaN has no largest logit: it classifies nothing.
         right = (outputs.argmax(axis=1) == truth) & np.isfinite(outputs).all(axis=1)
         accuracy = float(right.mean())
-    layers, summary, timeline = tabulate(simulated, accelerator, table, result, accuracy, seed)
+    result, toggles = _operand_dependent(simulated, accelerator, table, result, progress)
+    layers, summary, timeline = tabulate(
+        simulated, accelerator, table, result, accuracy, seed, toggles
+    )
     manifest = {
         "kind": "run",
         "workload": trace.name,
@@ -99,6 +113,7 @@ def simulate(
         "images": len(trace.images),
         "simulated_images": len(simulated.images),
         "calibration": trace.calibration,
+        "multiplier_energy": describe_mode(accelerator, table),
         "unit_files": file_fingerprints([accelerator.multiplier]),
         "seed": seed,
         "versions": versions(),
@@ -106,10 +121,10 @@ def simulate(
     return Run(outputs, layers, summary, timeline, accelerator, manifest)
 
 
-def check_machine(accelerator: Accelerator) -> EnergyTable:
+def check_machine(accelerator: Accelerator, *, values: bool = True) -> EnergyTable:
     """Return the accelerator's energy table, after checking that all names and energies exist.
 
-    What can be found out before a simulation must not fail after it.
+    What can be found out before a simulation must not fail after it; *values*: it has operands.
 
     Raises
     ------
@@ -118,11 +133,54 @@ def check_machine(accelerator: Accelerator) -> EnergyTable:
         not exist.
     EnergyTableError
         The table lacks an energy that the machine needs.
+    ConfigError
+        The multipliers' energy depends on operands in a way that cannot be told.
     """
     array_model(accelerator)
     table = load_table(accelerator.energy_table)
     energy_by_component(dict.fromkeys(possible_actions(accelerator), 0), 0, accelerator, table)
+    check_mode(accelerator, table, values=values)
     return table
+
+
+def _operand_dependent(
+    trace: Trace,
+    accelerator: Accelerator,
+    table: EnergyTable,
+    result: MachineResult,
+    progress: Callable[[str, int, int], None] | None,
+) -> tuple[MachineResult, dict[str, LayerToggles]]:
+    """Return the result with gated products counted, and the toggles by layer, as the mode says."""
+    mode = accelerator.multiplier_energy.mode
+    if mode == "fixed":
+        return result, {}
+    steps = [
+        (step.layer, step.tiling)
+        for step in compile_program(trace, accelerator).steps
+        if isinstance(step, MacStep)
+    ]
+    orders = accumulation_orders(trace, accelerator)
+    operands = flowing_operands(trace, steps, accelerator, orders)
+    if mode == "zero_gated":
+        return _gated(result, operands, accelerator), {}
+    array = array_model(accelerator)
+    if not isinstance(array, ArrayModel):
+        raise TypeError(f"toggles want a systolic array, got {array}")
+    return result, multiplier_toggles(operands, array, accelerator, table, progress)
+
+
+def _gated(
+    result: MachineResult, operands: Sequence[LayerOperands], accelerator: Accelerator
+) -> MachineResult:
+    """Return the result with products by zero counted as gated."""
+    own = {one.layer.name: one for one in operands}
+    layers = tuple(
+        replace(record, counts=gated_counts(record.counts, own[record.layer], accelerator))
+        if record.layer in own
+        else record
+        for record in result.layers
+    )
+    return replace(result, layers=layers)
 
 
 def _check_ranges(trace: Trace, accelerator: Accelerator) -> None:

@@ -114,7 +114,7 @@ def sweep(
     points = grid_points(base, grid)
     if workers is not None and (isinstance(workers, bool) or workers < 1):
         raise ConfigError(f"workers must be an int >= 1, got {workers!r}")
-    fingerprints = [check_machine(point.accelerator).fingerprint for point in points]
+    fingerprints = [check_machine(point.accelerator, values=values).fingerprint for point in points]
     keys = {
         _key(point, fingerprint, workload, images, values): point
         for point, fingerprint in zip(points, fingerprints, strict=True)

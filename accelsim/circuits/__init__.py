@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from accelsim.circuits.cells import CELLS, Cell
 from accelsim.circuits.circuit import Circuit, FloatPorts, IntegerPorts
-from accelsim.circuits.evaluate import count_toggles, evaluate
+from accelsim.circuits.evaluate import count_toggles, evaluate, transition_costs
 from accelsim.circuits.floats import FloatForm, float_circuit
 from accelsim.circuits.full_adders import FULL_ADDERS, FullAdder
 from accelsim.circuits.integers import integer_circuit
@@ -31,4 +31,5 @@ __all__ = [
     "evaluate",
     "float_circuit",
     "integer_circuit",
+    "transition_costs",
 ]

@@ -17,10 +17,13 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CELLS", "SUPPLY_V", "Cell"]
+__all__ = ["CELLS", "SUPPLY_V", "TECHNOLOGY_NM", "Cell"]
 
 SUPPLY_V = 1.1
 """Supply voltage of the library corner, V."""
+
+TECHNOLOGY_NM = 45
+"""Node of the library."""
 
 LIBRARY = Path(__file__).with_name("nangate45.csv")
 

@@ -181,14 +181,15 @@ class Circuit:
         """
         toggles = self.toggles(a, w, glitches)
         transitions = np.broadcast(a, w).size - 1
-        return float(toggles @ self._energies_fj) / 1000 / transitions
+        return float(toggles @ self.toggle_energies_fj) / 1000 / transitions
 
     def verilog(self, module_name: str | None = None) -> str:
         """Return structural Verilog-2001: see `accelsim.circuits.verilog`."""
         return structural_verilog(self.netlist, module_name or self.name.replace(" ", "_"))
 
     @functools.cached_property
-    def _energies_fj(self) -> NDArray[np.float64]:
+    def toggle_energies_fj(self) -> NDArray[np.float64]:
+        """Energy of a toggle of each net at 1.1 V, fJ, (netlist.net_count,): see `timing`."""
         return timing.toggle_energies_fj(self.netlist)
 
     def _operands(

@@ -1,8 +1,5 @@
 """Evaluation: what a netlist's nets are, and how often they change, 64 operands a word.
 
-The netlist is data to one compiled interpreter, so a new one costs no compilation. Bit k of a word
-is operand number k of 64; a gate is one or a few logic operations on words.
-
 Functional toggles compare the settled values of one operand pair and the next, as if gates had no
 delay. Unit-delay toggles step from one settled state to the next with every gate a unit late, and
 count all changes on the way, glitches too: words then hold 64 transitions.
@@ -10,48 +7,34 @@ count all changes on the way, glitches too: words then hold 64 transitions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.circuits.cells import CELLS
+from accelsim.circuits.bitslices import (
+    HA,
+    LANES,
+    WORDS,
+    gate,
+    inputs_of,
+    load,
+    ones,
+    program_of,
+    settle,
+)
 from accelsim.circuits.netlist import Netlist
 from accelsim.compilation import jit
 from accelsim.errors import CircuitError
 
-__all__ = ["count_toggles", "evaluate"]
+__all__ = ["count_toggles", "evaluate", "transition_costs"]
 
-WORDS = 8
-"""Words of every net that are evaluated at a time: nets of a large array still fit the L2 cache."""
-
-LANES = 64 * WORDS
-
-_OPCODES = {name: code for code, name in enumerate(CELLS)}
-INV, BUF, NAND2, NOR2 = (_OPCODES[name] for name in ("INV", "BUF", "NAND2", "NOR2"))
-AND2, OR2, XOR2, XNOR2 = (_OPCODES[name] for name in ("AND2", "OR2", "XOR2", "XNOR2"))
-AOI21, OAI21, AOI22, MUX2 = (_OPCODES[name] for name in ("AOI21", "OAI21", "AOI22", "MUX2"))
-HA, FA = _OPCODES["HA"], _OPCODES["FA"]
+Operands = Mapping[str, NDArray[np.int64]]
 
 
-class _Program(NamedTuple):
-    """A netlist as arrays, gates sorted by level.
-
-    opcodes int64 (gates,), inputs int64 (gates, 4) and outputs int64 (gates, 2) with unused pins at
-    net 0, except that unused outputs go to a net nobody reads; levels int64 (gates,).
-    """
-
-    opcodes: NDArray[np.int64]
-    inputs: NDArray[np.int64]
-    outputs: NDArray[np.int64]
-    levels: NDArray[np.int64]
-    nets: int
-
-
-def evaluate(
-    netlist: Netlist, operands: Mapping[str, NDArray[np.int64]]
-) -> dict[str, NDArray[np.int64]]:
+def evaluate(netlist: Netlist, operands: Operands) -> dict[str, NDArray[np.int64]]:
     """Return the patterns of all output ports.
 
     Parameters
@@ -71,8 +54,8 @@ def evaluate(
         An input port without operands or the other way round, operands of unequal lengths, or a
         port of more than 64 bits.
     """
-    program = _program(netlist)
-    patterns, port_nets, port_of = _inputs(netlist, operands)
+    program = program_of(netlist)
+    patterns, port_nets, port_of = inputs_of(netlist, operands)
     bits = [(net, k, b) for k, nets in enumerate(netlist.outputs.values())
             for b, net in enumerate(nets)]  # fmt: skip
     reads = np.array(bits, np.int64).reshape(-1, 3)
@@ -82,159 +65,105 @@ def evaluate(
 
 
 def count_toggles(
-    netlist: Netlist, operands: Mapping[str, NDArray[np.int64]], glitches: bool = False
+    netlist: Netlist, operands: Operands, glitches: bool = False
 ) -> NDArray[np.int64]:
-    """Return how often each net changes over a stream of operands.
+    """Return how often each net changes over streams of operands.
 
     Parameters
     ----------
     netlist : Netlist
-    operands : mapping of str to int64 array (n,)
-        As in `evaluate`; operand k + 1 follows operand k. There are n - 1 transitions.
+    operands : mapping of str to int64 array (n,) or (streams, n)
+        As in `evaluate`; in a stream operand k + 1 follows operand k. There are n - 1 transitions
+        in each, none from one stream to another.
     glitches : bool
         Count every change on the way with all gates one unit late, not only the settled values.
 
     Returns
     -------
     int64 array (netlist.net_count,)
-        Changes of every net, input ports' nets among them.
+        Changes of every net in all streams, input ports' nets among them.
 
     Raises
     ------
     CircuitError
-        As in `evaluate`, and fewer than two operands.
+        As in `evaluate`, and fewer than two operands in a stream.
     """
-    program = _program(netlist)
-    patterns, port_nets, port_of = _inputs(netlist, operands)
-    if patterns.shape[1] < 2:
-        raise CircuitError(
-            f"toggles are counted from one operand pair to the next: give at least 2, got "
-            f"{patterns.shape[1]}"
-        )
+    streams, length = _streams(operands)
+    program = program_of(netlist)
     counts = np.zeros(program.nets, np.int64)
-    kernel = _count_glitches if glitches else _count_functional
-    kernel(*program, patterns, port_nets, port_of, counts)
+    if glitches:
+        before, after = (
+            {name: rows[:, own].ravel() for name, rows in streams.items()}
+            for own in (slice(None, -1), slice(1, None))
+        )
+        old, port_nets, port_of = inputs_of(netlist, before)
+        new = inputs_of(netlist, after)[0]
+        _glitches(_count)(*program, old, new, port_nets, port_of, counts, counts)
+    else:
+        flat = {name: rows.ravel() for name, rows in streams.items()}
+        patterns, port_nets, port_of = inputs_of(netlist, flat)
+        _count_functional(*program, patterns, length, port_nets, port_of, counts)
     return counts[: netlist.net_count]
 
 
-def _program(netlist: Netlist) -> _Program:
-    gates = [netlist.gates[i] for i in netlist.order]
-    spare = netlist.net_count
-    inputs = [(*gate.inputs, 0, 0, 0)[:4] for gate in gates]
-    outputs = [(*gate.outputs, spare)[:2] for gate in gates]
-    return _Program(
-        np.array([_OPCODES[gate.cell] for gate in gates], np.int64),
-        np.array(inputs, np.int64).reshape(-1, 4),
-        np.array(outputs, np.int64).reshape(-1, 2),
-        np.array([netlist.levels[i] for i in netlist.order], np.int64),
-        netlist.net_count + 1,
-    )
+def transition_costs(
+    netlist: Netlist,
+    before: Operands,
+    after: Operands,
+    costs: NDArray[np.float64],
+    glitches: bool = False,
+) -> NDArray[np.float64]:
+    """Return what each of many transitions costs: the sum of the costs of its changes of nets.
 
+    Parameters
+    ----------
+    netlist : Netlist
+    before, after : mapping of str to int64 array (n,)
+        As in `evaluate`; in transition k operand k of *after* follows operand k of *before*.
+    costs : float64 array (netlist.net_count,)
+        Of one change of each net.
+    glitches : bool
+        As in `count_toggles`.
 
-def _inputs(
-    netlist: Netlist, operands: Mapping[str, NDArray[np.int64]]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return patterns (ports, n), and of every input bit its net and (port, bit)."""
-    if set(operands) != set(netlist.inputs):
+    Returns
+    -------
+    float64 array (n,)
+
+    Raises
+    ------
+    CircuitError
+        As in `evaluate`, and operands before and after of unequal lengths.
+    """
+    program = program_of(netlist)
+    old, port_nets, port_of = inputs_of(netlist, before)
+    new = inputs_of(netlist, after)[0]
+    if old.shape != new.shape:
         raise CircuitError(
-            f"operands must be given for the input ports {', '.join(netlist.inputs)}, got "
-            f"{', '.join(operands) or 'none'}"
+            f"every transition has an operand before and one after, got {old.shape[1]} before and "
+            f"{new.shape[1]} after"
         )
-    for name, nets in [*netlist.inputs.items(), *netlist.outputs.items()]:
-        if len(nets) > 64:
-            raise CircuitError(f"port {name!r} has {len(nets)} bits; at most 64 can be evaluated")
-    arrays = [np.asarray(operands[name], np.int64) for name in netlist.inputs]
-    shapes = {array.shape for array in arrays}
-    if len(shapes) > 1 or any(array.ndim != 1 for array in arrays):
-        raise CircuitError(f"operands must be 1-D and of one length, got shapes {sorted(shapes)}")
-    port_nets = [net for nets in netlist.inputs.values() for net in nets]
-    places = [(k, b) for k, nets in enumerate(netlist.inputs.values()) for b in range(len(nets))]
-    return (
-        np.stack(arrays),
-        np.array(port_nets, np.int64),
-        np.array(places, np.int64).reshape(-1, 2),
-    )
+    own = np.append(costs, 0.0)  # the net nobody reads
+    totals = np.zeros(old.shape[1])
+    kernel = _glitches(_charge) if glitches else _charge_functional
+    kernel(*program, old, new, port_nets, port_of, own, totals)
+    return totals
 
 
-@jit
-def _gate(code, x, y, z, u, out, other):  # type: ignore[no-untyped-def]
-    """Write the outputs of one gate for rows of words; pins x, y, z, u as `CELLS` orders them."""
-    if code == FA:
-        for k in range(out.size):
-            either = x[k] ^ y[k]
-            out[k], other[k] = either ^ z[k], (x[k] & y[k]) | (z[k] & either)
-    elif code == AND2:
-        for k in range(out.size):
-            out[k] = x[k] & y[k]
-    elif code == HA:
-        for k in range(out.size):
-            out[k], other[k] = x[k] ^ y[k], x[k] & y[k]
-    elif code == BUF:
-        for k in range(out.size):
-            out[k] = x[k]
-    elif code == INV:
-        for k in range(out.size):
-            out[k] = ~x[k]
-    elif code == OR2:
-        for k in range(out.size):
-            out[k] = x[k] | y[k]
-    elif code == XOR2:
-        for k in range(out.size):
-            out[k] = x[k] ^ y[k]
-    elif code == XNOR2:
-        for k in range(out.size):
-            out[k] = ~(x[k] ^ y[k])
-    elif code == NAND2:
-        for k in range(out.size):
-            out[k] = ~(x[k] & y[k])
-    elif code == NOR2:
-        for k in range(out.size):
-            out[k] = ~(x[k] | y[k])
-    elif code == MUX2:
-        for k in range(out.size):
-            out[k] = (z[k] & y[k]) | (~z[k] & x[k])
-    elif code == AOI21:
-        for k in range(out.size):
-            out[k] = ~(x[k] | (y[k] & z[k]))
-    elif code == OAI21:
-        for k in range(out.size):
-            out[k] = ~(x[k] & (y[k] | z[k]))
-    elif code == AOI22:
-        for k in range(out.size):
-            out[k] = ~((x[k] & y[k]) | (z[k] & u[k]))
-
-
-@jit
-def _settle(opcodes, inputs, outputs, values):  # type: ignore[no-untyped-def]
-    """Evaluate all gates in order; values int64 (nets, words)."""
-    for g in range(opcodes.size):
-        _gate(
-            opcodes[g],
-            values[inputs[g, 0]],
-            values[inputs[g, 1]],
-            values[inputs[g, 2]],
-            values[inputs[g, 3]],
-            values[outputs[g, 0]],
-            values[outputs[g, 1]],
+def _streams(operands: Operands) -> tuple[dict[str, NDArray[np.int64]], int]:
+    """Return the operands as (streams, n), and n."""
+    arrays = {name: np.asarray(array, np.int64) for name, array in operands.items()}
+    shapes = {array.shape for array in arrays.values()}
+    if len(shapes) != 1 or any(len(shape) not in (1, 2) for shape in shapes):
+        raise CircuitError(
+            f"operands must be (n,) or (streams, n) and of one shape, got shapes {sorted(shapes)}"
         )
-
-
-@jit
-def _load(patterns, start, port_nets, port_of, values):  # type: ignore[no-untyped-def]
-    """Set the input nets to the operands from *start*; behind the last it is repeated."""
-    last = patterns.shape[1] - 1
-    for i in range(port_nets.size):
-        row, port, bit = values[port_nets[i]], port_of[i, 0], port_of[i, 1]
-        for k in range(row.size):
-            word = 0
-            first = start + 64 * k
-            if first + 63 <= last:
-                for lane in range(64):
-                    word |= ((patterns[port, first + lane] >> bit) & 1) << lane
-            else:
-                for lane in range(64):
-                    word |= ((patterns[port, min(first + lane, last)] >> bit) & 1) << lane
-            row[k] = word
+    streams = {name: np.atleast_2d(array) for name, array in arrays.items()}
+    length = shapes.pop()[-1]
+    if length < 2:
+        raise CircuitError(
+            f"toggles are counted from one operand pair to the next: give at least 2, got {length}"
+        )
+    return streams, length
 
 
 @jit
@@ -246,8 +175,8 @@ def _evaluate(  # type: ignore[no-untyped-def]
     values[1] = -1
     count = patterns.shape[1]
     for start in range(0, count, LANES):
-        _load(patterns, start, port_nets, port_of, values)
-        _settle(opcodes, inputs, outputs, values)
+        load(patterns, start, port_nets, port_of, values)
+        settle(opcodes, inputs, outputs, values)
         for i in range(reads.shape[0]):
             row, port, bit = values[reads[i, 0]], reads[i, 1], reads[i, 2]
             for lane in range(min(LANES, count - start)):
@@ -255,78 +184,122 @@ def _evaluate(  # type: ignore[no-untyped-def]
 
 
 @jit
-def _ones(word):  # type: ignore[no-untyped-def]
-    """Return the number of bits set in an int64."""
-    word -= (word >> 1) & 0x5555555555555555
-    word = (word & 0x3333333333333333) + ((word >> 2) & 0x3333333333333333)
-    word = (word + (word >> 4)) & 0x0F0F0F0F0F0F0F0F
-    return (word * 0x0101010101010101) >> 56
-
-
-@jit
 def _count_functional(  # type: ignore[no-untyped-def]
-    opcodes, inputs, outputs, levels, nets, patterns, port_nets, port_of, counts
+    opcodes, inputs, outputs, levels, nets, patterns, length, port_nets, port_of, counts
 ):
-    """Add to counts (nets,) the changes between settled states."""
+    """Add to counts (nets,) the changes between settled states, in streams of *length* operands."""
     values = np.zeros((nets, WORDS), np.int64)
     values[1] = -1
     before = np.zeros(nets, np.int64)  # the value at the operand before, in bit 0
+    follows = np.zeros(WORDS, np.int64)  # operands that do not begin a stream
     for start in range(0, patterns.shape[1], LANES):
-        _load(patterns, start, port_nets, port_of, values)
-        _settle(opcodes, inputs, outputs, values)
+        load(patterns, start, port_nets, port_of, values)
+        settle(opcodes, inputs, outputs, values)
+        follows[:] = -1
+        for lane in range(-start % length, LANES, length):
+            follows[lane >> 6] &= ~(1 << (lane & 63))
         for net in range(2, nets):
-            row = values[net]
-            last = row[0] & 1 if start == 0 else before[net]
-            total = 0
+            row, last, total = values[net], before[net], 0
             for k in range(WORDS):
-                total += _ones(row[k] ^ ((row[k] << 1) | last))
+                total += ones((row[k] ^ ((row[k] << 1) | last)) & follows[k])
                 last = (row[k] >> 63) & 1
             counts[net] += total
             before[net] = last
 
 
 @jit
-def _count_glitches(  # type: ignore[no-untyped-def]
-    opcodes, inputs, outputs, levels, nets, patterns, port_nets, port_of, counts
+def _charge_functional(  # type: ignore[no-untyped-def]
+    opcodes, inputs, outputs, levels, nets, before, after, port_nets, port_of, costs, totals
 ):
-    """Add to counts (nets,) all changes between settled states, every gate one unit late.
-
-    Gates are visited against their order, so that each still reads what its drivers were a unit
-    ago; at unit t only those of level t or more can change.
-    """
-    values = np.zeros((nets, WORDS), np.int64)
+    """Set totals (n,) to the costs (nets,) of the changes between settled states."""
     old = np.zeros((nets, WORDS), np.int64)
-    values[1] = -1
-    scratch = np.zeros((2, WORDS), np.int64)
-    gates = opcodes.size
-    depth = levels[gates - 1] if gates else 0
-    for start in range(0, patterns.shape[1] - 1, LANES):
-        _load(patterns, start, port_nets, port_of, values)
-        _settle(opcodes, inputs, outputs, values)
-        for i in range(port_nets.size):
-            old[port_nets[i]] = values[port_nets[i]]
-        _load(patterns, start + 1, port_nets, port_of, values)
-        for i in range(port_nets.size):
-            net = port_nets[i]
+    new = np.zeros((nets, WORDS), np.int64)
+    old[1] = new[1] = -1
+    real = np.zeros(WORDS, np.int64)
+    for start in range(0, totals.size, LANES):
+        _mark(real, totals.size - start)
+        load(before, start, port_nets, port_of, old)
+        settle(opcodes, inputs, outputs, old)
+        load(after, start, port_nets, port_of, new)
+        settle(opcodes, inputs, outputs, new)
+        for net in range(2, nets):
             for k in range(WORDS):
-                counts[net] += _ones(old[net, k] ^ values[net, k])
-        for unit in range(1, depth + 1):
-            g = gates - 1
-            while g >= 0 and levels[g] >= unit:
-                _gate(
-                    opcodes[g],
-                    values[inputs[g, 0]],
-                    values[inputs[g, 1]],
-                    values[inputs[g, 2]],
-                    values[inputs[g, 3]],
-                    scratch[0],
-                    scratch[1],
-                )
-                for pin in range(2 if opcodes[g] >= HA else 1):
-                    net = outputs[g, pin]
-                    total = 0
-                    for k in range(WORDS):
-                        total += _ones(values[net, k] ^ scratch[pin, k])
-                        values[net, k] = scratch[pin, k]
-                    counts[net] += total
-                g -= 1
+                changed = (old[net, k] ^ new[net, k]) & real[k]
+                _charge(changed, net, start + 64 * k, costs, totals)
+
+
+@jit
+def _mark(words, count):  # type: ignore[no-untyped-def]
+    """Set the first *count* lanes of *words*; behind the last operand it is repeated."""
+    for k in range(WORDS):
+        left = min(max(count - 64 * k, 0), 64)
+        words[k] = -1 if left == 64 else (1 << left) - 1
+
+
+@jit
+def _count(word, net, first, costs, counts):  # type: ignore[no-untyped-def]
+    """Count the changes of *net* that are the ones in *word*."""
+    counts[net] += ones(word)
+
+
+@jit
+def _charge(word, net, first, costs, totals):  # type: ignore[no-untyped-def]
+    """Charge the changes of *net* to their transitions, which begin with *first*."""
+    while word != 0:
+        totals[first + ones((word & -word) - 1)] += costs[net]
+        word &= word - 1
+
+
+@functools.cache
+def _glitches(tally: Callable[..., Any]) -> Callable[..., None]:
+    """Return the jitted walk from settled states to the next, which calls *tally* for changes."""
+
+    @jit
+    def walk(  # type: ignore[no-untyped-def]
+        opcodes, inputs, outputs, levels, nets, before, after, port_nets, port_of, costs, book
+    ):
+        """Tally all changes between settled states, every gate one unit late.
+
+        Gates are visited against their order, so that each still reads what its drivers were a unit
+        ago; at unit t only those of level t or more can change.
+        """
+        values = np.zeros((nets, WORDS), np.int64)
+        old = np.zeros((nets, WORDS), np.int64)
+        values[1] = -1
+        scratch = np.zeros((2, WORDS), np.int64)
+        real = np.zeros(WORDS, np.int64)
+        gates = opcodes.size
+        depth = levels[gates - 1] if gates else 0
+        for start in range(0, before.shape[1], LANES):
+            _mark(real, before.shape[1] - start)
+            load(before, start, port_nets, port_of, values)
+            settle(opcodes, inputs, outputs, values)
+            for i in range(port_nets.size):
+                old[port_nets[i]] = values[port_nets[i]]
+            load(after, start, port_nets, port_of, values)
+            for i in range(port_nets.size):
+                net = port_nets[i]
+                for k in range(WORDS):
+                    changed = (old[net, k] ^ values[net, k]) & real[k]
+                    tally(changed, net, start + 64 * k, costs, book)
+            for unit in range(1, depth + 1):
+                g = gates - 1
+                while g >= 0 and levels[g] >= unit:
+                    gate(
+                        opcodes[g],
+                        values[inputs[g, 0]],
+                        values[inputs[g, 1]],
+                        values[inputs[g, 2]],
+                        values[inputs[g, 3]],
+                        scratch[0],
+                        scratch[1],
+                    )
+                    for pin in range(2 if opcodes[g] >= HA else 1):
+                        net = outputs[g, pin]
+                        for k in range(WORDS):
+                            changed = (values[net, k] ^ scratch[pin, k]) & real[k]
+                            values[net, k] = scratch[pin, k]
+                            tally(changed, net, start + 64 * k, costs, book)
+                    g -= 1
+
+    return walk

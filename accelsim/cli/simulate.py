@@ -37,6 +37,16 @@ def simulate(
     images: BatchOption = 16,
     settings: SetOption = None,
     weights: WeightsOption = None,
+    multiplier_energy: Annotated[
+        str | None,
+        typer.Option(
+            "--multiplier-energy",
+            metavar="MODE",
+            help="fixed, zero_gated (products by zero cost the table's figure for gated) or "
+            "toggles (of the unit's netlist over the operands in each PE). More of it: --set "
+            "multiplier_energy.FIELD=VALUE.",
+        ),
+    ] = None,
     timing_only: Annotated[
         bool, typer.Option("--timing-only", help="Cycles and energy without operands.")
     ] = False,
@@ -56,10 +66,11 @@ def simulate(
     from accelsim.simulation import check_machine
     from accelsim.workload import WORKLOADS
 
-    base = build_accelerator(accelerator, settings)
+    changes = {} if multiplier_energy is None else {"multiplier_energy.mode": multiplier_energy}
+    base = build_accelerator(accelerator, settings, **changes)
     machines = [base.replace(multiplier=name) for name in unique(multiplier or [base.multiplier])]
     for machine in machines:
-        check_machine(machine)
+        check_machine(machine, values=not timing_only)
     known = WORKLOADS[workload]
     folder = None if out is None else Path(out)
     folders = _folders(folder or Path(), [machine.multiplier for machine in machines])
@@ -109,6 +120,8 @@ def simulate(
         return
     for run in runs:
         _print_layers(run)
+        if "multiplier_functional_pj" in run.layers:
+            _print_toggles(run)
     _print_summary(runs)
 
 
@@ -132,10 +145,12 @@ def _as_json(run: Run) -> dict[str, object]:
 
 
 def _print_layers(run: Run) -> None:
-    row = run.summary.iloc[0]
+    row, gated = run.summary.iloc[0], ""
+    if "gated_macs" in row:
+        gated = f"; {row['gated_macs'] / row['macs']:.1%} of the MACs gated"
     print_table(
         f"{row['workload']} on {row['accelerator']} with {row['multiplier']}, "
-        f"{row['images']} images; compute and stall in cycles",
+        f"{row['images']} images; compute and stall in cycles{gated}",
         ["layer", "op", "M MACs", "compute", "stall", "util %", "DRAM KiB", "uJ"],
         [
             [
@@ -151,6 +166,28 @@ def _print_layers(run: Run) -> None:
             for layer in run.layers.itertuples(index=False)
         ],
         text=(0, 1),
+    )
+
+
+def _print_toggles(run: Run) -> None:
+    """Print both bounds of the multipliers' energy by layer, with half widths of intervals."""
+    mode, rows = run.manifest["multiplier_energy"], []
+    for layer in run.layers[run.layers["macs"] > 0].to_dict("records"):
+        rows.append([layer["layer"]])
+        for name in ("multiplier_functional", "multiplier_unit_delay"):
+            energy = layer[f"{name}_pj"]
+            half = layer[f"{name}_high_pj"] - energy
+            rows[-1] += [
+                f"{100 * layer[f'{name}_transitions'] / layer['macs']:.3g}",
+                f"{energy / 1e6:,.3f}",
+                f"{100 * half / energy:.2f}" if half else "exact",
+            ]
+    print_table(
+        f"Toggles of {mode['circuit']}, uJ at {mode['table_voltage_v']:g} V "
+        f"({mode['energy_factor']:.3f} of {mode['circuit_voltage_v']:g} V): of settled states "
+        "(least) and with all glitches (most); half widths of 95 % intervals",
+        ["layer", "counted %", "least uJ", "+- %", "counted %", "most uJ", "+- %"],
+        rows,
     )
 
 

@@ -9,10 +9,13 @@ from typing import Literal, get_args
 
 from accelsim.errors import ConfigError, nearest
 
-__all__ = ["Dataflow", "MatrixDataflow", "Overlap", "Pass", "PeTiming"]
+__all__ = ["Axis", "Dataflow", "MatrixDataflow", "Overlap", "Pass", "PeTiming"]
 
 Overlap = Literal["none", "load", "drain", "both"]
 """What of a pass is hidden under its neighbors, see `accelsim.config.ArrayConfig.overlap`."""
+
+Axis = Literal["pixels", "filters", "k"]
+"""A dimension of a matrix product, (m pixels x k) times (k x n filters)."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,14 @@ class Pass:
     def whole_cycles(self) -> int:
         """Cycles that the pass takes alone."""
         return self.load_cycles + self.fill_cycles + self.stream_cycles + self.drain_cycles
+
+    def span(self, axis: Axis) -> tuple[int, int]:
+        """Return (first, size) of the pass along *axis*."""
+        if axis == "k":
+            return self.first_k, self.k
+        if axis == "pixels":
+            return self.first_pixel, self.pixels
+        return self.first_filter, self.filters
 
 
 class Dataflow(ABC):

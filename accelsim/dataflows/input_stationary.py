@@ -38,6 +38,7 @@ class InputStationary(StationaryOperand):
 
     name = "is"
     title = "input-stationary systolic array"
+    axes = ("k", "pixels", "filters")
 
     def _stationary_and_streaming(self, m: int, n: int) -> tuple[int, int]:
         return m, n

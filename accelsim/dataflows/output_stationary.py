@@ -52,6 +52,7 @@ class OutputStationary(SystolicDataflow):
 
     name = "os"
     title = "output-stationary systolic array"
+    axes = ("pixels", "filters", "k")
 
     def _bounds(
         self, m: int, n: int, k: int, rows: int, cols: int

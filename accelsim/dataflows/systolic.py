@@ -14,13 +14,16 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 
-from accelsim.dataflows.base import MatrixDataflow, Overlap, Pass, PeTiming
+from accelsim.dataflows.base import Axis, MatrixDataflow, Overlap, Pass, PeTiming
 
 __all__ = ["SystolicDataflow", "spans"]
 
 
 class SystolicDataflow(MatrixDataflow):
     """A dataflow on an array whose neighbors hand operands and psums on."""
+
+    axes: tuple[Axis, Axis, Axis]
+    """What the rows of the array are, its columns, and the successive operand pairs of a PE."""
 
     @abstractmethod
     def _bounds(

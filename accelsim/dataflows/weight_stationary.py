@@ -39,6 +39,7 @@ class WeightStationary(StationaryOperand):
 
     name = "ws"
     title = "weight-stationary systolic array"
+    axes = ("k", "filters", "pixels")
 
     def _stationary_and_streaming(self, m: int, n: int) -> tuple[int, int]:
         return n, m

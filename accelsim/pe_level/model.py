@@ -41,12 +41,16 @@ class PeLevelRun:
         The cycle at whose end each psum is stored, for the last time.
     starts : tuple of int
         The cycle in which each pass's first operand enters the array.
+    fed : tuple of rows of ndarrays of the operands' dtype, (products, 2), or None
+        ``fed[i][j]``: the pairs (activation, weight) that the multiplier of PE (i, j) took, in
+        order. None unless asked for.
     """
 
     psums: NDArray[Any]
     cycles: int
     stored_cycles: NDArray[np.int64]
     starts: tuple[int, ...]
+    fed: tuple[tuple[NDArray[Any], ...], ...] | None = None
 
 
 def run(
@@ -62,6 +66,7 @@ def run(
     overlap: Overlap = "none",
     psums: NDArray[Any] | None = None,
     starts: Sequence[int] | None = None,
+    record: bool = False,
 ) -> PeLevelRun:
     """Return the product of *activations* and *weights*, computed register by register.
 
@@ -89,6 +94,8 @@ def run(
     starts : sequence of int, optional
         The cycle in which each pass's first operand enters, instead of the dataflow's; for trying
         schedules of one's own.
+    record : bool
+        Keep what each multiplier was fed.
 
     Returns
     -------
@@ -152,6 +159,8 @@ def run(
     operands = (weights.T.copy(), activations.T.copy()) if stays else (activations, weights)
     memory = memory.T.copy() if stays else memory
     stored = np.zeros(memory.shape, np.int64)
+    most = int(schedule["count"].sum()) if record else 0
+    log = np.zeros((rows, cols, most, 2), activations.dtype)
     if isinstance(flow, StationaryOperand):
         kind: tuple[Any, Any] = (overlap in ("load", "both"), stays)
         array: Any = StationaryArray.of(*size, kinds)
@@ -164,13 +173,19 @@ def run(
         array = OutputArray.of(*size, kinds)
     kernel = _kernel(unit, adder, isinstance(flow, StationaryOperand))
     fault, one, i, j, cycle = kernel(
-        array, operands, _table(unit), memory, stored, schedule, times, kind, limit
+        array, operands, (_table(unit), log), memory, stored, schedule, times, kind, limit
     )
     if fault != FINE:
         raise_fault(fault, one, i, j, cycle)
     if stays:
         memory, stored = memory.T.copy(), stored.T.copy()
-    return PeLevelRun(memory, cycle + 1, stored, tuple(starts))
+    fed = None
+    if record:
+        fed = tuple(
+            tuple(log[i, j, : array.cells[i + 1, j + 1].fed] for j in range(cols))
+            for i in range(rows)
+        )
+    return PeLevelRun(memory, cycle + 1, stored, tuple(starts), fed)
 
 
 def _systolic(dataflow: Dataflow | str) -> OutputStationary | StationaryOperand:
@@ -226,13 +241,7 @@ def _schedule(
     """Return the passes as the arrays see them: rows, columns and what streams."""
     rows = []
     for one, start in zip(passes, starts, strict=True):
-        pixels, filters = (one.first_pixel, one.pixels), (one.first_filter, one.filters)
-        k = one.first_k, one.k
-        down, across, stream = {
-            "os": (pixels, filters, k),
-            "ws": (k, filters, pixels),
-            "is": (k, pixels, filters),
-        }[flow.name]
+        down, across, stream = (one.span(axis) for axis in flow.axes)
         row = (start, down[1], across[1], down[0], across[0], stream[1])
         rows.append((*row, one.reads_psums, one.load_cycles))
     return schedule_of(rows)

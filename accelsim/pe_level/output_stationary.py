@@ -19,6 +19,7 @@ from accelsim.pe_level.registers import (
     cells,
     due,
     feeders,
+    keep,
     passed,
     pipelines,
     put,
@@ -59,6 +60,7 @@ class OutputArray(NamedTuple):
                 psum=token(psum, "state"),
                 second=token(psum, "state"),
                 multiplier_free=np.int64,
+                fed=np.int64,
                 adder_free=np.int64,
             ),
             pipelines(rows, cols, multiply, product),
@@ -199,8 +201,8 @@ def output_stationary(
 
     Returns
     -------
-    jitted (array, (activations (m, k), weights (k, n)), table, memory (m, n), stored (m, n),
-    schedule, timing, (second registers load, second registers drain), limit)
+    jitted (array, (activations (m, k), weights (k, n)), (table, log), memory (m, n),
+    stored (m, n), schedule, timing, (second registers load, second registers drain), limit)
     -> (fault, pass, i, j, cycle)
         Runs until all psums are stored, or up to cycle *limit*. Fills *memory* with the psums and
         *stored* with the cycle at whose end each is stored. *cycle* is the last one.
@@ -208,7 +210,7 @@ def output_stationary(
     no_product, no_psum = zeros
 
     @jit
-    def multiply(own, left, above, table, schedule, interval, i, j, t):  # type: ignore[no-untyped-def]
+    def multiply(own, left, above, unit, schedule, interval, i, j, t):  # type: ignore[no-untyped-def]
         """Hand operands on; return (fault, the pair's pass and element, product)."""
         a, w = left.activation, above.weight
         p, e = a.owner, a.index
@@ -224,16 +226,18 @@ def output_stationary(
         if t < own.multiplier_free:
             return Fault.multiplier_busy, p, e, no_product
         own.multiplier_free = t + interval
+        table, log = unit
+        keep(log, own, i, j, a.value, w.value)
         return FINE, p, e, product(a.value, w.value, table)
 
     @jit
-    def step(near, pipes, table, schedule, timing, second, i, j, t):  # type: ignore[no-untyped-def]
+    def step(near, pipes, unit, schedule, timing, second, i, j, t):  # type: ignore[no-untyped-def]
         """Do PE (i, j) in cycle *t*; return (fault, what leaves its adder)."""
         own, left, above = near
         multipliers, adders = pipes
         total = no_psum
         fault, p, e, result = multiply(
-            own, left, above, table, schedule, timing.multiply_interval, i, j, t
+            own, left, above, unit, schedule, timing.multiply_interval, i, j, t
         )
         if fault != FINE:
             return fault, p, e, total
@@ -251,7 +255,7 @@ def output_stationary(
 
     @jit
     def run(  # type: ignore[no-untyped-def]
-        array, operands, table, memory, stored, schedule, timing, second, limit
+        array, operands, unit, memory, stored, schedule, timing, second, limit
     ):
         rows, cols = array.left.size, array.top.size
         grid, pipes = array.cells, (array.multipliers, array.adders)
@@ -273,7 +277,7 @@ def output_stationary(
                     own, above = grid[i + 1, j + 1], grid[i, j + 1]
                     near = own, grid[i + 1, j], above
                     fault, p, e, total = step(
-                        near, pipes, table, schedule, timing, loads_second, i, j, t
+                        near, pipes, unit, schedule, timing, loads_second, i, j, t
                     )
                     if fault != FINE:
                         return fault, p, i, j, t

@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 from accelsim.compilation import jit
 
 __all__ = [
-    "EMPTY", "LATE", "LEFT", "LOADER", "TOP", "Timing", "cells", "due", "feeders", "passed",
+    "EMPTY", "LATE", "LEFT", "LOADER", "TOP", "Timing", "cells", "due", "feeders", "keep", "passed",
     "pipelines", "put", "schedule_of", "token",
 ]  # fmt: skip
 
@@ -97,6 +97,14 @@ def schedule_of(passes: Sequence[tuple[int, ...]]) -> NDArray[Any]:
 def put(place, owner, index, value):  # type: ignore[no-untyped-def]
     """Load a register."""
     place.owner, place.index, place.value = owner, index, value
+
+
+@jit
+def keep(log, own, i, j, a, w):  # type: ignore[no-untyped-def]
+    """Enter what the multiplier of PE (i, j) takes into the log, where that has room."""
+    if own.fed < log.shape[2]:
+        log[i, j, own.fed, 0], log[i, j, own.fed, 1] = a, w
+        own.fed += 1
 
 
 @jit

@@ -23,6 +23,7 @@ from accelsim.pe_level.registers import (
     cells,
     due,
     feeders,
+    keep,
     passed,
     pipelines,
     put,
@@ -64,6 +65,7 @@ class StationaryArray(NamedTuple):
                 working=token(operand),
                 psum=token(psum),
                 multiplier_free=np.int64,
+                fed=np.int64,
                 adder_free=np.int64,
             ),
             pipelines(rows, cols, multiply, product),
@@ -163,8 +165,8 @@ def stationary_operand(
 
     Returns
     -------
-    jitted (array, (streaming (s, k), stationary (k, c)), table, memory (s, c), stored (s, c),
-    schedule, timing, (second register, stationary operand is the activation), limit)
+    jitted (array, (streaming (s, k), stationary (k, c)), (table, log), memory (s, c),
+    stored (s, c), schedule, timing, (second register, stationary operand is the activation), limit)
     -> (fault, pass, i, j, cycle)
         Runs until all psums are stored, or up to cycle *limit*. Fills *memory* with the psums and
         *stored* with the cycle at whose end each is stored. *cycle* is the last one.
@@ -172,7 +174,7 @@ def stationary_operand(
     no_product, no_psum = zeros
 
     @jit
-    def multiply(own, left, table, schedule, interval, kind, i, j, t):  # type: ignore[no-untyped-def]
+    def multiply(own, left, unit, schedule, interval, kind, i, j, t):  # type: ignore[no-untyped-def]
         """Hand the operand on; return (fault, its pass and element, product)."""
         second, stays = kind
         p, e, x = left.streaming.owner, left.streaming.index, left.streaming.value
@@ -187,16 +189,19 @@ def stationary_operand(
         if t < own.multiplier_free:
             return Fault.multiplier_busy, p, e, no_product
         own.multiplier_free = t + interval
-        return FINE, p, e, product(y if stays else x, x if stays else y, table)
+        table, log = unit
+        a, w = (y, x) if stays else (x, y)
+        keep(log, own, i, j, a, w)
+        return FINE, p, e, product(a, w, table)
 
     @jit
-    def step(near, pipes, table, schedule, timing, kind, loads, i, j, t):  # type: ignore[no-untyped-def]
+    def step(near, pipes, unit, schedule, timing, kind, loads, i, j, t):  # type: ignore[no-untyped-def]
         """Do PE (i, j) in cycle *t*; return (fault, what leaves its adder)."""
         own, left, above = near
         multipliers, adders = pipes
         total = no_psum
         fault, p, e, result = multiply(
-            own, left, table, schedule, timing.multiply_interval, kind, i, j, t
+            own, left, unit, schedule, timing.multiply_interval, kind, i, j, t
         )
         if fault != FINE:
             return fault, p, e, total
@@ -216,7 +221,7 @@ def stationary_operand(
 
     @jit
     def run(  # type: ignore[no-untyped-def]
-        array, operands, table, memory, stored, schedule, timing, kind, limit
+        array, operands, unit, memory, stored, schedule, timing, kind, limit
     ):
         rows, cols = array.left.size, array.top.size
         grid, pipes = array.cells, (array.multipliers, array.adders)
@@ -235,7 +240,7 @@ def stationary_operand(
                     own = grid[i + 1, j + 1]
                     near = own, grid[i + 1, j], grid[i, j + 1]
                     fault, p, e, total = step(
-                        near, pipes, table, schedule, timing, kind, loads, i, j, t
+                        near, pipes, unit, schedule, timing, kind, loads, i, j, t
                     )
                     leaves = p >= 0 and i == schedule[p].rows - 1
                     if fault == FINE and leaves:

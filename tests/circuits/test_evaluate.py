@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from accelsim.circuits import CELLS, Builder, count_toggles, evaluate
+from accelsim.circuits import CELLS, Builder, count_toggles, evaluate, transition_costs
 from accelsim.errors import CircuitError
 
 
@@ -107,6 +107,34 @@ def test_unit_delay_toggles_are_those_of_a_gate_by_gate_simulation(count):
     assert got.sum() > count_toggles(netlist, {"a": a, "w": w}).sum()
 
 
+@pytest.mark.parametrize("glitches", [False, True])
+@pytest.mark.parametrize(("streams", "length"), [(1, 70), (7, 2), (40, 13), (3, 513), (257, 4)])
+def test_no_transition_leads_from_one_stream_to_another(streams, length, glitches):
+    netlist = random_netlist(streams)
+    a, w = np.random.default_rng(length).integers(0, 32, (2, streams, length))
+    got = count_toggles(netlist, {"a": a, "w": w}, glitches)
+    expected = sum(
+        count_toggles(netlist, {"a": x, "w": y}, glitches) for x, y in zip(a, w, strict=True)
+    )
+    assert got.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("glitches", [False, True])
+@pytest.mark.parametrize("count", [1, 64, 511, 512, 700])
+def test_the_cost_of_a_transition_is_that_of_its_changes(count, glitches):
+    """Costs are powers of two and few, so that no sum of them is rounded."""
+    netlist = random_netlist(3000 + count)
+    rng = np.random.default_rng(count)
+    a, w, b, x = rng.integers(0, 32, (4, count))
+    costs = 2.0 ** rng.integers(0, 8, netlist.net_count)
+    got = transition_costs(netlist, {"a": a, "w": w}, {"a": b, "w": x}, costs, glitches)
+    expected = [
+        costs @ count_toggles(netlist, {"a": np.array(both), "w": np.array(weights)}, glitches)
+        for both, weights in zip(zip(a, b, strict=True), zip(w, x, strict=True), strict=True)
+    ]
+    assert got.tolist() == expected
+
+
 def test_a_static_hazard_is_seen_with_glitches_only():
     """x AND NOT x is always 0, but rises for one unit when x does: the inverter is late."""
     builder = Builder()
@@ -136,6 +164,11 @@ def test_rejects_operands_that_do_not_fit():
         evaluate(netlist, {"a": four, "w": five})
     with pytest.raises(CircuitError, match="give at least 2, got 1"):
         count_toggles(netlist, {"a": four[:1], "w": four[:1]})
+    with pytest.raises(CircuitError, match=r"of one shape, got shapes \[\(2, 3\), \(3, 2\)\]"):
+        count_toggles(netlist, {"a": np.zeros((2, 3)), "w": np.zeros((3, 2))})
+    pairs = {"a": four, "w": four}, {"a": five, "w": five}
+    with pytest.raises(CircuitError, match="got 4 before and 5 after"):
+        transition_costs(netlist, *pairs, np.zeros(netlist.net_count))
     builder = Builder()
     builder.output("y", builder.input("x", 65))
     with pytest.raises(CircuitError, match="port 'x' has 65 bits; at most 64"):

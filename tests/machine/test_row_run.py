@@ -216,13 +216,18 @@ def test_an_ofmap_stays_in_the_glb_for_the_next_layer():
 
 
 def test_a_wrong_address_gives_wrong_outputs(monkeypatch):
+    """The machine executes: with rows closer together the outputs change, or it refuses."""
     trace = trace_of(conv(LayerShape(1, 2, 3, 5, 5, 3, 3)))
-    right = run_machine(trace, MACHINE).outputs
-    block = row_run.ifmap_block
-    monkeypatch.setattr(
-        row_run, "ifmap_block", lambda *a: replace(block(*a), strides=(75, 25, 6, 1))
-    )
+    right, block = run_machine(trace, MACHINE).outputs, row_run.ifmap_block
+
+    def with_rows_apart(words):
+        return lambda *a: replace(block(*a), strides=(75, 25, words, 1))
+
+    monkeypatch.setattr(row_run, "ifmap_block", with_rows_apart(4))
     assert run_machine(trace, MACHINE).outputs.tobytes() != right.tobytes()
+    monkeypatch.setattr(row_run, "ifmap_block", with_rows_apart(6))
+    with pytest.raises(IndexError, match="reaches beyond"):
+        run_machine(trace, MACHINE)
 
 
 def test_systolic_arrays_have_no_use_for_register_files():
