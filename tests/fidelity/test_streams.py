@@ -126,9 +126,9 @@ def test_each_pe_is_fed_what_the_machine_multiplies_there(flow, unit, weights_ou
     )
     products, real = [], sums.accumulate
 
-    def recorded(unit, adder, activations, weights, psums):
+    def recorded(unit, adder, activations, weights, psums, order):
         products.append((np.ascontiguousarray(activations.T), np.ascontiguousarray(weights.T)))
-        real(unit, adder, activations, weights, psums)
+        real(unit, adder, activations, weights, psums, order)
 
     monkeypatch.setattr(sums, "accumulate", recorded)
     program = compile_program(trace, accelerator)
