@@ -9,6 +9,7 @@ import typer
 from accelsim.cli.options import (
     AcceleratorOption,
     BatchOption,
+    DataOption,
     JsonOption,
     OutOption,
     SetOption,
@@ -37,6 +38,7 @@ def simulate(
     images: BatchOption = 16,
     settings: SetOption = None,
     weights: WeightsOption = None,
+    data: DataOption = None,
     timing_only: Annotated[
         bool, typer.Option("--timing-only", help="Cycles and energy without operands.")
     ] = False,
@@ -75,7 +77,7 @@ def simulate(
     from accelsim.tracing import trace
     from accelsim.workload import load_workload
 
-    model, batch, labels = load_workload(known.name, limit=images, weights=weights)
+    model, batch, labels = load_workload(known.name, limit=images, weights=weights, data=data)
     traced = trace(model, batch, name=known.name)
     integer = {
         machine.multiplier: isinstance(MULTIPLIERS[machine.multiplier], IntegerMultiplier)
@@ -83,7 +85,7 @@ def simulate(
     }
     calibrated = traced
     if any(integer.values()):
-        calibrated = traced.calibrated(calibrate_workload(known.name, model))
+        calibrated = traced.calibrated(calibrate_workload(known.name, model, data))
     runs: list[Run] = []
     try:
         for machine in machines:
