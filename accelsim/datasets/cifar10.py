@@ -40,8 +40,8 @@ RECOMPRESSED = {
     "data_batch_1": "0def081c410489f98b3935c2d405fc7436d23377894a5d6a710ce1fad8082588",
     "data_batch_2": "69cda47c0145e3c217e9d41887b354db05bc67d8e824a0007c909625de6c9935",
 }
-"""Batch -> SHA-256 of a copy in circulation in which a few dozen images went through JPEG (measured
-here). It is read, with a note: good enough to train on, but not the published pixels."""
+"""Batch -> SHA-256 of a known copy in which a few dozen images went through JPEG (measured here).
+It is read, with a note: good enough to train on, but not the published pixels."""
 
 RECORDS = 10_000
 PLACES = (".", "cifar10")
