@@ -83,7 +83,7 @@ def characterize(
     from accelsim.folders import prepare_folder
     from accelsim.multipliers import MULTIPLIERS
     from accelsim.operands import choose_pairs
-    from accelsim.workload import WORKLOADS
+    from accelsim.workload import WORKLOADS, workload_split
 
     entry = MULTIPLIERS[unit]
     baseline = baseline_of(entry, against)
@@ -95,6 +95,8 @@ def characterize(
         raise ConfigError("--set changes how a workload's operands are quantized; give --workload")
     elif data is not None:
         raise ConfigError("--data says where a workload's data lie; give --workload")
+    if workload is not None:
+        workload_split(WORKLOADS[workload], "test", data)
     if out is not None:
         # Found out now, not after the work.
         prepare_folder(out, "characterization")

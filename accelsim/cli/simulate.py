@@ -65,11 +65,6 @@ def simulate(
     known = WORKLOADS[workload]
     folder = None if out is None else Path(out)
     folders = _folders(folder or Path(), [machine.multiplier for machine in machines])
-    if folder is not None:
-        # Found out now, not after the work.
-        prepare_folder(folder, "run")
-        for machine in machines:
-            prepare_folder(folders[machine.multiplier], "run")
 
     from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
     from accelsim.nn import calibrate_workload
@@ -78,6 +73,11 @@ def simulate(
     from accelsim.workload import load_workload
 
     model, batch, labels = load_workload(known.name, limit=images, weights=weights, data=data)
+    if folder is not None:
+        # Found out now, not after the work.
+        prepare_folder(folder, "run")
+        for machine in machines:
+            prepare_folder(folders[machine.multiplier], "run")
     traced = trace(model, batch, name=known.name)
     integer = {
         machine.multiplier: isinstance(MULTIPLIERS[machine.multiplier], IntegerMultiplier)

@@ -2,7 +2,8 @@
 
 ``PATH/train/<class>/<image>`` and ``PATH/test/<class>/<image>`` (or ``val``) are the two splits;
 ``PATH/<class>/<image>`` without these is the test split alone. Labels count the classes in the
-order of their names, which both splits must share; images come in the order of class and file name.
+order of their names, which both splits must share. Images come by turns, the first file of every
+class by name, then the second of every class, so that the first few images are of all classes.
 All images of a split have one size, or are scaled to one by ``folder@HxW:PATH``. If any is in
 color, the gray ones repeat their plane for red, green and blue.
 """
@@ -52,18 +53,23 @@ class FolderSet(Dataset):
         if root is None:
             raise missing_files(self, split, self.files(split), [self.path])
         classes = self._classes(root)
-        images, labels = [], []
+        turns: list[tuple[int, int, Path]] = []
         for label, name in enumerate(classes):
-            for file in _visible(root / name):
-                images.append(self._read_image(file))
-                labels.append(label)
-                _check_alike(file, images[-1], images[0])
-            if not labels or labels[-1] != label:
+            files = _visible(root / name)
+            if not files:
                 raise DataError(f"{root / name}: a class must have at least one image, got none")
+            turns += [(turn, label, file) for turn, file in enumerate(files)]
+        turns.sort(key=lambda one: one[:2])
+        images = []
+        for _, _, file in turns:
+            images.append(self._read_image(file))
+            _check_alike(file, images[-1], images[0])
         if any(image.shape[2] == 3 for image in images):
             images = [np.broadcast_to(image, (*image.shape[:2], 3)) for image in images]
         pixels = np.ascontiguousarray(np.stack(images).transpose(0, 3, 1, 2))
-        return Split(self.name, pixels, np.array(labels, np.int64), tuple(classes))
+        return Split(
+            self.name, pixels, np.array([label for _, label, _ in turns], np.int64), tuple(classes)
+        )
 
     def _root(self, split: str) -> Path | None:
         """Return the folder that holds the classes of *split*, None if there is none."""

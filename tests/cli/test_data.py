@@ -71,12 +71,26 @@ def test_train_records_what_it_was_trained_on(accelsim, mine, tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("simulate lenet5_digits --data {0}/none", "data must be an existing folder that holds"),
+        (
+            "simulate lenet5_digits --data {0}/none --out {0}/s",
+            "data must be an existing folder that holds",
+        ),
         ("simulate lenet5_digits --data {0}/none.npz", "none.npz cannot be read: No such file"),
         ("simulate lenet5_digits --data {0}/small.npz", "takes images of 1x28x28, but those of"),
-        ("score lenet5_digits --data {0}/many.npz", "labels must lie in 0..9, got 0..10"),
+        (
+            "score lenet5_digits --out {0}/s --data {0}/many.npz",
+            "labels must lie in 0..9, got 0..10",
+        ),
         ("score lenet5_digits --data idx:{0}", "needs t10k-images-idx3-ubyte[.gz], t10k-labels"),
         ("train lenet5_digits --out {0}/w.safetensors --data {0}/many.npz", "train split needs"),
+        (
+            "characterize ax_fpm --workload lenet5_digits --out {0}/s --data {0}/none",
+            "data must be an existing folder that holds",
+        ),
+        (
+            "sweep lenet5_digits --vary array.rows=4 --out {0}/s --data {0}/small.npz",
+            "takes images of 1x28x28",
+        ),
         ("characterize ax_fpm --data {0}", "--data says where a workload's data lie; give --wor"),
         ("list datasets --data {0}/none", "data must be an existing folder"),
         ("show mnst", "Did you mean 'mnist'?"),

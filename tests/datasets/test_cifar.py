@@ -145,7 +145,7 @@ def test_rejects_pickles_that_are_no_batch(tmp_path, batch, message):
         read_split(f"cifar:{tmp_path}", "test")
 
 
-@pytest.mark.parametrize("cut", [100, 2000, -30])
+@pytest.mark.parametrize("cut", [100, 2000, -30, -4])
 def test_rejects_an_archive_that_is_cut_off(tmp_path, records, cut):
     path = tmp_path / "cifar-10-binary.tar.gz"
     write_archive(path, {"x/test_batch.bin": records(3).tobytes()})

@@ -27,20 +27,24 @@ def images(tmp_path):
     return save
 
 
-def test_classes_and_files_come_in_the_order_of_their_names(images):
+def test_classes_take_turns_in_the_order_of_names(images):
+    """So the first few images are of all classes."""
     name = images(
         {
             "test/dog/b.png": GRAY + 2,
             "test/dog/a.BMP": GRAY + 1,
             "test/cat/c.png": GRAY,
+            "test/dog/c.png": GRAY + 5,
             "train/cat/0.pgm": GRAY + 3,
             "train/dog/0.png": GRAY + 4,
         }
     )
     test = read_split(name, "test")
     assert test.class_names == ("cat", "dog")
-    assert_array_equal(test.pixels[:, 0], [GRAY, GRAY + 1, GRAY + 2])
-    assert test.labels.tolist() == [0, 1, 1]
+    assert_array_equal(test.pixels[:, 0], [GRAY, GRAY + 1, GRAY + 2, GRAY + 5])
+    assert test.labels.tolist() == [0, 1, 1, 1]
+    images({"test/cat/d.png": GRAY + 6})
+    assert read_split(name, "test").labels.tolist() == [0, 1, 0, 1, 1]
     assert_array_equal(read_split(name, "train").pixels[:, 0], [GRAY + 3, GRAY + 4])
     found, _ = load_dataset(name, "test")
     assert_array_equal(found[0, 0], GRAY / np.float32(255))
