@@ -142,7 +142,7 @@ def _batch_fields(batch: object, where: str) -> tuple[NDArray[np.uint8], NDArray
         )
     try:
         pixels = data.array()
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise DataError(f"{where}: 'data' must be uint8 (N, {PIXELS}), got {error}") from None
     if pixels.ndim != 2 or pixels.shape[1] != PIXELS:
         raise DataError(f"{where}: 'data' must be uint8 (N, {PIXELS}), got {pixels.shape}")

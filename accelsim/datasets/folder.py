@@ -141,7 +141,10 @@ def _check_alike(file: Path, image: NDArray[np.uint8], first: NDArray[np.uint8])
 
 
 def _visible(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror}") from None
 
 
 def _folders(root: Path) -> list[str]:

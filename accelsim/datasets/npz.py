@@ -32,6 +32,18 @@ KEYS = {
 """Split -> pairs of keys, the first of which that is there counts."""
 
 
+UNREADABLE = (
+    EOFError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy and zipfile raise for a damaged file, an encrypted one, or one of a later kind."""
+
+
 class NpzSet(Dataset):
     """Arrays in a file."""
 
@@ -50,7 +62,7 @@ class NpzSet(Dataset):
                 raise DataError(f"{self.path} holds a single array; save it with numpy.savez")
             with file:
                 return self._split(file, split)
-        except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        except UNREADABLE as error:
             raise DataError(f"{self.path} cannot be read as a file of arrays: {error}") from None
 
     def _split(self, file: Mapping[str, NDArray[Any]], split: str) -> Split:

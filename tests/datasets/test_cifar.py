@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 
 from accelsim.datasets import DATASETS, read_split
 from accelsim.datasets.cifar import FORMS, read_records
+from accelsim.datasets.plain_pickle import PlainArray, PlainDtype
 from accelsim.errors import DataError
 
 from .conftest import python_batch, write_archive
@@ -143,6 +144,16 @@ def test_rejects_pickles_that_are_no_batch(tmp_path, batch, message):
     (tmp_path / "test_batch").write_bytes(pickle.dumps(batch, 2))
     with pytest.raises(DataError, match=rf"^{tmp_path}/test_batch: .*{message}"):
         read_split(f"cifar:{tmp_path}", "test")
+
+
+@pytest.mark.parametrize("shape", [(0, 2**70), (0, -1), (0.0, 3072), "ab", 7])
+def test_rejects_an_array_of_a_size_that_no_array_has(monkeypatch, shape):
+    array = PlainArray()
+    array.__setstate__((1, shape, PlainDtype("u1"), False, b""))
+    batch = {"data": array, "labels": []}
+    monkeypatch.setattr("accelsim.datasets.cifar.read_plain", lambda content, where: batch)
+    with pytest.raises(DataError, match=r"it: 'data' must be uint8 \(N, 3072\), got"):
+        read_records(b"", False, "it")
 
 
 @pytest.mark.parametrize("cut", [100, 2000, -30, -4])

@@ -135,6 +135,17 @@ def test_rejects_an_empty_folder_an_empty_class_and_a_missing_one(images, tmp_pa
         read_split("folder:/none", "test")
 
 
+def test_a_folder_that_cannot_be_read_is_told(images, monkeypatch):
+    name = images({"a/0.png": GRAY})
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
+    with pytest.raises(DataError, match="cannot be read: Permission denied"):
+        read_split(name, "test")
+
+
 @pytest.mark.parametrize("name", ["notes.txt", "inner.png/0.png"])
 def test_rejects_what_is_no_image_file(images, tmp_path, name):
     found = images({"a/0.png": GRAY})

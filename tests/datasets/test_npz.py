@@ -118,6 +118,18 @@ def test_rejects_a_changed_byte(npz):
         read_split(name, "test")
 
 
+def test_rejects_an_encrypted_file(npz):
+    """Bit 0 of a member's flags, in the directory at the file's end."""
+    name = npz(images=BYTES, labels=LABELS)
+    with open(name, "rb") as file:
+        content = bytearray(file.read())
+    content[content.index(b"PK\1\2") + 8] |= 1
+    with open(name, "wb") as file:
+        file.write(content)
+    with pytest.raises(DataError, match="cannot be read as a file of arrays: .*encrypted"):
+        read_split(name, "test")
+
+
 def test_rejects_a_single_array_and_a_missing_file(tmp_path):
     path = tmp_path / "one.npz"
     with open(path, "wb") as file:
