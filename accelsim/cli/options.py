@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AcceleratorOption",
     "BatchOption",
+    "DataOption",
     "JsonOption",
     "OutOption",
     "SchemeOption",
@@ -60,6 +61,15 @@ SchemeOption = Annotated[
 WeightsOption = Annotated[
     str | None,
     typer.Option("--weights", metavar="FILE", help="Weights instead of the shipped ones."),
+]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="DIR|SET",
+        help="Folder of the datasets, else ACCELSIM_DATA; or a set of your own: FILE.npz, "
+        "folder:PATH and others of 'accelsim list datasets'.",
+    ),
 ]
 BatchOption = Annotated[int, typer.Option("--images", min=1, help="Test images, run as one batch.")]
 OutOption = Annotated[

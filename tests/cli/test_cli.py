@@ -145,15 +145,16 @@ def test_a_sweep_with_failed_points_exits_1_and_tells_where(accelsim, tmp_path):
         "presets",
         "dram",
         "tables",
+        "datasets",
     ],
 )
 def test_list_and_show_everything(accelsim, kind):
     code, out, _ = accelsim("list", kind)
     assert code == 0
     assert all(len(line) <= 80 for line in out.splitlines())
-    from accelsim.cli.catalog import KINDS
+    from accelsim.cli.catalog import Catalog
 
-    for name in KINDS[kind]():
+    for name in Catalog().names(kind):
         assert name in out
         code, shown, _ = accelsim("show", name)
         assert code == 0
