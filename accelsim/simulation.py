@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from accelsim.config import Accelerator
-from accelsim.energy import EnergyTable, energy_by_component, load_table
+from accelsim.energy import EnergyTable, check_node, energy_by_component, load_table
 from accelsim.errors import DataError
 from accelsim.folders import versions
 from accelsim.kernels.network import run_trace
@@ -116,10 +116,11 @@ def check_machine(accelerator: Accelerator) -> EnergyTable:
         The configuration names a multiplier, accumulator, dataflow, DRAM kind or table that does
         not exist.
     EnergyTableError
-        The table lacks an energy that the machine needs.
+        The table lacks an energy that the machine needs, or is of another node than the machine.
     """
     array_model(accelerator)
     table = load_table(accelerator.energy_table)
+    check_node(accelerator, table)
     energy_by_component(dict.fromkeys(possible_actions(accelerator), 0), 0, accelerator, table)
     return table
 

@@ -36,9 +36,12 @@ def list_(
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Any name that 'list' prints.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="Any name that 'list' prints, or a table's .csv."),
+    ],
 ) -> None:
-    """Show one multiplier, accumulator, dataflow, workload, attack, preset or energy table.
+    """Show one multiplier, accumulator, dataflow, workload, attack, preset, DRAM or energy table.
 
     Example: accelsim show ax_fpm
     """
@@ -53,6 +56,8 @@ def _find(name: str) -> Page:
         if name in names:
             return catalog.page(kind, name)
         known += names
+    if name.endswith(".csv"):  # an energy table of the user's
+        return PAGES["tables"](name)
     from accelsim.multipliers import MULTIPLIERS
 
     if MULTIPLIERS.recognizes(name):  # as a member of a family, or as a unit file: nothing to keep
