@@ -7,5 +7,6 @@ from pathlib import Path
 
 from accelsim.energy.generation import shipped_tables
 
-for name, text in shipped_tables().items():
-    Path(__file__).with_name(f"{name}.csv").write_text(text, encoding="utf-8")
+if __name__ == "__main__":
+    for name, text in shipped_tables().items():
+        Path(__file__).with_name(f"{name}.csv").write_text(text, encoding="utf-8")

@@ -39,10 +39,13 @@ def energy_page(name: str) -> Page:
 
 def _lines(rows: Sequence[EnergyRow], number: dict[str, str]) -> Iterator[list[str]]:
     """Yield a line for each row that is not by capacity, below the family and name it is of."""
+    plain = [row for row in rows if row.capacity_bytes is None]
+    components = list(dict.fromkeys(row.component for row in plain))
+    families = list(dict.fromkeys(_family(one) for one in components))
+    plain.sort(key=lambda row: components.index(row.component))
+    plain.sort(key=lambda row: families.index(_family(row.component)))
     said: tuple[str, ...] = ("", "")
-    for row in rows:
-        if row.capacity_bytes is not None:
-            continue
+    for row in plain:
         family, _, name = row.component.partition(".")
         if name and family != said[0]:
             yield [family, *("" for _ in COLUMNS[1:])]
@@ -50,6 +53,10 @@ def _lines(rows: Sequence[EnergyRow], number: dict[str, str]) -> Iterator[list[s
         said = family, name
         figures = [f"{row.amount:.4g}", _unit(row), str(row.bits)]
         yield [component, row.action, *figures, row.confidence, number[row.source]]
+
+
+def _family(component: str) -> str:
+    return component.partition(".")[0]
 
 
 def _unit(row: EnergyRow) -> str:

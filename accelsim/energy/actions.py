@@ -33,9 +33,9 @@ ACTIONS = {
 """Component -> actions; ``*`` stands for the name of a unit or of a DRAM kind."""
 
 CONFIDENCES = ("published", "derived", "modelled", "assumed")
-"""published: the source's own figure. derived: computed from published figures by a stated law or
-ratio. modelled: from a model that was run (CACTI, gate netlists, a device's currents). assumed: no
-figure was found, this one stands in."""
+"""published: the source's own figure, for as many bits. derived: computed from published ones by a
+stated law or ratio. modelled: from a model that was run (CACTI, gate netlists, currents of a
+device). assumed: no figure was found, this one stands in."""
 
 
 def is_power(action: str) -> bool:
