@@ -15,7 +15,8 @@ from accelsim.folders import versions
 from accelsim.kernels.network import run_trace
 from accelsim.layer import MacLayer, Trace
 from accelsim.machine import run_machine
-from accelsim.machine.program import array_model, possible_actions
+from accelsim.machine.array import accumulation_orders, array_model
+from accelsim.machine.program import possible_actions
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.imported import file_fingerprints
 from accelsim.quantization import layer_quantization, scheme_of
@@ -139,7 +140,8 @@ def _rest(trace: Trace, accelerator: Accelerator, done: int) -> np.ndarray:
         return np.empty((0, int(np.prod(_output_shape(trace)))), np.float32)
     rest = replace(trace.batch(left), images=trace.images[done:])
     units = (accelerator.multiplier, accelerator.accumulator)
-    return run_trace(rest, *units, scheme_of(accelerator)).reshape(left, -1)
+    orders = accumulation_orders(rest, accelerator)
+    return run_trace(rest, *units, scheme_of(accelerator), orders).reshape(left, -1)
 
 
 def _output_shape(trace: Trace) -> tuple[int, ...]:

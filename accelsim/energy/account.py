@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from accelsim.accumulators import accumulator_of
 from accelsim.clock import period_ns_of
 from accelsim.config import Accelerator
+from accelsim.dataflows import DATAFLOWS
+from accelsim.dataflows.row_stationary import RowStationary
 from accelsim.energy.table import EnergyTable, tables
 from accelsim.errors import EnergyTableError
 from accelsim.layer import WORD_BYTES
@@ -110,14 +112,18 @@ def glb_capacities(accelerator: Accelerator) -> dict[str, float]:
 def static_powers(accelerator: Accelerator, table: EnergyTable) -> dict[tuple[str, str], float]:
     """Return (component, action) -> the power in mW (pJ per ns) of what goes on all the time.
 
-    A PE has a multiplier, an accumulator and registers for an activation, a weight and a psum; the
-    GLB three partitions or one memory; the vector unit its lanes. A DRAM device stands by in each
-    channel; the ``simple`` one has no such power of its own.
+    A PE has a multiplier, an accumulator and registers for an activation, a weight and a psum, or
+    the words of its RFs in the rs dataflow; the GLB three partitions or one memory; the vector unit
+    its lanes. A DRAM device stands by in each channel; the ``simple`` one has no such power of its
+    own.
     """
     pes = accelerator.array.rows * accelerator.array.cols
     unit = MULTIPLIERS[accelerator.multiplier]
     accumulator = accumulator_of(unit, accelerator.accumulator)
     registers = 2 + accumulator.bytes // WORD_BYTES  # activation, weight, psum
+    if isinstance(DATAFLOWS[accelerator.array.dataflow], RowStationary):
+        rf = accelerator.spatial
+        registers = rf.ifmap_rf_words + rf.filter_rf_words + rf.psum_rf_words
     instances = {
         f"multiplier.{unit.name}": pes,
         f"accumulator.{accumulator.name}": pes,

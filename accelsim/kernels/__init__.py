@@ -1,8 +1,9 @@
 """Kernels: matrix products and convolutions whose products go through a unit.
 
-Every output is the sum of the unit's scalar products in ascending k, each addition rounded to the
-accumulator's dtype: the same bits as the three plain loops, many times faster, and for any number
-of threads, see `accelsim.threads`. ``benchmarks/units.py`` measures them and says what bounds each.
+Every output is the sum of the unit's scalar products in ascending k, or in the order of a dataflow
+that is given, each addition rounded to the accumulator's dtype: the same bits as the three plain
+loops, many times faster, and for any number of threads, see `accelsim.threads`.
+``benchmarks/units.py`` measures them and says what bounds each.
 """
 
 from __future__ import annotations

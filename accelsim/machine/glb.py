@@ -52,9 +52,10 @@ class Glb:
         # where it may have to.
         self.contended = capacity < (UNIFIED_RIVALS if config.unified else RIVALS)
 
-    def free_slots(self, operand: str) -> Handover:
+    def free_slots(self, operand: str, slots: int | None = None) -> Handover:
         """Return the free slots for one operand at a layer's start: all of them."""
-        return Handover(self.state, f"a free {operand} slot of the GLB", [None] * self.slots)
+        free = [None] * (self.slots if slots is None else slots)
+        return Handover(self.state, f"a free {operand} slot of the GLB", free)
 
     def found(self, source: Block) -> simpy.Event:
         """Return the event, in no time, of finding *source* among the words that stayed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.dataflows import Pass
+from accelsim.dataflows.row_pass import RowPass
 from accelsim.dataflows.tiling import Span, Tile
 from accelsim.kernels import im2col
 from accelsim.layer import LayerShape
@@ -36,7 +37,7 @@ def ifmap_block(step: MacStep, tile: Tile) -> Block:
     return Block(address + start * strides[2], counts, strides)
 
 
-def weight_block(step: MacStep, tile: Tile) -> Block:
+def weight_block(step: MacStep, tile: Tile | RowPass) -> Block:
     """Return the weights of *tile*: (filters, channels, R, S)."""
     shape, whole = step.layer.shape, step.weights
     first = first_filter(shape, tile)
@@ -44,13 +45,13 @@ def weight_block(step: MacStep, tile: Tile) -> Block:
     return Block(address, (tile.filters.size, tile.channels.size, shape.r, shape.s), whole.strides)
 
 
-def bias_block(whole: Block, step: MacStep, tile: Tile) -> Block:
+def bias_block(whole: Block, step: MacStep, tile: Tile | RowPass) -> Block:
     """Return the biases of *tile*'s filters."""
     first = first_filter(step.layer.shape, tile)
     return Block(whole.address + first, (tile.filters.size,), (1,))
 
 
-def first_filter(shape: LayerShape, tile: Tile) -> int:
+def first_filter(shape: LayerShape, tile: Tile | RowPass) -> int:
     """Return the number of the tile's first filter in the layer."""
     return tile.group * (shape.m // shape.groups) + tile.filters.start
 
@@ -74,7 +75,7 @@ def psum_block(whole: Block, step: MacStep, tile: Tile) -> Block:
     return Block(whole.address + offset, counts, whole.strides)
 
 
-def row_padding(shape: LayerShape, tile: Tile) -> tuple[int, int]:
+def row_padding(shape: LayerShape, tile: Tile | RowPass) -> tuple[int, int]:
     """Return the rows of zeros that the feed puts above and below the tile's ifmap."""
     first = tile.rows.start * shape.stride[0] - shape.padding[0]
     total = (tile.rows.size - 1) * shape.stride[0] + shape.dilation[0] * (shape.r - 1) + 1

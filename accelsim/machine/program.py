@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from math import prod
 
 from accelsim.accumulators import accumulator_of, check_depth
-from accelsim.clock import clock_mhz_of
 from accelsim.config import Accelerator
-from accelsim.dataflows import DATAFLOWS, PeTiming
-from accelsim.dataflows.mapper import choose_tiling
-from accelsim.dataflows.tiling import NOTHING_STAYS, ArrayModel, Budget, Stays, Tiling
+from accelsim.dataflows.row_mapper import RowTiling
+from accelsim.dataflows.tiling import NOTHING_STAYS, Budget, Stays, Tiling
 from accelsim.errors import MappingError
 from accelsim.layer import INPUT, WORD_BYTES, Layer, MacLayer, Trace, VectorLayer
+from accelsim.machine.array import PeArray, array_model, budget_of, tiling_of
 from accelsim.machine.block import Block
-from accelsim.machine.dram_timing import estimate
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.quantization import scheme_of
 
@@ -23,8 +21,6 @@ __all__ = [
     "MacStep",
     "Program",
     "VectorStep",
-    "array_model",
-    "budget_of",
     "compile_program",
     "possible_actions",
     "unit_work",
@@ -43,7 +39,7 @@ class MacStep:
     layer: MacLayer
     relu: str | None
     """Name of the fused ReLU layer."""
-    tiling: Tiling
+    tiling: Tiling | RowTiling
     ifmap: Block
     weights: Block
     bias: Block | None
@@ -97,29 +93,6 @@ class Program:
     dram_words: int
     glb_words: int = 0
     """Addresses of ofmaps that stay in the GLB: no two are the same, although their room is."""
-
-
-def array_model(accelerator: Accelerator) -> ArrayModel:
-    """Return the PE array of *accelerator*: dataflow, size, timing of a PE, DRAM bandwidth.
-
-    Latencies of multiplier and accumulator are their delays in whole clock cycles. Pipelined ones
-    start an operation every cycle, others only when the last has finished. What an addition that
-    waits for another costs is the dataflow's.
-    """
-    multiplier, clock_mhz = MULTIPLIERS[accelerator.multiplier], clock_mhz_of(accelerator)
-    multiply = multiplier.latency_cycles(clock_mhz)
-    add = accumulator_of(multiplier, accelerator.accumulator).latency_cycles(clock_mhz)
-    pipelined = accelerator.array.pipelined
-    dram = estimate(accelerator)
-    return ArrayModel(
-        DATAFLOWS[accelerator.array.dataflow],
-        accelerator.array.rows,
-        accelerator.array.cols,
-        PeTiming(multiply, add, 1 if pipelined else multiply, 1 if pipelined else add),
-        dram.bytes_per_cycle,
-        dram.latency_cycles,
-        accelerator.array.overlap,
-    )
 
 
 @dataclass(frozen=True)
@@ -184,7 +157,8 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
     UnknownNameError
         The configuration names a multiplier, accumulator or dataflow that does not exist.
     ConfigError
-        A layer adds more products than ``auto`` has room for.
+        A layer adds more products than ``auto`` has room for, or the configuration asks for what
+        its dataflow cannot do.
     """
     array, allocator, resident = array_model(accelerator), _Allocator(), _Allocator()
     multiplier = MULTIPLIERS[accelerator.multiplier]
@@ -202,7 +176,7 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
         held = source.words if layer.source in staying else 0
         reader, words = readers.get(layer.name), prod(layer.output_shape)
         if reader is not None and all(
-            _fits(one, budget_of(accelerator, kept), array)
+            _fits(one, accelerator, array, kept)
             for one, kept in ((layer, held + words), (reader, words))
         ):
             staying.add(layer.name)
@@ -213,17 +187,16 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
         if isinstance(layer, MacLayer):
             owner = f"layer {layer.name!r}"
             check_depth(multiplier, accelerator.accumulator, layer.shape.gemm.k, owner)
-            tiling = choose_tiling(
-                layer.shape,
-                budget,
+            tiling = tiling_of(
+                layer,
+                accelerator,
                 array,
-                layer=layer.name,
-                objective=accelerator.mapper.objective,
+                held_words=held + words * stays.ofmap,
                 spills=accelerator.mapper.spills,
                 stays=stays,
             )
             spilled = None
-            if tiling.spills:
+            if isinstance(tiling, Tiling) and tiling.spills:
                 *outer, columns = layer.output_shape
                 spilled = allocator.tensor((*outer, columns * budget.psum_words))
             weights = allocator.tensor(layer.weight.shape)
@@ -254,31 +227,16 @@ def _next_readers(trace: Trace, fused: dict[str, str]) -> dict[str, Layer]:
     }
 
 
-def _fits(layer: Layer, budget: Budget, array: ArrayModel) -> bool:
-    """Return whether *layer* has a tiling that fits *budget*."""
+def _fits(layer: Layer, accelerator: Accelerator, array: PeArray, held_words: int) -> bool:
+    """Return whether *layer* has a tiling that fits beside *held_words* of the GLB."""
     try:
         if isinstance(layer, MacLayer):
-            choose_tiling(layer.shape, budget, array, layer=layer.name)
+            tiling_of(layer, accelerator, array, held_words=held_words)
         else:
-            _vector_tile(layer, budget)
+            _vector_tile(layer, budget_of(accelerator, held_words))
     except MappingError:
         return False
     return True
-
-
-def budget_of(accelerator: Accelerator, held_words: int = 0) -> Budget:
-    """Return what a tile may occupy of the GLB: a share for each slot of what is not held."""
-    glb, adder = accelerator.glb, accelerator.accumulator
-    psum_words = accumulator_of(MULTIPLIERS[accelerator.multiplier], adder).bytes // WORD_BYTES
-    ifmap, weight, ofmap = (
-        int(kib * 1024 // glb.slots // WORD_BYTES)
-        for kib in (glb.ifmap_kib, glb.weight_kib, glb.ofmap_kib)
-    )
-    if not glb.unified:
-        return Budget(ifmap, weight, ofmap, psum_words)
-    capacity = int((glb.ifmap_kib + glb.weight_kib + glb.ofmap_kib) * 1024 // WORD_BYTES)
-    total = max(capacity - held_words, 0) // glb.slots
-    return Budget(total, total, total, psum_words, total)
 
 
 class _Allocator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from accelsim import kernels
 from accelsim.accumulators import accumulator_of, check_depth
+from accelsim.dataflows.order import AccumulationOrder
 from accelsim.errors import ConfigError, DataError
 from accelsim.formats import IntegerFormat
 from accelsim.multipliers import Multiplier
@@ -20,6 +21,8 @@ from accelsim.nn.gradients import UnitGradient
 from accelsim.quantization import Calibration, LayerQuantization, Scheme, quantize_layer
 
 __all__ = ["Integers", "Unit"]
+
+_OWN_ORDERS = "make those of this very network: accelsim.accumulation_orders(trace, accelerator)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,8 @@ class Unit:
         How a unit of integers is reached; needed by those.
     observe : callable, optional
         Called with (layer, activations) before each operator.
+    orders : sequence of AccumulationOrder, optional
+        Of the additions of each layer, as they are called; k ascending by default.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class Unit:
         network: nn.Module,
         integers: Integers | None = None,
         observe: Callable[[str, Tensor], None] | None = None,
+        orders: Sequence[AccumulationOrder] | None = None,
     ) -> None:
         self.multiplier = multiplier
         self.accumulator = accumulator_of(multiplier, accumulator)
@@ -63,6 +69,7 @@ class Unit:
         self.network = network
         self.integers = integers
         self.observe = observe
+        self.orders = orders
         self.calls = 0
 
     def conv2d(
@@ -85,10 +92,10 @@ class Unit:
         images = input if input.dim() == 4 else input.unsqueeze(0)
         images, padding = _resolve_padding(images, weight, padding, dilation)
         layer = self._next_layer("conv2d", images, weight)
+        window = _pair(stride), padding, dilation, groups
         with self._named("conv2d", weight):
-            output = _Conv2d.apply(
-                self, layer, images, weight, bias, _pair(stride), padding, dilation, groups
-            )
+            order = self._order_of_call()
+            output = _Conv2d.apply(self, layer, images, weight, bias, *window, order)
         return output if input.dim() == 4 else output.squeeze(0)
 
     def linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:  # noqa: A002
@@ -98,7 +105,7 @@ class Unit:
         rows = input.reshape(-1, input.shape[-1])
         layer = self._next_layer("linear", rows, weight)
         with self._named("linear", weight):
-            output = _Linear.apply(self, layer, rows, weight, bias)
+            output = _Linear.apply(self, layer, rows, weight, bias, self._order_of_call())
         return output.reshape(*input.shape[:-1], len(weight))
 
     @property
@@ -107,7 +114,12 @@ class Unit:
         return None if self.integers is None else self.integers.gradient
 
     def finish(self) -> None:
-        """Check that the network has called as many layers as were calibrated."""
+        """Check that the network has called as many layers as were calibrated and have orders."""
+        if self.orders is not None and self.calls != len(self.orders):
+            raise DataError(
+                f"the network called {self.calls} convolutions and linear layers, but there are "
+                f"{len(self.orders)} orders of additions; {_OWN_ORDERS}"
+            )
         if self.integers is not None and self.calls != len(self.integers.calibration.ranges):
             raise DataError(
                 f"the network called {self.calls} convolutions and linear layers, but calibration "
@@ -121,10 +133,10 @@ class Unit:
         """Return the quantization of the layer that is called now, None without any."""
         if self.observe is not None:
             self.observe(self._name(operator, weight), activations)
+        self.calls += 1
         if self.integers is None:
             return None
         owner, ranges = self._name(operator, weight), self.integers.calibration.ranges
-        self.calls += 1
         if self.calls > len(ranges):
             raise DataError(
                 f"{owner} is called as number {self.calls}, but calibration has ranges for "
@@ -136,6 +148,17 @@ class Unit:
         return quantize_layer(
             one, _array(weight), self.integers.operands, self.integers.scheme, owner
         )
+
+    def _order_of_call(self) -> AccumulationOrder | None:
+        """Return the order of additions of the layer that is called now, None: k ascending."""
+        if self.orders is None:
+            return None
+        if self.calls > len(self.orders):
+            raise DataError(
+                f"called as number {self.calls}, but there are {len(self.orders)} orders of "
+                f"additions; {_OWN_ORDERS}"
+            )
+        return self.orders[self.calls - 1]
 
     def _check(self, operator: str, *operands: Tensor | None) -> None:
         for role, tensor in zip(("input", "weight", "bias"), operands, strict=True):
@@ -177,6 +200,7 @@ class _Conv2d(torch.autograd.Function):
         padding: tuple[int, int],
         dilation: tuple[int, int],
         groups: int,
+        order: AccumulationOrder | None,
     ) -> Tensor:
         ctx.save_for_backward(images, weight)
         ctx.settings = (stride, padding, dilation)
@@ -185,10 +209,10 @@ class _Conv2d(torch.autograd.Function):
         x, w, b = _array(images), _array(weight), None if bias is None else _array(bias)
         window = (stride, padding, dilation, groups)
         if layer is None:
-            output = kernels.conv2d(unit.multiplier, unit.accumulator, x, w, b, *window)
+            output = kernels.conv2d(unit.multiplier, unit.accumulator, x, w, b, *window, order)
         else:
             output = kernels.conv2d_quantized(
-                unit.multiplier, unit.accumulator, layer, x, w, b, *window
+                unit.multiplier, unit.accumulator, layer, x, w, b, *window, order
             )
         return torch.from_numpy(output)
 
@@ -207,7 +231,7 @@ class _Conv2d(torch.autograd.Function):
                 *through.conv2d(ctx.layer, grads[0], images, weight, *settings),
                 grads[0].sum((0, 2, 3)) if wanted[2] else None,
             )
-        return None, None, *gradients, None, None, None, None
+        return None, None, *gradients, None, None, None, None, None
 
 
 class _Linear(torch.autograd.Function):
@@ -221,14 +245,17 @@ class _Linear(torch.autograd.Function):
         rows: Tensor,
         weight: Tensor,
         bias: Tensor | None,
+        order: AccumulationOrder | None,
     ) -> Tensor:
         ctx.save_for_backward(rows, weight)
         ctx.unit, ctx.layer = unit, layer
         operands = (_array(rows), _array(weight), None if bias is None else _array(bias))
         if layer is None:
-            output = kernels.linear(unit.multiplier, unit.accumulator, *operands)
+            output = kernels.linear(unit.multiplier, unit.accumulator, *operands, order)
         else:
-            output = kernels.linear_quantized(unit.multiplier, unit.accumulator, layer, *operands)
+            output = kernels.linear_quantized(
+                unit.multiplier, unit.accumulator, layer, *operands, order
+            )
         return torch.from_numpy(output)
 
     @staticmethod
@@ -239,9 +266,9 @@ class _Linear(torch.autograd.Function):
         to_bias = grad.sum(0) if wants_bias else None
         through = ctx.unit.gradient
         if through is not None:
-            return None, None, *through.linear(ctx.layer, grad, rows, weight), to_bias
+            return None, None, *through.linear(ctx.layer, grad, rows, weight), to_bias, None
         to_rows = grad @ weight if wants_rows else None
-        return None, None, to_rows, grad.T @ rows if wants_weight else None, to_bias
+        return None, None, to_rows, grad.T @ rows if wants_weight else None, to_bias, None
 
 
 def _resolve_padding(

@@ -124,6 +124,13 @@ def test_a_rows_width_is_that_of_the_device(kind):
     assert rows[component, "activate"].bits == 8 * device.row_bytes
 
 
+def test_register_files_leak_as_so_many_registers():
+    """A PE of the rs dataflow has 12 + 224 + 24 words instead of three registers."""
+    flows = [MACHINE.replace(**{"array.dataflow": flow}) for flow in ("os", "rs")]
+    registers, files = (sum(static_powers(machine, TABLE).values()) for machine in flows)
+    assert files - registers == pytest.approx(16 * (260 - 3) * 32 * 79.1e-6 * 0.696)
+
+
 @pytest.mark.parametrize("count", [("rf", "erase"), ("multiplier.none", "compute")])
 def test_rejects_an_action_without_a_row(count):
     with pytest.raises(EnergyTableError, match="has no row for component"):
