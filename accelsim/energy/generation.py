@@ -34,6 +34,9 @@ CACTI = Path(__file__).with_name("cacti_sram.csv")
 
 CACTI_SOURCE = "CACTI 7 @1ffd8df with Accelergy's default configuration, itrs-lstp cells"
 
+MEMORY_COLUMNS = (("read", "read_pj", "pJ"), ("write", "write_pj", "pJ"), ("leak", "leak_mw", "mW"))
+"""Action, its column in CACTI's points, and that column's unit."""
+
 SCALED = {"cmos22": (22, 0.8), "cmos7": (7, 0.7)}
 """Name -> node and supply of the tables scaled from cmos45."""
 
@@ -78,21 +81,19 @@ def _points(technology_nm: float) -> Iterator[dict[str, float]]:
 
 def _cacti_rows(from_nm: float, technology_nm: float, voltage_v: float) -> list[EnergyRow]:
     """Return CACTI's points at *from_nm*, scaled to a node and supply."""
-    rows = []
-    for point in _points(from_nm):
-        supply = point["voltage_v"]
-        for action, value, unit in (
-            ("read", point["read_pj"], "pJ"),
-            ("write", point["write_pj"], "pJ"),
-            ("leak", point["leak_mw"], "mW"),
-        ):
-            row = EnergyRow(
-                "glb", action, value, unit, from_nm, supply,
+    return [
+        scale_row(
+            EnergyRow(
+                "glb", action, point[column], unit, from_nm, point["voltage_v"],
                 int(point["bits"]), int(point["capacity_bytes"]), "itrs-lstp, 300 K", "",
-                CACTI_SOURCE, from_nm, supply, "modelled", "",
-            )  # fmt: skip
-            rows.append(scale_row(row, technology_nm, voltage_v))
-    return sorted(rows, key=lambda row: row.action != "read")
+                CACTI_SOURCE, from_nm, point["voltage_v"], "modelled", "",
+            ),
+            technology_nm,
+            voltage_v,
+        )
+        for action, column, unit in MEMORY_COLUMNS
+        for point in _points(from_nm)
+    ]  # fmt: skip
 
 
 def _eyeriss_rows() -> list[EnergyRow]:
