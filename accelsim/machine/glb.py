@@ -52,10 +52,9 @@ class Glb:
         # where it may have to.
         self.contended = capacity < (UNIFIED_RIVALS if config.unified else RIVALS)
 
-    def free_slots(self, operand: str, slots: int | None = None) -> Handover:
+    def free_slots(self, operand: str) -> Handover:
         """Return the free slots for one operand at a layer's start: all of them."""
-        free = [None] * (self.slots if slots is None else slots)
-        return Handover(self.state, f"a free {operand} slot of the GLB", free)
+        return Handover(self.state, f"a free {operand} slot of the GLB", [None] * self.slots)
 
     def found(self, source: Block) -> simpy.Event:
         """Return the event, in no time, of finding *source* among the words that stayed."""

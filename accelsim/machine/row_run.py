@@ -30,7 +30,7 @@ from accelsim.machine.layout import first_filter
 from accelsim.machine.program import MacStep
 from accelsim.machine.row_columns import PassTimes, transfer_cycles
 from accelsim.machine.row_layout import gather, ifmap_block, ofmap_block
-from accelsim.machine.state import Process, State
+from accelsim.machine.state import Handover, Process, State
 
 __all__ = ["RowRun"]
 
@@ -49,7 +49,7 @@ class RowRun(ArrayRun):
         self.array, self.mapping = array, mapping
         self.inside = PassTimes(step.layer.shape, array)
         room = glb.slots * -(-mapping.m // (mapping.p * mapping.t))
-        self.free["ofmap"] = glb.free_slots("ofmap", room)
+        self.free["ofmap"] = Handover(state, "room for psums in the GLB", [None] * room)
         self.unfinished: dict[int, Outputs] = {}
         """First filter of a part -> its outputs, of the tile that is being made."""
 

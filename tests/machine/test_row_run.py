@@ -216,13 +216,18 @@ def test_an_ofmap_stays_in_the_glb_for_the_next_layer():
 
 
 def test_a_wrong_address_gives_wrong_outputs(monkeypatch):
+    """The machine executes: with rows a word apart the outputs change, or it refuses."""
     trace = trace_of(conv(LayerShape(1, 2, 3, 5, 5, 3, 3)))
-    right = run_machine(trace, MACHINE).outputs
-    block = row_run.ifmap_block
+    right, block = run_machine(trace, MACHINE).outputs, row_run.ifmap_block
+    monkeypatch.setattr(
+        row_run, "ifmap_block", lambda *a: replace(block(*a), strides=(75, 25, 1, 1))
+    )
+    assert run_machine(trace, MACHINE).outputs.tobytes() != right.tobytes()
     monkeypatch.setattr(
         row_run, "ifmap_block", lambda *a: replace(block(*a), strides=(75, 25, 4, 1))
     )
-    assert run_machine(trace, MACHINE).outputs.tobytes() != right.tobytes()
+    with pytest.raises(IndexError, match="reaches beyond"):
+        run_machine(trace, MACHINE)
 
 
 def test_systolic_arrays_have_no_use_for_register_files():
