@@ -49,6 +49,7 @@ PRESET_DIR = Path(__file__).parent / "presets"
 Count = Annotated[int, Field(ge=1, le=2**31, strict=True)]
 Kib = Annotated[float, Field(gt=0, le=2**30, allow_inf_nan=False, strict=True)]
 Delay = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False, strict=True)]
+Nanometers = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False, strict=True)]
 Name = Annotated[str, StringConstraints(min_length=1, strict=True)]
 Kind = Literal["auto", "affine", "symmetric"]
 Flag = Annotated[bool, Field(strict=True)]
@@ -140,7 +141,8 @@ class GlbConfig(_Section):
     ports: Count = 1
     """Clients that one bank serves at the same time: array, DMA and vector unit."""
     word_bits: Annotated[int, Field(ge=32, le=2**20, multiple_of=32, strict=True)] | None = None
-    """Bits that a bank's port moves in a cycle; null: as many as the bus to the array."""
+    """Bits that a bank's port moves in a cycle, and width of an access in the energy account; null:
+    as many as the bus to the array, in accesses of one 32-bit word side by side."""
 
     forwarding: Flag = False
     """True: an ofmap that only the next layer reads stays in the GLB where it fits beside the
@@ -156,6 +158,11 @@ class GlbConfig(_Section):
     def slots(self) -> int:
         """Tiles of an operand that the GLB has room for."""
         return 2 if self.double_buffered else 1
+
+    @property
+    def access_bits(self) -> int:
+        """Width of one access, whose energy is looked up."""
+        return 32 if self.word_bits is None else self.word_bits
 
     @property
     def port_words(self) -> int:
@@ -174,6 +181,11 @@ class DramConfig(_Section):
     """Bandwidth of the link to the chip in bytes per accelerator cycle."""
     latency_cycles: Annotated[int, Field(ge=0, le=10**6, strict=True)]
     """Cycles from a request to its first byte; with a device, what comes on top of its own."""
+
+    @property
+    def is_device(self) -> bool:
+        """Whether it has bursts and rows, and not words alone."""
+        return self.kind != "simple"
 
 
 class DmaConfig(_Section):
@@ -248,6 +260,8 @@ class Accelerator(_Section):
     """Registered name of the accumulator in every PE; auto: the usual one of the multiplier."""
     energy_table: Name = "cmos45"
     """Name of a table in `energy_tables/`, or the path of a CSV file."""
+    technology_nm: Nanometers | None = None
+    """Node of the chip in nm, which the energy table must be of; null: whatever the table is of."""
     array: ArrayConfig
     spatial: SpatialConfig = SpatialConfig()
     glb: GlbConfig

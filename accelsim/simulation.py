@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from accelsim.config import Accelerator
 from accelsim.dataflows.tiling import ArrayModel
-from accelsim.energy import EnergyTable, energy_by_component, load_table
+from accelsim.energy import EnergyTable, check_node, energy_by_component, load_table
 from accelsim.energy.modes import (
     check_mode,
     describe_mode,
@@ -132,12 +132,13 @@ def check_machine(accelerator: Accelerator, *, values: bool = True) -> EnergyTab
         The configuration names a multiplier, accumulator, dataflow, DRAM kind or table that does
         not exist.
     EnergyTableError
-        The table lacks an energy that the machine needs.
+        The table lacks an energy that the machine needs, or is of another node than the machine.
     ConfigError
         The multipliers' energy depends on operands in a way that cannot be told.
     """
     array_model(accelerator)
     table = load_table(accelerator.energy_table)
+    check_node(accelerator, table)
     energy_by_component(dict.fromkeys(possible_actions(accelerator), 0), 0, accelerator, table)
     check_mode(accelerator, table, values=values)
     return table

@@ -171,9 +171,9 @@ def _tables() -> dict[str, str]:
 
     described = {}
     for name in tables():
-        rows = load_table(name).rows
-        nodes = sorted({f"{row.technology_nm:g}" for row in rows})
-        described[name] = f"{len(rows)} rows, {' and '.join(nodes)} nm"
+        table = load_table(name)
+        node = f"{table.technology_nm:g} nm, {table.voltage_v:g} V"
+        described[name] = f"{node}, {len(table.rows)} rows"
     return described
 
 

@@ -46,10 +46,13 @@ def list_(
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Any name that 'list' prints.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="Any name that 'list' prints, or a table's .csv."),
+    ],
     data: FolderOption = None,
 ) -> None:
-    """Show one multiplier, accumulator, dataflow, workload, attack, preset, table or dataset.
+    """Show a multiplier, accumulator, dataflow, workload, attack, preset, dataset or table.
 
     Example: accelsim show ax_fpm
     """
@@ -64,6 +67,8 @@ def _find(name: str, data: str | None) -> Page:
         if name in names:
             return catalog.page(kind, name)
         known += names
+    if name.endswith(".csv"):  # an energy table of the user's
+        return PAGES["tables"](name)
     from accelsim.multipliers import MULTIPLIERS
 
     if MULTIPLIERS.recognizes(name):  # as a member of a family, or as a unit file: nothing to keep

@@ -124,20 +124,9 @@ def _preset(name: str) -> Page:
 
 
 def _table(name: str) -> Page:
-    from accelsim.energy import load_table
+    from accelsim.cli.energy_page import energy_page
 
-    rows = [
-        [
-            f"{row.component} {row.action}"
-            + (f" at {row.capacity_bytes} B" if row.capacity_bytes else ""),
-            f"{row.energy_pj:.4g}",
-            f"{row.technology_nm:g} nm" + (f" {row.voltage_v:g} V" if row.voltage_v else ""),
-            f"{row.source}" + (f" [{row.note}]" if row.note else ""),
-        ]
-        for row in load_table(name).rows
-    ]
-    title = f"{name}: pJ per action (leak: pJ per ns and instance)"
-    return Page(title, ["component, action", "pJ", "node", "source [note]"], rows, numbers=[1])
+    return energy_page(name)
 
 
 def _dram(name: str) -> Page:

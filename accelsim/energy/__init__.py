@@ -1,7 +1,20 @@
 """Energy: sourced tables, and action counts times a table."""
 
-from accelsim.energy.account import energy_by_component
+from accelsim.energy.account import check_node, energy_by_action, energy_by_component
 from accelsim.energy.dilution import LEVELS, diluted
+from accelsim.energy.rows import rows_to_csv
+from accelsim.energy.scaling import scale_table
 from accelsim.energy.table import EnergyTable, load_table, tables
 
-__all__ = ["LEVELS", "EnergyTable", "diluted", "energy_by_component", "load_table", "tables"]
+__all__ = [
+    "LEVELS",
+    "EnergyTable",
+    "check_node",
+    "diluted",
+    "energy_by_action",
+    "energy_by_component",
+    "load_table",
+    "rows_to_csv",
+    "scale_table",
+    "tables",
+]

@@ -19,8 +19,9 @@ from accelsim.dataflows.order import AccumulationOrder
 from accelsim.dataflows.row_mapper import RowTiling
 from accelsim.dataflows.systolic import SystolicDataflow
 from accelsim.dataflows.tiling import ArrayModel, Tiling
+from accelsim.energy.scaling import energy_factor
 from accelsim.energy.streams import LayerOperands, Streams
-from accelsim.energy.table import EnergyRow, EnergyTable
+from accelsim.energy.table import EnergyTable
 from accelsim.energy.toggles import LayerToggles, toggle_energies
 from accelsim.errors import ConfigError, EnergyTableError
 from accelsim.kernels.network import run_layer
@@ -50,8 +51,7 @@ def check_mode(accelerator: Accelerator, table: EnergyTable, *, values: bool) ->
         does not say which reach a PE; a unit without a netlist for toggles; a unit whose products
         with zero are not all zero, so that gating would change results.
     EnergyTableError
-        The table has no row for gated products, or its voltage or node for the unit is unknown or
-        another node than that of the netlists' cells.
+        The table has no row for gated products, or is of no node and voltage.
     """
     mode = accelerator.multiplier_energy.mode
     if mode == "fixed":
@@ -71,7 +71,7 @@ def check_mode(accelerator: Accelerator, table: EnergyTable, *, values: bool) ->
                 "multiplier_energy.mode"
             )
         circuit_of(unit)
-        _voltage_factor(unit, table)
+        _toggle_factor(table)
         return
     if _makes_something_of_zero(unit):
         raise ConfigError(
@@ -109,8 +109,8 @@ def describe_mode(accelerator: Accelerator, table: EnergyTable) -> dict[str, Any
         **config.model_dump(mode="json"),
         "circuit": circuit_of(unit).name,
         "circuit_voltage_v": SUPPLY_V,
-        "table_voltage_v": _compute_row(unit, table).voltage_v,
-        "energy_factor": _voltage_factor(unit, table),
+        "table_voltage_v": table.voltage_v,
+        "energy_factor": _toggle_factor(table),
     }
 
 
@@ -170,7 +170,7 @@ def multiplier_toggles(
 ) -> dict[str, LayerToggles]:
     """Return layer -> switching energy of its multipliers at the table's voltage."""
     unit, config = MULTIPLIERS[accelerator.multiplier], accelerator.multiplier_energy
-    factor, circuit = _voltage_factor(unit, table), circuit_of(unit)
+    factor, circuit = _toggle_factor(table), circuit_of(unit)
     found = toggle_energies(
         Streams(operands, array, circuit.ports),
         circuit,
@@ -181,31 +181,18 @@ def multiplier_toggles(
     return {one.layer: one.scaled(factor) for one in found}
 
 
-def _voltage_factor(unit: Multiplier, table: EnergyTable) -> float:
-    """Return what a toggle costs at the table's voltage over what it costs at the cells'.
+def _toggle_factor(table: EnergyTable) -> float:
+    """Return what a toggle costs at the table's node and voltage over what it costs at the cells'.
 
-    ``(V / 1.1 V)^2``, the law of switching energy, taken for the cells' internal energy too.
+    By the law that scales tables, `accelsim.energy.scaling`.
     """
-    row = _compute_row(unit, table)
-    what = f"energy table {table.name!r}: {row.component} {row.action}"
-    if row.technology_nm != TECHNOLOGY_NM:
+    technology_nm, voltage_v = table.technology_nm, table.voltage_v
+    if technology_nm is None or voltage_v is None:
         raise EnergyTableError(
-            f"{what} is at {row.technology_nm:g} nm, and the cells of the netlists at "
-            f"{TECHNOLOGY_NM:g} nm; toggles are not scaled between nodes. Choose a table of "
-            f"{TECHNOLOGY_NM:g} nm, or multiplier_energy.mode=fixed"
+            f"energy table {table.name!r} states no node and voltage, to which the energy of "
+            "toggles would be converted; choose another, or multiplier_energy.mode=fixed"
         )
-    if row.voltage_v is None:
-        raise EnergyTableError(
-            f"{what} states no voltage_v, to which the energy of toggles would be converted; "
-            f"state it in {table.path.name}, or choose multiplier_energy.mode=fixed"
-        )
-    return (row.voltage_v / SUPPLY_V) ** 2
-
-
-def _compute_row(unit: Multiplier, table: EnergyTable) -> EnergyRow:
-    component = f"multiplier.{unit.name}"
-    table.energy_pj(component, "compute")  # raises where there is none
-    return next(row for row in table.rows if (row.component, row.action) == (component, "compute"))
+    return energy_factor(TECHNOLOGY_NM, SUPPLY_V, technology_nm, voltage_v)
 
 
 def _makes_something_of_zero(unit: Multiplier) -> bool:

@@ -1,59 +1,32 @@
-"""Energy tables: CSV rows of (component, action) with value, node, voltage, width and source.
+"""Energy tables: what an action costs and what an instance leaks, looked up and never guessed.
 
-Columns: ``component, action, energy_pj, technology_nm, voltage_v, bits, capacity_bytes, source,
-note``. `energy_pj` is picojoules per action; for the action ``leak`` it is picojoules per
-nanosecond and instance, i.e. milliwatts. `voltage_v` is empty where the source does not state it.
-`capacity_bytes` is filled for memories only: between two capacities of a table the energy is
-interpolated on logarithmic axes (linearly next to a zero), outside them it is refused.
+A memory's figures go by capacity and width of an access. Inside the range that a table has they are
+interpolated on logarithmic axes (linearly next to a zero), first by capacity at the widths on
+either side, then by width; outside they are refused.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import math
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from accelsim.energy.actions import is_power
+from accelsim.energy.rows import EnergyRow, parse_rows
 from accelsim.errors import EnergyTableError, UnknownNameError, nearest
 from accelsim.resources import resource_dir
 
 __all__ = ["EnergyRow", "EnergyTable", "load_table", "tables"]
 
-COLUMNS = (
-    "component",
-    "action",
-    "energy_pj",
-    "technology_nm",
-    "voltage_v",
-    "bits",
-    "capacity_bytes",
-    "source",
-    "note",
-)
-
-
-@dataclass(frozen=True)
-class EnergyRow:
-    """One sourced number."""
-
-    component: str
-    action: str
-    energy_pj: float
-    technology_nm: float
-    voltage_v: float | None
-    """None where the source does not state it."""
-    bits: int
-    capacity_bytes: int | None
-    source: str
-    note: str
-
 
 @dataclass(frozen=True)
 class EnergyTable:
-    """A table of energies per action; look-ups never fall back to another row or to zero."""
+    """A table of energies and powers; look-ups never fall back to another row or to zero."""
 
     name: str
     path: Path
@@ -61,43 +34,122 @@ class EnergyTable:
     fingerprint: str
     """First 16 hex digits of the file's SHA-256."""
 
-    def energy_pj(self, component: str, action: str, capacity_bytes: float | None = None) -> float:
-        """Return the energy of one action in pJ (``leak``: pJ per ns and instance).
+    @property
+    def technology_nm(self) -> float | None:
+        """Node of every row of the chip; None in a table of DRAMs alone."""
+        return next((row.technology_nm for row in self.rows if row.on_chip), None)
+
+    @property
+    def voltage_v(self) -> float | None:
+        """Supply of every row of the chip; None in a table of DRAMs alone."""
+        return next((row.voltage_v for row in self.rows if row.on_chip), None)
+
+    def energy_pj(
+        self,
+        component: str,
+        action: str,
+        capacity_bytes: float | None = None,
+        bits: float | None = None,
+    ) -> float:
+        """Return the energy of one action in pJ.
+
+        Parameters
+        ----------
+        component, action : str
+            What is done.
+        capacity_bytes, bits : float, optional
+            Capacity, and width of the access, of a memory.
 
         Raises
         ------
         EnergyTableError
-            The table lacks (component, action), or *capacity_bytes* lies outside its range.
+            The table lacks (component, action), or has it by capacity and width and these are not
+            given or outside its range; or the action costs no energy but a power.
         """
-        rows = [row for row in self.rows if (row.component, row.action) == (component, action)]
-        if not rows:
-            known = sorted({f"{row.component} {row.action}" for row in self.rows})
+        return self._amount(component, action, capacity_bytes, bits, power=False)
+
+    def power_mw(
+        self,
+        component: str,
+        action: str,
+        capacity_bytes: float | None = None,
+        bits: float | None = None,
+    ) -> float:
+        """Return the power of one instance in mW, that is pJ per ns.
+
+        Parameters and errors are those of `energy_pj`.
+        """
+        return self._amount(component, action, capacity_bytes, bits, power=True)
+
+    @cached_property
+    def _groups(self) -> dict[tuple[str, str], list[EnergyRow]]:
+        groups = defaultdict(list)
+        for row in self.rows:
+            groups[row.component, row.action].append(row)
+        return dict(groups)
+
+    def _amount(
+        self,
+        component: str,
+        action: str,
+        capacity_bytes: float | None,
+        bits: float | None,
+        *,
+        power: bool,
+    ) -> float:
+        if is_power(action) != power:
+            kind, method = ("a power", "power_mw") if is_power(action) else ("energy", "energy_pj")
+            raise EnergyTableError(f"{component} {action} is {kind}: ask {method} for it")
+        rows = self._groups.get((component, action))
+        if rows is None:
+            known = [" ".join(pair) for pair in self._groups]
             raise EnergyTableError(
                 f"energy table {self.name!r} has no row for component {component!r}, action "
                 f"{action!r}; add one to {self.path.name} or choose another table."
                 f"{nearest(f'{component} {action}', known)}"
             )
-        if capacity_bytes is None or rows[0].capacity_bytes is None:
-            return rows[0].energy_pj
-        return self._interpolated(rows, capacity_bytes)
-
-    def _interpolated(self, rows: list[EnergyRow], capacity_bytes: float) -> float:
-        points = sorted((float(row.capacity_bytes or 0), row.energy_pj) for row in rows)
-        low, high = points[0][0], points[-1][0]
-        if not low <= capacity_bytes <= high:
+        if rows[0].capacity_bytes is None:
+            return rows[0].amount
+        if capacity_bytes is None or bits is None:
             raise EnergyTableError(
-                f"energy table {self.name!r} covers {rows[0].component} {rows[0].action} from "
-                f"{low:.0f} to {high:.0f} bytes, got {capacity_bytes:.0f}; choose a capacity inside"
+                f"energy table {self.name!r} has {component} {action} by capacity and width; "
+                "state both"
             )
-        exact = dict(points).get(capacity_bytes)
-        if exact is not None:
-            return exact
-        at = bisect_left([size for size, _ in points], capacity_bytes)
-        (x0, y0), (x1, y1) = points[at - 1], points[at]
-        if y0 == 0 or y1 == 0:  # no logarithm
-            return y0 + (y1 - y0) * (capacity_bytes - x0) / (x1 - x0)
-        share = math.log(capacity_bytes / x0) / math.log(x1 / x0)
-        return y0 * (y1 / y0) ** share
+        return self._of_memory(rows, capacity_bytes, bits)
+
+    def _of_memory(self, rows: list[EnergyRow], capacity_bytes: float, bits: float) -> float:
+        by_width: dict[float, dict[float, float]] = defaultdict(dict)
+        for row in rows:
+            by_width[row.bits][float(row.capacity_bytes or 0)] = row.amount
+        what = f"energy table {self.name!r} has {rows[0].component} {rows[0].action}"
+        widths = _neighbors(by_width, bits, f"{what} for accesses of", "bits (glb.word_bits)")
+        amounts = {}
+        for width in widths:
+            line = by_width[width]
+            sizes = _neighbors(line, capacity_bytes, f"{what} for memories of", "bytes")
+            amounts[width] = _interpolated({size: line[size] for size in sizes}, capacity_bytes)
+        return _interpolated(amounts, bits)
+
+
+def _neighbors(points: Iterable[float], at: float, what: str, unit: str) -> list[float]:
+    """Return the one or two of *points* that *at* lies on or between."""
+    known = sorted(points)
+    if not known[0] <= at <= known[-1]:
+        covered = " to ".join(dict.fromkeys(f"{end:.0f}" for end in (known[0], known[-1])))
+        raise EnergyTableError(f"{what} {covered} {unit}, got {at:.0f}; choose one that it covers")
+    place = bisect_left(known, at)
+    return [at] if known[place] == at else known[place - 1 : place + 1]
+
+
+def _interpolated(points: dict[float, float], at: float) -> float:
+    """Return the value at *at* on the line through one point or two."""
+    (x0, y0), (x1, y1) = min(points.items()), max(points.items())
+    if x0 == x1:
+        return y0
+    if y0 == 0 or y1 == 0:  # no logarithm
+        return y0 + (y1 - y0) * (at - x0) / (x1 - x0)
+    share = math.log(at / x0) / math.log(x1 / x0)
+    return y0 * (y1 / y0) ** share
 
 
 def tables() -> list[str]:
@@ -111,7 +163,8 @@ def load_table(name_or_path: str) -> EnergyTable:
     Raises
     ------
     EnergyTableError
-        The file cannot be read, or rows are malformed; the message lists every fault with its line.
+        The file cannot be read, or holds rows that cannot be used; the message lists every fault
+        with its line.
     UnknownNameError
         No shipped table has this name.
     """
@@ -131,81 +184,5 @@ def load_table(name_or_path: str) -> EnergyTable:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise EnergyTableError(f"cannot read energy table {str(path)!r}: {reason}") from None
-    rows = _parse(path, text.splitlines())
+    rows = parse_rows(path, text.splitlines())
     return EnergyTable(path.stem, path, rows, hashlib.sha256(raw).hexdigest()[:16])
-
-
-def _parse(path: Path, lines: Iterable[str]) -> tuple[EnergyRow, ...]:
-    reader = csv.DictReader(lines, strict=True)
-    header = tuple(reader.fieldnames or ())
-    if header != COLUMNS:
-        raise EnergyTableError(
-            f"{path}:1: expected the columns {','.join(COLUMNS)}, got {','.join(header) or 'none'}"
-        )
-    rows: list[EnergyRow] = []
-    faults: list[str] = []
-    first_line: dict[tuple[str, str, int | None], int] = {}
-    sizes: dict[tuple[str, str], bool] = {}
-    try:
-        for cells in reader:
-            problems: list[str] = []
-            row = _row(cells, problems)
-            if row is not None:
-                key = (row.component, row.action, row.capacity_bytes)
-                if key in first_line:
-                    problems.append(f"repeats line {first_line[key]}")
-                first_line.setdefault(key, reader.line_num)
-                sized = sizes.setdefault(key[:2], row.capacity_bytes is not None)
-                if sized != (row.capacity_bytes is not None):
-                    problems.append(
-                        "capacity_bytes must be filled in all rows of a component and action, "
-                        "or in none"
-                    )
-                rows.append(row)
-            faults += [f"{path}:{reader.line_num}: {problem}" for problem in problems]
-    except csv.Error as error:
-        faults.append(f"{path}:{reader.line_num}: not valid CSV: {error}")
-    if not rows and not faults:
-        faults.append(f"{path}:1: the table has no rows")
-    if faults:
-        raise EnergyTableError("\n".join(faults))
-    return tuple(rows)
-
-
-def _row(cells: dict[str, str], problems: list[str]) -> EnergyRow | None:
-    """Return the row, or None after adding what is wrong with it to *problems*."""
-    if None in cells or None in cells.values():
-        problems.append(f"expected {len(COLUMNS)} cells")
-        return None
-    for name in ("component", "action", "source"):
-        if not cells[name].strip():
-            problems.append(f"{name} must not be empty")
-    numbers: dict[str, float] = {}
-    for name, lowest in (("energy_pj", 0), ("technology_nm", 1), ("bits", 1)):
-        numbers[name] = _number(name, cells[name], lowest, problems)
-    for name, lowest in (("voltage_v", 0), ("capacity_bytes", 1)):
-        if cells[name].strip():
-            numbers[name] = _number(name, cells[name], lowest, problems)
-    if problems:
-        return None
-    return EnergyRow(
-        cells["component"].strip(),
-        cells["action"].strip(),
-        numbers["energy_pj"],
-        numbers["technology_nm"],
-        numbers.get("voltage_v"),
-        int(numbers["bits"]),
-        int(numbers["capacity_bytes"]) if "capacity_bytes" in numbers else None,
-        cells["source"].strip(),
-        cells["note"].strip(),
-    )
-
-
-def _number(name: str, text: str, lowest: float, problems: list[str]) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= lowest):
-        problems.append(f"{name} must be a finite number >= {lowest}, got {text.strip()!r}")
-    return value

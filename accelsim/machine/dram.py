@@ -81,4 +81,8 @@ class Dram(Memory):
         self.data_end = self.state.now
         self.row_hits += timing.row_hits
         self.row_misses += timing.row_misses
-        self.state.counts["dram", direction] += block.words
+        counts = self.state.counts
+        counts["dram", direction] += block.words
+        if bursts := timing.row_hits + timing.row_misses:
+            counts["dram", f"{direction}_burst"] += bursts
+            counts["dram", "activate"] += timing.row_misses

@@ -30,6 +30,9 @@ __all__ = [
 
 MEMORIES = ("rf", "glb.ifmap", "glb.weight", "glb.ofmap", "dram")
 
+DEVICE_ACTIONS = ("read_burst", "write_burst", "activate")
+"""What a DRAM with rows does besides moving words."""
+
 
 @dataclass(frozen=True, eq=False)
 class MacStep:
@@ -148,6 +151,7 @@ def possible_actions(accelerator: Accelerator) -> list[tuple[str, str]]:
         (f"multiplier.{multiplier.name}", "compute"),
         (f"accumulator.{accumulator_of(multiplier, accelerator.accumulator).name}", "add"),
         *((memory, action) for memory in MEMORIES for action in ("read", "write")),
+        *(("dram", action) for action in DEVICE_ACTIONS if accelerator.dram.is_device),
         *(("vector_unit", action) for action in actions),
     ]
 

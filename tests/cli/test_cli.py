@@ -10,6 +10,7 @@ import time
 import pytest
 
 from accelsim.config import Accelerator
+from accelsim.energy.rows import COLUMNS
 from accelsim.folders import read_manifest
 from accelsim.results import load_run
 
@@ -200,9 +201,10 @@ def files(tmp_path):
     (tmp_path / "bad.yaml").write_text("name: x\narray: {rows: 1\n")
     preset = Accelerator.preset("tiny_4x4").to_yaml()
     (tmp_path / "rows.yaml").write_text(preset.replace("rows: 4", "rows: 0"))
-    header = "component,action,energy_pj,technology_nm,voltage_v,bits,capacity_bytes,source,note\n"
-    (tmp_path / "negative.csv").write_text(header + "rf,read,-1,45,1,32,,some source,\n")
-    (tmp_path / "sourceless.csv").write_text(header + "rf,read,1,45,1,32,,,\n")
+    header = ",".join(COLUMNS)
+    for name, value, source in (("negative", -1, "some source"), ("sourceless", 1, "")):
+        row = f"rf,read,{value},pJ,45,1,32,,typical,,{source},45,1,published,"
+        (tmp_path / f"{name}.csv").write_text(f"{header}\n{row}\n")
     (tmp_path / "text.pt").write_text("not weights")
     (tmp_path / "cut.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{}")
     (tmp_path / "file").write_text("x")
@@ -231,8 +233,15 @@ def files(tmp_path):
         ("simulate lenet5_digits --set array.dataflow=oss", "no dataflow named 'oss'"),
         ("simulate lenet5_digits --set accumulator=f32", "no accumulator named 'f32'"),
         ("simulate lenet5_digits --set energy_table=cmos54", "Did you mean 'cmos45'?"),
-        ("simulate lenet5_digits --set energy_table={0}/negative.csv", "negative.csv:2: energy_pj"),
+        ("simulate lenet5_digits --set energy_table={0}/negative.csv", "negative.csv:2: value"),
         ("simulate lenet5_digits --set energy_table={0}/sourceless.csv", "source must not be"),
+        (
+            "simulate lenet5_digits --set technology_nm=28",
+            "is of 28 nm (technology_nm), its",
+        ),
+        ("simulate lenet5_digits --set energy_table=eyeriss65", "'eyeriss65' has no row for"),
+        ("simulate lenet5_digits --set glb.word_bits=128", "accesses of 16 to 64 bits"),
+        ("show {0}/negative.csv", "negative.csv:2: value must be a finite number >= 0, got '-1'"),
         ("simulate lenet5_digits --set glb.ifmap_kib=0.5", "layer 'conv1' fits no tiling"),
         (
             "simulate lenet5_digits --accelerator eyeriss_168 --set array.overlap=both",

@@ -9,8 +9,9 @@ import pytest
 import accelsim
 from accelsim.circuits.cells import SUPPLY_V
 from accelsim.config import Accelerator
-from accelsim.energy import load_table
+from accelsim.energy import load_table, tables
 from accelsim.energy.modes import check_mode, flowing_operands, gated_counts
+from accelsim.energy.scaling import energy_factor
 from accelsim.energy.streams import LayerOperands
 from accelsim.errors import ConfigError, EnergyTableError
 from accelsim.kernels import im2col
@@ -133,7 +134,7 @@ def test_toggles_are_the_multipliers_energy_and_bound_it(network, way, tmp_path)
     assert row["energy_multiplier_uj"] == pytest.approx(row[f"multiplier_{way}_uj"])
     assert row["multiplier_energy"] == f"toggles_{way}"
     mode = run.manifest["multiplier_energy"]
-    assert mode["energy_factor"] == pytest.approx((0.9 / SUPPLY_V) ** 2)
+    assert mode["energy_factor"] == pytest.approx(energy_factor(45, SUPPLY_V, 45, 0.9))
     assert (mode["circuit_voltage_v"], mode["table_voltage_v"]) == (1.1, 0.9)
     assert (mode["circuit"], mode["transitions"]) == ("exact_int8", "all")
     loaded = accelsim.load_run(run.save(tmp_path / "run"))
@@ -197,18 +198,17 @@ def test_rejects_a_table_without_the_row_for_gated_products(network, tmp_path):
     accelsim.simulate(network, MACHINE.replace(energy_table=table), values=False)
 
 
-@pytest.mark.parametrize(
-    ("cells", "fault"),
-    [
-        ("45,,32", "states no voltage_v"),
-        ("28,0.9,32", "is at 28 nm, and the cells of the netlists"),
-    ],
-)
-def test_rejects_a_table_to_which_toggles_cannot_be_converted(cells, fault, tmp_path):
-    row = "multiplier.exact_fp32,compute,3.7,"
-    table = table_of(tmp_path, lambda text: text.replace(f"{row}45,0.9,32", row + cells))
-    with pytest.raises(EnergyTableError, match=fault):
-        check_mode(TOGGLES, load_table(table), values=True)
+def test_toggles_are_converted_by_the_law_that_scales_tables(network):
+    """From 45 nm and 1.1 V to what the table is of."""
+    runs = {
+        name: accelsim.simulate(network, TOGGLES.replace(energy_table=name))
+        for name in ("cmos45", "cmos7")
+    }
+    energies = [run.summary["energy_multiplier_uj"][0] for run in runs.values()]
+    assert energies[1] / energies[0] == pytest.approx(energy_factor(45, 0.9, 7, 0.7))
+    assert runs["cmos7"].manifest["multiplier_energy"]["energy_factor"] == pytest.approx(
+        energy_factor(45, SUPPLY_V, 7, 0.7)
+    )
 
 
 def test_rejects_gating_of_a_unit_that_makes_something_of_zero():
@@ -238,7 +238,7 @@ def test_rejects_fields_that_cannot_be(field, value, rule):
 
 
 def test_every_unit_with_an_energy_has_one_for_gated_products():
-    for name in ("cmos45",):
+    for name in tables():
         rows = load_table(name).rows
         found = {
             action: {row.component for row in rows if row.action == action}
