@@ -21,6 +21,7 @@ _HOMES = {
     "Run": "accelsim.results",
     "Trace": "accelsim.layer",
     "WORKLOADS": "accelsim.workload",
+    "accumulation_orders": "accelsim.machine.array",
     "import_multiplier": "accelsim.importing",
     "characterize": "accelsim.characterization",
     "load_run": "accelsim.results",

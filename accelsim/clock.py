@@ -7,7 +7,27 @@ from accelsim.config import Accelerator
 from accelsim.errors import ConfigError
 from accelsim.multipliers import MULTIPLIERS
 
-__all__ = ["clock_mhz_of", "period_ns_of"]
+__all__ = ["clock_mhz_of", "delays_ps_of", "period_ns_of"]
+
+
+def delays_ps_of(accelerator: Accelerator) -> tuple[float, float]:
+    """Return the delays of a product and of an addition, in ps: as configured, else the units' own.
+
+    Raises
+    ------
+    ConfigError
+        The multiplier's delay is not known.
+    """
+    multiplier, array = MULTIPLIERS[accelerator.multiplier], accelerator.array
+    product = array.multiplier_delay_ps or multiplier.delay_ps
+    if product is None:
+        raise ConfigError(
+            f"multiplier {multiplier.name!r} has no known delay ({multiplier.delay_source}), so no "
+            "machine can be built with it; set array.multiplier_delay_ps, or use "
+            "accelsim.nn.approximate or characterize, which need none"
+        )
+    accumulator = accumulator_of(multiplier, accelerator.accumulator)
+    return product, array.adder_delay_ps or accumulator.delay_ps
 
 
 def clock_mhz_of(accelerator: Accelerator) -> float:
@@ -31,14 +51,7 @@ def clock_mhz_of(accelerator: Accelerator) -> float:
     """
     if accelerator.clock_mhz != "auto":
         return accelerator.clock_mhz
-    multiplier = MULTIPLIERS[accelerator.multiplier]
-    accumulator = accumulator_of(multiplier, accelerator.accumulator)
-    if multiplier.delay_ps is None:
-        raise ConfigError(
-            f"clock_mhz is 'auto', but the delay of multiplier {multiplier.name!r} is not known "
-            f"({multiplier.delay_source}); name a clock in MHz"
-        )
-    return 1e6 / max(multiplier.delay_ps, accumulator.delay_ps)
+    return 1e6 / max(delays_ps_of(accelerator))
 
 
 def period_ns_of(accelerator: Accelerator) -> float:

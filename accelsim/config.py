@@ -39,6 +39,7 @@ __all__ = [
     "MapperConfig",
     "MultiplierEnergyConfig",
     "QuantizationConfig",
+    "SpatialConfig",
     "VectorUnitConfig",
     "presets",
 ]
@@ -47,6 +48,7 @@ PRESET_DIR = Path(__file__).parent / "presets"
 
 Count = Annotated[int, Field(ge=1, le=2**31, strict=True)]
 Kib = Annotated[float, Field(gt=0, le=2**30, allow_inf_nan=False, strict=True)]
+Delay = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False, strict=True)]
 Name = Annotated[str, StringConstraints(min_length=1, strict=True)]
 Kind = Literal["auto", "affine", "symmetric"]
 Flag = Annotated[bool, Field(strict=True)]
@@ -73,9 +75,9 @@ class ArrayConfig(_Section):
     """The PE array: rows x cols processing elements, each one multiplier and one accumulator."""
 
     rows: Count
-    """PEs in a column; output pixels are spread over rows in the os dataflow."""
+    """PEs in a column: output pixels in the os dataflow, kernel rows and channels in rs."""
     cols: Count
-    """PEs in a row; filters are spread over columns in the os dataflow."""
+    """PEs in a row: filters in the os dataflow, ofmap rows and filters in rs."""
     dataflow: Name = "os"
     """Registered name of the dataflow."""
     pipelined: Flag = True
@@ -83,7 +85,38 @@ class ArrayConfig(_Section):
     overlap: Literal["none", "load", "drain", "both"] = "none"
     """What of a pass is hidden under its neighbors. none: passes follow each other, as in
     SCALE-Sim. load: PEs have a second register for the stationary operand of the next pass. drain:
-    a pass fills while the one before drains. both: passes follow as closely as they can."""
+    a pass fills while the one before drains. both: passes follow as closely as they can. Of the
+    systolic dataflows only."""
+    multiplier_delay_ps: Delay | None = None
+    """Delay of a product in ps, for another circuit of the same function; null: the unit's own."""
+    adder_delay_ps: Delay | None = None
+    """Delay of an addition in ps; null: the accumulator's own."""
+
+
+class SpatialConfig(_Section):
+    """Register files and NoCs of the rs dataflow's PEs; without effect in the others.
+
+    The defaults are Eyeriss' numbers of words (JSSC 52(1), 2017, Table IV and text): of 16 bits
+    there, of 32 here.
+    """
+
+    ifmap_rf_words: Count = 12
+    """Words of a PE's RF for ifmap rows; a kernel row must fit."""
+    filter_rf_words: Count = 224
+    """Words of a PE's RF for filter rows."""
+    psum_rf_words: Count = 24
+    """Words of a PE's RF for psums, of which a float64 or int64 takes two."""
+    ifmap_words_per_cycle: Count | None = 1
+    """Width of the NoC from the GLB to the ifmap RFs; null: an ideal one."""
+    filter_words_per_cycle: Count | None = 4
+    """Width of the NoC from the GLB to the filter RFs; null: an ideal one."""
+    psum_words_per_cycle: Count | None = 4
+    """Width of the NoCs of psums, one into the array and one out of it; null: ideal ones."""
+    hop_cycles: Annotated[int, Field(ge=0, le=10**6, strict=True)] = 3
+    """From the psum of a PE to that of the PE above, its addition included: Eyeriss' three stages
+    of a PE. Never less than the accumulator takes."""
+    psum_add_cycles: Annotated[int, Field(ge=0, le=10**6, strict=True)] = 0
+    """Cycles in which a PE adds the psum from below instead of a product; 0: beside products."""
 
 
 class GlbConfig(_Section):
@@ -96,7 +129,8 @@ class GlbConfig(_Section):
     ofmap_kib: Kib
     """Capacity of the partition for psums and ofmaps, KiB; when double-buffered, half a tile."""
     read_words_per_cycle: Count = 32
-    """32-bit words that the bus from all partitions to the array delivers in a cycle."""
+    """32-bit words that the bus from all partitions to the array delivers in a cycle; in the rs
+    dataflow the NoCs of `spatial` take its place."""
     unified: Flag = False
     """True: one memory as large as the three, cut for each layer as its tiles need it."""
     double_buffered: Flag = True
@@ -155,7 +189,8 @@ class MapperConfig(_Section):
     objective: Literal["cycles", "traffic"] = "cycles"
     """Of the tilings that fit, the one with the fewest estimated cycles, or least DRAM traffic."""
     spills: Flag = False
-    """True: a tiling may send unfinished psums to DRAM and back, where that is better."""
+    """True: a tiling may send unfinished psums to DRAM and back, where that is better. Of the
+    systolic dataflows only; in rs psums stay in the GLB."""
 
 
 class VectorUnitConfig(_Section):
@@ -214,6 +249,7 @@ class Accelerator(_Section):
     energy_table: Name = "cmos45"
     """Name of a table in `energy_tables/`, or the path of a CSV file."""
     array: ArrayConfig
+    spatial: SpatialConfig = SpatialConfig()
     glb: GlbConfig
     dram: DramConfig
     dma: DmaConfig = DmaConfig()

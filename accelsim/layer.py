@@ -1,7 +1,13 @@
 """Layers as the machine sees them: loop bounds, windows, and the graph that a trace is.
 
 Loop letters are the field's: N images, M filters, C channels, H x W ifmap, R x S kernel,
-P x Q ofmap. A linear layer is a convolution of a 1 x 1 ifmap with C = inputs.
+P x Q ofmap. A linear layer is a 1 x 1 convolution with C = inputs: of a 1 x 1 ifmap, or, on a
+sequence, of an ifmap whose pixels are the rows.
+
+A matmul (..., m, k) times (..., k, n) of two activations is a layer in groups, one for each matrix
+of the batch, images included: the first operand is its ifmap of k channels and m rows, the second
+one its weights, n filters of k channels. As units need not commute, which is which is part of the
+bits: the first operand is the unit's activation, the second its weight.
 """
 
 from __future__ import annotations
@@ -9,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from accelsim.errors import TraceError
@@ -24,9 +31,11 @@ __all__ = [
     "Layer",
     "LayerShape",
     "MacLayer",
+    "Operand",
     "Pooling",
     "Trace",
     "VectorLayer",
+    "View",
 ]
 
 WORD_BYTES = 4
@@ -47,9 +56,41 @@ class Gemm(NamedTuple):
     """Products that are summed for one output, C / groups * R * S."""
 
 
+class View(NamedTuple):
+    """Where the elements of a tensor lie among the words of another, dense one."""
+
+    shape: tuple[int, ...]
+    """Images first."""
+    strides: tuple[int, ...]
+    """Words from one element to the next in each dimension; 0 where a word is read again."""
+    offset: int = 0
+    """Word of the first element."""
+
+    @classmethod
+    def dense(cls, shape: tuple[int, ...]) -> View:
+        """Return the view of all words, the last dimension innermost.
+
+        >>> View.dense((2, 3, 4)).strides
+        (12, 4, 1)
+        """
+        return cls(shape, tuple(prod(shape[axis + 1 :]) for axis in range(len(shape))))
+
+    def batch(self, images: int) -> View:
+        """Return the view of so many images."""
+        return self._replace(shape=(images, *self.shape[1:]))
+
+
+class Operand(NamedTuple):
+    """A layer's output as the operand of another layer."""
+
+    source: str
+    """Name of the layer (or `INPUT`)."""
+    view: View
+
+
 @dataclass(frozen=True)
 class LayerShape:
-    """Loop bounds of a convolution or linear layer.
+    """Loop bounds of a convolution, a linear layer or a matmul.
 
     >>> LayerShape(n=1, m=32, c=1, h=28, w=28, r=3, s=3, padding=(1, 1)).macs
     225792
@@ -82,6 +123,15 @@ class LayerShape:
                 f"a {self.r}x{self.s} kernel with dilation {self.dilation} does not fit into a "
                 f"{self.h}x{self.w} ifmap with padding {self.padding}"
             )
+
+    @classmethod
+    def of_matmul(cls, groups: int, m: int, n: int, k: int) -> LayerShape:
+        """Return the bounds of *groups* products (m x k) times (k x n).
+
+        >>> LayerShape.of_matmul(6, 5, 4, 3).gemm
+        Gemm(m=5, n=4, k=3)
+        """
+        return cls(n=1, m=groups * n, c=groups * k, h=m, groups=groups)
 
     @property
     def p(self) -> int:
@@ -133,21 +183,62 @@ class MacLayer:
 
     name: str
     op: str
-    """``conv2d`` or ``linear``."""
+    """``conv2d``, ``linear`` or ``matmul``."""
     source: str
     """Name of the layer (or `INPUT`) whose output this layer reads."""
     shape: LayerShape
-    weight: np.ndarray
-    """float32, (M, C / groups, R, S)."""
+    weight: np.ndarray | Operand
+    """float32, (M, C / groups, R, S); of a matmul its second operand, (N, ..., k, n)."""
     bias: np.ndarray | None
     """float32, (M,)."""
     activation_range: tuple[float, float] | None = None
     """Least and greatest activation that calibration saw; units of integers need it."""
+    weight_range: tuple[float, float] | None = None
+    """The same of a matmul's second operand."""
+    view: View | None = None
+    """Where the ifmap lies in the source's output: (N, C, H, W) of a convolution, (N, H, W, C) of a
+    linear layer, (N, ..., m, k) of a matmul. None: all of it, dense, (N, C, H, W)."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the layers whose outputs it reads, one for each operand."""
+        second = (self.weight.source,) if isinstance(self.weight, Operand) else ()
+        return (self.source, *second)
+
+    @property
+    def ranges(self) -> tuple[tuple[float, float], ...]:
+        """Ranges of the activations that it reads, as far as they are known."""
+        both = (self.activation_range, self.weight_range)
+        return tuple(one for one in both if one is not None)
+
+    @property
+    def ifmap(self) -> View:
+        """Where the ifmap lies in the source's output."""
+        shape = self.shape
+        return self.view or View.dense((shape.n, shape.c, shape.h, shape.w))
+
+    @property
+    def images(self) -> int:
+        """Images of the batch."""
+        return self.ifmap.shape[0]
+
+    @property
+    def channels_last(self) -> bool:
+        """Whether ifmap and output are (N, H, W, C): those of a linear layer on a sequence."""
+        return self.op == "linear" and self.view is not None
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """Shape of the ofmap, (N, M, P, Q)."""
-        return (self.shape.n, self.shape.m, self.shape.p, self.shape.q)
+        """Shape of the output, which is dense.
+
+        (N, M, P, Q); on sequences a linear layer's is (N, P, Q, M), a matmul's (N, ..., m, n).
+        """
+        shape = self.shape
+        if isinstance(self.weight, Operand):
+            return (*self.ifmap.shape[:-1], shape.m // shape.groups)
+        if self.channels_last:
+            return (shape.n, shape.p, shape.q, shape.m)
+        return (shape.n, shape.m, shape.p, shape.q)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,13 +247,27 @@ class VectorLayer:
 
     name: str
     op: str
-    """``relu``, ``max_pool2d`` or ``avg_pool2d``."""
+    """``relu``, ``max_pool2d``, ``avg_pool2d``, or ``copy``: the same words in another order."""
     source: str
     """Name of the layer (or `INPUT`) whose output this layer reads."""
-    input_shape: tuple[int, int, int, int]
-    output_shape: tuple[int, int, int, int]
+    input_shape: tuple[int, ...]
+    """(N, ..., C, H, W)."""
+    output_shape: tuple[int, ...]
+    """(N, ..., C, P, Q), dense."""
     pooling: Pooling | None = None
-    """The window, None for ReLU."""
+    """The window, None for ReLU and copies."""
+    view: View | None = None
+    """Where the ifmap lies in the source's output; None: all of it, dense."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the layers whose outputs it reads."""
+        return (self.source,)
+
+    @property
+    def ifmap(self) -> View:
+        """Where the ifmap lies in the source's output."""
+        return self.view or View.dense(self.input_shape)
 
 
 Layer = MacLayer | VectorLayer
@@ -172,8 +277,8 @@ Layer = MacLayer | VectorLayer
 class Trace:
     """A network and the operands of a given input: what the machine executes.
 
-    Layers are in execution order; a layer reads the output of one earlier layer or the input, and
-    several may read the same one. Shapes hold for `images` as they are.
+    Layers are in execution order; a layer reads the output of one earlier layer or the input (a
+    matmul of two), and several may read the same one. Shapes hold for `images` as they are.
     """
 
     name: str
@@ -191,18 +296,20 @@ class Trace:
         Raises
         ------
         TraceError
-            It does not have one range for each of them.
+            It does not have one range for each of the activations that they read.
         """
-        names = [layer.name for layer in self.layers if isinstance(layer, MacLayer)]
-        if len(names) != len(calibration.ranges):
+        readers = [layer for layer in self.layers if isinstance(layer, MacLayer)]
+        operands = sum(len(layer.sources) for layer in readers)
+        if operands != len(calibration.ranges):
             raise TraceError(
                 f"calibration has {len(calibration.ranges)} ranges, but {self.name} has "
-                f"{len(names)} convolutions and linear layers ({', '.join(names)}); calibrate "
-                "this very network: accelsim.nn.calibrate(model, images)"
+                f"{len(readers)} convolutions, linear layers and matmuls "
+                f"({', '.join(layer.name for layer in readers)}), which read {operands} "
+                "activations; calibrate this very network: accelsim.nn.calibrate(model, images)"
             )
-        ranges = dict(zip(names, calibration.ranges, strict=True))
+        ranges = iter(calibration.ranges)
         layers = tuple(
-            replace(layer, activation_range=ranges[layer.name])
+            _with_ranges(layer, [next(ranges) for _ in layer.sources])
             if isinstance(layer, MacLayer)
             else layer
             for layer in self.layers
@@ -232,7 +339,7 @@ class Trace:
     def network_fingerprint(self) -> str:
         """`fingerprint` without the ranges: the same for units of floats and of integers."""
         layers = tuple(
-            replace(layer, activation_range=None) if isinstance(layer, MacLayer) else layer
+            _with_ranges(layer, []) if isinstance(layer, MacLayer) else layer
             for layer in self.layers
         )
         return replace(self, layers=layers).fingerprint
@@ -244,21 +351,37 @@ class Trace:
         for layer in self.layers:
             if isinstance(layer, MacLayer):
                 digest.update(repr((layer.name, layer.op, layer.source, layer.shape)).encode())
-                digest.update(layer.weight.tobytes())
+                if isinstance(layer.weight, Operand):
+                    digest.update(repr(layer.weight).encode())
+                else:
+                    digest.update(layer.weight.tobytes())
                 digest.update(b"" if layer.bias is None else layer.bias.tobytes())
-                if layer.activation_range is not None:
-                    digest.update(repr(layer.activation_range).encode())
+                for one in (layer.activation_range, layer.weight_range, layer.view):
+                    digest.update(b"" if one is None else repr(one).encode())
             else:
                 digest.update(repr(layer).encode())
         digest.update(self.output.encode())
         return digest.hexdigest()[:16]
 
 
+def _with_ranges(layer: MacLayer, ranges: list[tuple[float, float]]) -> MacLayer:
+    """Return *layer* with the ranges of the activations that it reads, or without any."""
+    first, second = (*ranges, None, None)[:2]
+    return replace(layer, activation_range=first, weight_range=second)
+
+
 def _with_batch(layer: Layer, images: int) -> Layer:
-    if isinstance(layer, MacLayer):
-        return replace(layer, shape=replace(layer.shape, n=images))
-    return replace(
-        layer,
-        input_shape=(images, *layer.input_shape[1:]),
-        output_shape=(images, *layer.output_shape[1:]),
-    )
+    view = None if layer.view is None else layer.view.batch(images)
+    if isinstance(layer, VectorLayer):
+        return replace(
+            layer,
+            input_shape=(images, *layer.input_shape[1:]),
+            output_shape=(images, *layer.output_shape[1:]),
+            view=view,
+        )
+    if not isinstance(layer.weight, Operand):
+        return replace(layer, shape=replace(layer.shape, n=images), view=view)
+    (m, n, k), heads = layer.shape.gemm, layer.shape.groups // layer.images
+    second = layer.weight._replace(view=layer.weight.view.batch(images))
+    shape = LayerShape.of_matmul(images * heads, m, n, k)
+    return replace(layer, shape=shape, weight=second, view=view)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from accelsim.errors import ConfigError, DataError, nearest
 from accelsim.formats import FRACTION_BITS, IntegerFormat
-from accelsim.kernels.network import run_trace
-from accelsim.layer import INPUT, MacLayer, Trace
+from accelsim.kernels.network import read, run_layer
+from accelsim.layer import INPUT, MacLayer, Operand, Trace
 from accelsim.multipliers import IntegerMultiplier, Multiplier
 from accelsim.quantization import LayerQuantization, Scheme, layer_quantization
 
@@ -249,14 +249,13 @@ def layer_pairs(
     """
     found = []
     tensors = {INPUT: trace.images}
+    scheme = scheme or Scheme()
     for index, layer in enumerate(trace.layers):
-        ifmap = tensors[layer.source]
-        alone = Trace(layer.name, (replace(layer, source=INPUT),), ifmap, layer.name)
-        tensors[layer.name] = run_trace(alone, "exact_fp32", "float32")
+        tensors[layer.name] = run_layer(layer, tensors, "exact_fp32", "float32", scheme)
         if isinstance(layer, MacLayer):
             rng = np.random.default_rng([seed, index])
-            quantization = layer_quantization(layer, unit, scheme or Scheme())
-            pairs = given_pairs(*_products(layer, quantization, ifmap, count, rng))
+            quantization = layer_quantization(layer, unit, scheme)
+            pairs = given_pairs(*_products(layer, quantization, tensors, count, rng))
             text = f"{count:,} products of {layer.name}, seed {seed}"
             found.append((layer, replace(pairs, text=text)))
     return found
@@ -265,15 +264,17 @@ def layer_pairs(
 def _products(
     layer: MacLayer,
     quantization: LayerQuantization | None,
-    ifmap: NDArray[np.float32],
+    tensors: Mapping[str, NDArray[np.float32]],
     count: int,
     rng: np.random.Generator,
 ) -> Chunk:
     """Return activations and weights of *count* of the layer's products."""
-    shape, weights = layer.shape, layer.weight
-    activations, fill = ifmap, np.float32(0.0)
+    shape, second = layer.shape, layer.weight
+    activations = read(tensors[layer.source], layer.ifmap)
+    weights = read(tensors[second.source], second.view) if isinstance(second, Operand) else second
+    fill = np.float32(0.0)
     if quantization is not None:
-        activations = quantization.quantize_activations(ifmap)
+        activations = quantization.quantize_activations(activations)
         weights = quantization.quantize_weights(weights)
         fill = activations.dtype.type(quantization.fill)
     share = shape.c // shape.groups
@@ -281,11 +282,14 @@ def _products(
         rng.integers(0, bound, count)
         for bound in (shape.n, shape.m, shape.p, shape.q, share, shape.r, shape.s)
     )
+    group, filter_ = np.divmod(m, shape.m // shape.groups)
+    if isinstance(second, Operand):
+        first, second = (one.reshape(-1, *one.shape[-2:]) for one in (activations, weights))
+        return first[group, p, c], second[group, c, filter_]
     row = p * shape.stride[0] + r * shape.dilation[0] - shape.padding[0]
     col = q * shape.stride[1] + s * shape.dilation[1] - shape.padding[1]
     inside = (row >= 0) & (row < shape.h) & (col >= 0) & (col < shape.w)
-    channel = m // (shape.m // shape.groups) * share + c
-    images = activations.reshape(shape.n, shape.c, shape.h, shape.w)
-    read = images[n, channel, np.where(inside, row, 0), np.where(inside, col, 0)]
+    images = np.moveaxis(activations, -1, 1) if layer.channels_last else activations
+    channel, row, col = group * share + c, np.where(inside, row, 0), np.where(inside, col, 0)
     taps = weights.reshape(shape.m, share, shape.r, shape.s)
-    return np.where(inside, read, fill), taps[m, c, r, s]
+    return np.where(inside, images[n, channel, row, col], fill), taps[m, c, r, s]

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from accelsim.errors import ConfigError, DataError, nearest
 from accelsim.formats import IntegerFormat
+from accelsim.layer import Operand
 from accelsim.multipliers import IntegerMultiplier, Multiplier
 from accelsim.quantizer import Quantizer
 
@@ -38,6 +39,7 @@ __all__ = [
     "Scheme",
     "layer_quantization",
     "quantize_layer",
+    "quantize_matmul",
     "scheme_of",
 ]
 
@@ -58,7 +60,8 @@ class Scheme:
         ones.
     per_channel : bool
         Weights have a scale and a zero point per filter, not one for the whole layer. Activations
-        always have one.
+        always have one, and so has the second operand of a matmul, which is quantized like weights
+        otherwise.
 
     Raises
     ------
@@ -106,13 +109,13 @@ def scheme_of(accelerator: Accelerator) -> Scheme:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Ranges of the activations that a network's convolutions and linear layers read.
+    """Ranges of the activations that a network's convolutions, linear layers and matmuls read.
 
     Attributes
     ----------
     ranges : tuple of (float, float)
-        Least and greatest activation, in the order in which the layers are called. Both are taken
-        as float32.
+        Least and greatest activation, in the order in which the layers are called; for a matmul two
+        ranges, of its first and of its second operand. Both bounds are taken as float32.
     source : str
         Where they come from.
 
@@ -239,13 +242,7 @@ def quantize_layer(
     >>> layer.weights.quantize(weights, "weights").tolist()
     [[-127, 64]]
     """
-    low, high = _range(activation_range, f"{owner}: activation_range")
-    activations = Quantizer.of_range(
-        np.float32(low),
-        np.float32(high),
-        operands,
-        symmetric=scheme.symmetric("activations", operands),
-    )
+    activations = _of_activations(activation_range, "activations", operands, scheme, owner)
     table = weights.reshape(len(weights), -1) if scheme.per_channel else weights.reshape(1, -1)
     least, greatest = table.min(axis=1, initial=0), table.max(axis=1, initial=0)
     if not (np.isfinite(least).all() and np.isfinite(greatest).all()):
@@ -260,6 +257,52 @@ def quantize_layer(
     )
 
 
+def quantize_matmul(
+    ranges: tuple[tuple[float, float], tuple[float, float]],
+    operands: IntegerFormat,
+    scheme: Scheme,
+    owner: str,
+) -> LayerQuantization:
+    """Return the quantization of a product of two activations for a unit of *operands*.
+
+    Parameters
+    ----------
+    ranges : pair of (float, float)
+        Least and greatest element of the first operand, and of the second one.
+    operands : IntegerFormat
+    scheme : Scheme
+        That of the activations holds for the first operand, that of the weights for the second.
+    owner : str
+        Name of the layer, for messages.
+
+    Raises
+    ------
+    DataError
+        For a range that is none.
+
+    Examples
+    --------
+    >>> ranges, operands = ((0, 1), (-2, 2)), IntegerFormat(8, signed=True)
+    >>> layer = quantize_matmul(ranges, operands, Scheme(), "scores")
+    >>> layer.quantize_weights(np.float32([[-2, 1]])).tolist()
+    [[-127, 64]]
+    """
+    return LayerQuantization(
+        _of_activations(ranges[0], "activations", operands, scheme, owner),
+        _of_activations(ranges[1], "weights", operands, scheme, owner),
+    )
+
+
+def _of_activations(
+    values: tuple[float, float], role: str, operands: IntegerFormat, scheme: Scheme, owner: str
+) -> Quantizer:
+    """Return the quantizer of activations of a calibrated range, which have one scale."""
+    what = "activation_range" if role == "activations" else "weight_range"
+    low, high = _range(values, f"{owner}: {what}")
+    symmetric = scheme.symmetric(role, operands)
+    return Quantizer.of_range(np.float32(low), np.float32(high), operands, symmetric=symmetric)
+
+
 def layer_quantization(
     layer: MacLayer, unit: Multiplier, scheme: Scheme
 ) -> LayerQuantization | None:
@@ -272,14 +315,18 @@ def layer_quantization(
     """
     if not isinstance(unit, IntegerMultiplier):
         return None
-    if layer.activation_range is None:
+    ranges = layer.ranges
+    if len(ranges) < len(layer.sources):
         raise DataError(
             f"layer {layer.name!r}: multiplier {unit.name!r} takes {unit.operands.name}, so the "
             "range of the activations must be known, and the trace has none; calibrate it: "
             "accelsim.trace(model, images, calibration=other_images)"
         )
     owner = f"layer {layer.name!r}"
-    found = quantize_layer(layer.activation_range, layer.weight, unit.operands, scheme, owner)
+    if isinstance(layer.weight, Operand):
+        found = quantize_matmul((ranges[0], ranges[1]), unit.operands, scheme, owner)
+    else:
+        found = quantize_layer(ranges[0], layer.weight, unit.operands, scheme, owner)
     return replace(found, owner=f"{owner}: ")
 
 

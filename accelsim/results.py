@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from accelsim.accumulators import accumulator_of
-from accelsim.clock import clock_mhz_of
+from accelsim.clock import clock_mhz_of, delays_ps_of
 from accelsim.config import Accelerator
+from accelsim.dataflows import DATAFLOWS
 from accelsim.energy import EnergyTable, energy_by_component
 from accelsim.energy.toggles import LayerToggles, toggle_columns
 from accelsim.errors import ConfigError, DataError
@@ -25,7 +26,7 @@ from accelsim.folders import (
 )
 from accelsim.layer import WORD_BYTES, Trace
 from accelsim.machine import LayerRecord, MachineResult
-from accelsim.machine.program import array_model
+from accelsim.machine.array import pe_timing
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.timeline import write_perfetto
 from accelsim.version import __version__
@@ -105,7 +106,7 @@ def tabulate(
         result.timeline, columns=["cycle_start", "cycle_end", "block", "what", "layer", "tile"]
     )
     cycles, images = result.total_cycles, len(trace.images)
-    clock_mhz, array = clock_mhz_of(accelerator), array_model(accelerator)
+    clock_mhz, timing = clock_mhz_of(accelerator), pe_timing(accelerator)
     latency_us = cycles / clock_mhz
     multiplier = MULTIPLIERS[accelerator.multiplier]
     summary = {
@@ -117,9 +118,9 @@ def tabulate(
         "rows": accelerator.array.rows,
         "cols": accelerator.array.cols,
         "clock_mhz": clock_mhz,
-        "multiplier_delay_ps": multiplier.delay_ps,
-        "multiplier_latency_cycles": array.timing.multiply_cycles,
-        "pe_interval_cycles": array.dataflow.interval(array.timing),
+        "multiplier_delay_ps": delays_ps_of(accelerator)[0],
+        "multiplier_latency_cycles": timing.multiply_cycles,
+        "pe_interval_cycles": DATAFLOWS[accelerator.array.dataflow].interval(timing),
         "images": images,
         "macs": int(layers["macs"].sum()),
         "latency_cycles": cycles,

@@ -24,7 +24,8 @@ from accelsim.folders import versions
 from accelsim.kernels.network import run_trace
 from accelsim.layer import MacLayer, Trace
 from accelsim.machine import MachineResult, run_machine
-from accelsim.machine.program import MacStep, array_model, compile_program, possible_actions
+from accelsim.machine.array import accumulation_orders, array_model
+from accelsim.machine.program import MacStep, compile_program, possible_actions
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.imported import file_fingerprints
 from accelsim.quantization import layer_quantization, scheme_of
@@ -152,12 +153,10 @@ def _operand_dependent(
     mode = accelerator.multiplier_energy.mode
     if mode == "fixed":
         return result, {}
-    steps = [
-        (step.layer, step.tiling)
-        for step in compile_program(trace, accelerator).steps
-        if isinstance(step, MacStep)
-    ]
-    operands = flowing_operands(trace, steps, accelerator)
+    steps = compile_program(trace, accelerator).steps
+    tilings = [step.tiling for step in steps if isinstance(step, MacStep)]
+    orders = accumulation_orders(trace, accelerator)
+    operands = flowing_operands(trace, tilings, accelerator, orders)
     if mode == "zero_gated":
         return _gated(result, operands, accelerator), {}
     array = array_model(accelerator)
@@ -192,7 +191,8 @@ def _rest(trace: Trace, accelerator: Accelerator, done: int) -> np.ndarray:
         return np.empty((0, int(np.prod(_output_shape(trace)))), np.float32)
     rest = replace(trace.batch(left), images=trace.images[done:])
     units = (accelerator.multiplier, accelerator.accumulator)
-    return run_trace(rest, *units, scheme_of(accelerator)).reshape(left, -1)
+    orders = accumulation_orders(rest, accelerator)
+    return run_trace(rest, *units, scheme_of(accelerator), orders).reshape(left, -1)
 
 
 def _output_shape(trace: Trace) -> tuple[int, ...]:

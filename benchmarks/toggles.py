@@ -29,7 +29,8 @@ from accelsim.circuits.cells import SUPPLY_V
 from accelsim.energy.modes import flowing_operands
 from accelsim.energy.streams import Streams
 from accelsim.energy.toggles import WAYS, count_all, count_sample
-from accelsim.machine.program import MacStep, array_model, compile_program
+from accelsim.machine.array import array_model
+from accelsim.machine.program import MacStep, compile_program
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.statistics import Z95
 
@@ -56,9 +57,9 @@ def streams_of(unit: str, dataflow: str, images: int) -> Streams:
         multiplier=unit, **{"array.dataflow": dataflow}
     )
     program = compile_program(trace, machine)
-    steps = [(one.layer, one.tiling) for one in program.steps if isinstance(one, MacStep)]
-    flowing_operands(trace, steps, machine)  # compiles the unit's kernels
-    operands, seconds = timed(lambda: flowing_operands(trace, steps, machine))
+    tilings = [one.tiling for one in program.steps if isinstance(one, MacStep)]
+    flowing_operands(trace, tilings, machine)  # compiles the unit's kernels
+    operands, seconds = timed(lambda: flowing_operands(trace, tilings, machine))
     print(f"{unit}, {dataflow}: operands of {trace.macs:,} products in {seconds:.2f} s")
     return Streams(operands, array_model(machine), MULTIPLIERS[unit].circuit.ports)
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import TraceError
-from accelsim.layer import LayerShape, MacLayer, Trace, VectorLayer
+from accelsim.layer import INPUT, LayerShape, MacLayer, Operand, Trace, VectorLayer, View
 from accelsim.quantization import Calibration
 
 SHAPES = {
@@ -108,3 +110,48 @@ def test_the_fingerprint_sees_weights_images_and_wiring():
     changed.layers[0].weight[0, 0] = 2
     assert changed.fingerprint != one.fingerprint
     assert small_trace(2).fingerprint != one.fingerprint
+
+
+def products(images=3, offset=0):
+    """Two heads of (2 x 3) times (3 x 4) an image, and a linear layer on what they make."""
+    first, second = (
+        View((images, 2, 2, 3), (40, 6, 3, 1), offset),
+        View((images, 2, 3, 4), (40, 12, 4, 1), 12),
+    )
+    shape = LayerShape.of_matmul(images * 2, 2, 4, 3)
+    mul = MacLayer("mul", "matmul", INPUT, shape, Operand(INPUT, second), None, view=first)
+    rows = View((images, 4, 1, 4), (16, 4, 1, 1))
+    shape, weight = LayerShape(images, 5, 4, 4), np.ones((5, 4, 1, 1), np.float32)
+    linear = MacLayer("fc", "linear", "mul", shape, weight, None, view=rows)
+    return Trace("net", (mul, linear), np.zeros((images, 40, 1, 1), np.float32), "fc")
+
+
+def test_a_batch_of_matmuls_has_a_group_for_each_image_and_head():
+    trace = products().batch(2)
+    assert trace.fingerprint == products(2).fingerprint
+    mul, linear = trace.layers
+    assert mul.shape == LayerShape.of_matmul(4, 2, 4, 3)
+    assert (mul.images, mul.output_shape) == (2, (2, 2, 2, 4))
+    assert (mul.ifmap.shape, mul.weight.view.shape) == ((2, 2, 2, 3), (2, 2, 3, 4))
+    assert (linear.shape.n, linear.output_shape) == (2, (2, 4, 1, 5))
+    assert trace.macs == 2 * (2 * 2 * 3 * 4 + 4 * 4 * 5)
+
+
+def test_a_matmul_takes_a_range_for_each_operand():
+    ranges = ((-1.0, 2.0), (-3.0, 4.0), (0.0, 5.0))
+    mul, linear = products().calibrated(Calibration(ranges)).layers
+    assert (mul.activation_range, mul.weight_range) == ranges[:2]
+    assert (linear.activation_range, linear.weight_range) == (ranges[2], None)
+    with pytest.raises(TraceError, match=r"2 ranges, but net has 2 .*\(mul, fc\), which read 3"):
+        products().calibrated(Calibration(ranges[:2]))
+
+
+def test_the_fingerprint_sees_where_operands_lie():
+    assert products(offset=1).fingerprint != products().fingerprint
+    mul, linear = products().layers
+    moved = Operand(INPUT, mul.weight.view._replace(offset=11))
+    layers = (replace(mul, weight=moved), linear)
+    assert replace(products(), layers=layers).fingerprint != products().fingerprint
+    ranged = products().calibrated(Calibration(((-1, 2), (-3, 4), (0, 5))))
+    assert ranged.fingerprint != products().fingerprint
+    assert ranged.network_fingerprint == products().fingerprint

@@ -10,7 +10,7 @@ import pytest
 
 from accelsim.errors import ConfigError, DataError
 from accelsim.formats import IntegerFormat
-from accelsim.layer import INPUT, LayerShape, MacLayer, Trace
+from accelsim.layer import INPUT, LayerShape, MacLayer, Operand, Trace, View
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.operands import (
     DISTRIBUTIONS,
@@ -185,3 +185,43 @@ def test_layer_pairs_of_integers_stand_for_the_same_operands():
     a, _ = joined(pairs)
     zero = round(100 / (227 / 255))
     assert np.mean(a == zero) == pytest.approx((20 + 4) / 36, abs=0.02)
+
+
+def seen(trace, unit):
+    """Return the set of pairs of the last layer's sample."""
+    *_, (_, pairs) = layer_pairs(trace, unit, 50_000)
+    return set(zip(*(side.tolist() for side in joined(pairs)), strict=True))
+
+
+def test_layer_pairs_of_a_matmul_meet_in_k():
+    """Two images of two heads, the second operand transposed; every word is another number."""
+    values = np.arange(1, 97, dtype=np.float32).reshape(2, 48, 1, 1)
+    first, second = View((2, 2, 3, 4), (48, 12, 4, 1)), View((2, 2, 4, 3), (48, 12, 1, 4), 24)
+    shape = LayerShape.of_matmul(4, 3, 3, 4)
+    layer = MacLayer(
+        "mul", "matmul", INPUT, shape, Operand(INPUT, second), None, (-96, 96), (-96, 96), first
+    )
+    words = values.reshape(2, 2, 2, 3, 4)
+    a, b = words[:, 0], words[:, 1]
+    expected = {
+        (float(a[g][i, k]), float(b[g][j, k]))
+        for g in np.ndindex(2, 2)
+        for i, j, k in np.ndindex(3, 3, 4)
+    }
+    trace = Trace("t", (layer,), values, "mul")
+    assert seen(trace, FLOAT) == expected
+    # 96 is 127: of symmetric integers every second number is one off.
+    codes = {tuple(round(one * 127 / 96) for one in pair) for pair in expected}
+    assert seen(trace, INTEGER) == codes
+
+
+def test_layer_pairs_of_a_linear_layer_on_a_sequence():
+    values = np.arange(1, 25, dtype=np.float32).reshape(2, 12, 1, 1)
+    rows = View((2, 4, 1, 3), (12, 1, 1, 4))
+    weight = np.arange(100, 106, dtype=np.float32).reshape(2, 3, 1, 1)
+    layer = MacLayer("fc", "linear", INPUT, LayerShape(2, 2, 3, 4), weight, None, view=rows)
+    tokens = values.reshape(2, 3, 4)
+    expected = {
+        (float(tokens[n, c, t]), float(weight[m, c, 0, 0])) for n, c, t, m in np.ndindex(2, 3, 4, 2)
+    }
+    assert seen(Trace("t", (layer,), values, "fc"), FLOAT) == expected

@@ -13,6 +13,7 @@ from accelsim.cli.options import (
     UnitsOption,
     WeightsOption,
     WorkloadArgument,
+    build_accelerator,
     build_scheme,
     unique,
 )
@@ -43,11 +44,21 @@ def score(
         float | None, typer.Option("--epsilon", help="Budget in (0, 1]; each attack's own if none.")
     ] = None,
     accumulator: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--accumulator", help="From 'accelsim list accumulators'; auto: each unit's usual one."
+            "--accumulator",
+            help="From 'accelsim list accumulators'; the accelerator's if none, or each unit's "
+            "usual one.",
         ),
-    ] = "auto",
+    ] = None,
+    accelerator: Annotated[
+        str | None,
+        typer.Option(
+            "--accelerator",
+            metavar="FILE|PRESET",
+            help="Add products as its dataflow does; k ascending if none.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the attacks' random starts.")] = 0,
     quantization: SchemeOption = None,
     weights: WeightsOption = None,
@@ -59,20 +70,25 @@ def score(
     Rows are written as they are made; interrupted, the same command goes on. Without -m:
     exact_fp32 and ax_fpm; without --attack: fgsm and pgd. Units of integers are calibrated on the
     first 128 training images; --set quantization.per_channel=false and the like change their
-    scheme.
+    scheme. With --accelerator, units are judged as they are in its PEs (which matters where its
+    dataflow is rs), quantization is its own, and --set changes any of its fields.
 
     Example: accelsim score lenet5_digits -m ax_fpm --attack pgd --epsilon 0.1 --out scores/x
     """
     from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
     from accelsim.multipliers.imported import file_fingerprints
+    from accelsim.quantization import scheme_of
     from accelsim.robustness import check_settings
     from accelsim.scores import ScoreFolder
     from accelsim.workload import load_workload, weights_hash
 
+    machine = None if accelerator is None else build_accelerator(accelerator, quantization)
+    scheme = build_scheme(quantization) if machine is None else scheme_of(machine)
+    if accumulator is None:
+        accumulator = "auto" if machine is None else machine.accumulator
     units = unique(multiplier or ["exact_fp32", "ax_fpm"])
     attacks = unique(attack or ["fgsm", "pgd"])
     check_settings(scenario, attacks, units, accumulator, epsilon, seed)
-    scheme = build_scheme(quantization)
     model, batch, labels = load_workload(workload, limit=images, weights=weights)
     settings = {
         "workload": workload,
@@ -88,6 +104,8 @@ def score(
         from accelsim.nn import WORKLOAD_CALIBRATION
 
         settings |= {"calibration": WORKLOAD_CALIBRATION, "quantization": vars(scheme)}
+    if machine is not None:
+        settings["accelerator"] = machine.model_dump(mode="json")
     if files := file_fingerprints(units):
         settings["unit_files"] = files
     folder = None if out is None else ScoreFolder(out, settings)
@@ -114,11 +132,14 @@ def _run(
     rows: list[dict[str, Any]],
 ) -> None:
     """Add the rows of *attacks* to *rows* and to the folder, as they are made."""
+    from accelsim.config import Accelerator
     from accelsim.nn import calibrate_workload
     from accelsim.quantization import Scheme
     from accelsim.robustness import evaluate
 
-    calibration = scheme = None
+    calibration = scheme = machine = None
+    if "accelerator" in settings:
+        machine = Accelerator.from_dict(settings["accelerator"])
     if "calibration" in settings:
         calibration = calibrate_workload(settings["workload"], model)
         scheme = Scheme(**settings["quantization"])
@@ -137,6 +158,7 @@ def _run(
                 attacks=attacks,
                 calibration=calibration,
                 scheme=scheme,
+                accelerator=machine,
                 progress=lambda what: update(len(rows) - before, total, what),
                 on_row=keep,
                 **{name: settings[name] for name in fixed},

@@ -1,8 +1,8 @@
 """Dataflows: pure mappings from a matrix product and an array to a schedule of passes."""
 
-from accelsim.dataflows.base import Dataflow, Overlap, Pass, PeTiming
+from accelsim.dataflows.base import Dataflow, MatrixDataflow, Overlap, Pass, PeTiming
 from accelsim.registry import Registry, modules_of
 
-__all__ = ["DATAFLOWS", "Dataflow", "Overlap", "Pass", "PeTiming"]
+__all__ = ["DATAFLOWS", "Dataflow", "MatrixDataflow", "Overlap", "Pass", "PeTiming"]
 
 DATAFLOWS: Registry[Dataflow] = Registry("dataflow", modules_of("accelsim.dataflows"))

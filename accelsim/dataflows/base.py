@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from accelsim.errors import ConfigError, nearest
 
-__all__ = ["Axis", "Dataflow", "Overlap", "Pass", "PeTiming"]
+__all__ = ["Axis", "Dataflow", "MatrixDataflow", "Overlap", "Pass", "PeTiming"]
 
 Overlap = Literal["none", "load", "drain", "both"]
 """What of a pass is hidden under its neighbors, see `accelsim.config.ArrayConfig.overlap`."""
@@ -47,6 +47,11 @@ class PeTiming:
     def latency_cycles(self) -> int:
         """Cycles from an operand pair's entry to the psum that includes its product."""
         return self.multiply_cycles + self.add_cycles
+
+    @property
+    def free_interval(self) -> int:
+        """Cycles from one operand pair to the next whose addition does not wait for it."""
+        return max(self.multiply_interval, self.add_interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +97,18 @@ class Pass:
 
 
 class Dataflow(ABC):
-    """One mapping of a matrix product (m pixels x k) times (k x n filters) onto the array."""
+    """One way of laying a layer's products on the array, in space and in time."""
 
     name: str
     title: str
+
+    @abstractmethod
+    def interval(self, timing: PeTiming) -> int:
+        """Return the cycles from one operand pair to the next of a PE."""
+
+
+class MatrixDataflow(Dataflow):
+    """One mapping of a matrix product (m pixels x k) times (k x n filters) onto the array."""
 
     @abstractmethod
     def passes(
@@ -115,10 +128,6 @@ class Dataflow(ABC):
     @abstractmethod
     def rf_accesses(self, one: Pass, psum_words: int) -> tuple[int, int]:
         """Return (reads, writes) of 32-bit PE registers in one pass, psums of *psum_words*."""
-
-    @abstractmethod
-    def interval(self, timing: PeTiming) -> int:
-        """Return the cycles from one operand pair to the next of a PE."""
 
     @abstractmethod
     def folds(self, m: int, n: int, k: int, rows: int, cols: int) -> int:

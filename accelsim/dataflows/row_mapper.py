@@ -8,6 +8,10 @@ the link's cycles, if they are more, less what does not fit beside the step befo
 top. Ties go to fewer words over the link, then fewer passes, then fewer PEs. How long the layer
 really takes, the machine finds.
 
+`choose_row_tiling` takes q and r, on which the bits depend, as for one image and one group on the
+whole GLB, so that an image has the same bits in every batch, and chooses the rest for the batch as
+it is.
+
 The chip's designers chose for energy by a framework of their own, so published mappings need not be
 found again, and need not be as fast.
 """
@@ -15,17 +19,132 @@ found again, and need not be as fast.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 
-from accelsim.dataflows.mapper import split_sizes
-from accelsim.dataflows.row_stationary import RowMapping, SpatialArray, check_mapping, fits
+from accelsim.dataflows.mapper import Objective, split_sizes
+from accelsim.dataflows.row_pass import RowPass
+from accelsim.dataflows.row_stationary import RowMapping, fits, misfit, row_passes
+from accelsim.dataflows.spatial import SpatialArray
+from accelsim.dataflows.tiling import NOTHING_STAYS, Stays
+from accelsim.errors import MappingError
 from accelsim.layer import LayerShape
 
-__all__ = ["choose_mapping"]
+__all__ = [
+    "FREE_LINK",
+    "Link",
+    "RowTiling",
+    "choose_mapping",
+    "choose_row_tiling",
+    "mapping_of_one",
+]
 
 APART = 1.3
 """Least ratio of two sizes into which a range is cut, both of which are tried."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """What the mapper must know of the way to the DRAM."""
+
+    words_per_cycle: Fraction | None = None
+    """None: words take no time."""
+    latency_cycles: int = 0
+    """Of each transfer."""
+
+    def cycles(self, words: int, transfers: int) -> float:
+        """Return the cycles that *words* take in so many transfers."""
+        width = None if self.words_per_cycle is None else float(self.words_per_cycle)
+        return transfers * self.latency_cycles + _time(words, width)
+
+
+FREE_LINK = Link()
+
+
+@dataclass(frozen=True)
+class RowTiling:
+    """The mapping that a layer got, and why."""
+
+    shape: LayerShape
+    mapping: RowMapping
+    reason: str
+
+    @property
+    def why(self) -> str:
+        """Text for result tables: the mapping."""
+        return self.mapping.why
+
+    def tiles(self) -> Iterator[RowPass]:
+        """Yield the passes in execution order."""
+        return row_passes(self.shape, self.mapping)
+
+
+def choose_row_tiling(
+    shape: LayerShape,
+    array: SpatialArray,
+    *,
+    layer: str,
+    whole: SpatialArray,
+    link: Link = FREE_LINK,
+    objective: Objective = "cycles",
+    stays: Stays = NOTHING_STAYS,
+) -> RowTiling:
+    """Return the best mapping whose bits are those of a batch of one.
+
+    Parameters
+    ----------
+    shape : LayerShape
+    array : SpatialArray
+        The array, with what is left of the GLB.
+    layer : str
+        Name for error messages.
+    whole : SpatialArray
+        The same array with all of its GLB; q and r are chosen on it.
+    link : Link
+        To the DRAM.
+    objective : str
+        ``cycles``: the lowest estimated latency; ``traffic``: the fewest words over the link.
+    stays : Stays
+        What does not go over the link.
+
+    Raises
+    ------
+    MappingError
+        Nothing fits; the message names *layer*, the limits and the way out.
+    """
+    one = mapping_of_one(shape, whole, layer=layer, link=link, objective=objective)
+    sets = one.q, one.r
+    best = _best(shape, array, link, objective, sets, stays)
+    if best is None:
+        raise _refusal(shape, array, sets, layer)
+    goal = "fewest cycles" if objective == "cycles" else "least DRAM traffic"
+    text = f"{best.words} words of operands, about {best.latency:.0f} cycles"
+    return RowTiling(shape, best.mapping, f"{goal} of {best.found} that fit: {text}")
+
+
+def mapping_of_one(
+    shape: LayerShape,
+    array: SpatialArray,
+    *,
+    layer: str,
+    link: Link = FREE_LINK,
+    objective: Objective = "cycles",
+) -> RowMapping:
+    """Return the best mapping for one image and one group, whose q and r all others have.
+
+    Raises
+    ------
+    MappingError
+        Nothing fits; the message names *layer*, the limits and the way out.
+    """
+    # Of a matmul the images are groups; groups are alike, and come one after the other.
+    channels, filters = shape.c // shape.groups, shape.m // shape.groups
+    one = replace(shape, n=1, m=filters, c=channels, groups=1)
+    best = _best(one, array, link, objective)
+    if best is None:
+        raise _refusal(one, array, (1, 1), layer)
+    return best.mapping
 
 
 def choose_mapping(
@@ -43,42 +162,89 @@ def choose_mapping(
         Not even one filter, channel, image, row and column at a time fits; the message names
         *layer* and the limits.
     """
-    smallest = RowMapping(1, 1, 1, 1, 1, 1, 1, 1)
-    best: tuple[tuple[float, ...], RowMapping] | None = None
-    link = None if link_words_per_cycle is None else float(link_words_per_cycle)
-    for mapping in _candidates(shape, array):
-        score = _score(shape, mapping, array, link)
-        if best is None or score < best[0]:
-            best = (score, mapping)
+    best = _best(shape, array, Link(link_words_per_cycle), "cycles")
     if best is None:
-        # None fits, so neither does the smallest: this raises.
-        check_mapping(shape, smallest, array, layer=layer)
-        return smallest
-    return best[1]
+        raise misfit(shape, _smallest(1, 1), array, layer=layer)
+    return best.mapping
 
 
-def _candidates(shape: LayerShape, array: SpatialArray) -> Iterator[RowMapping]:
+def _smallest(q: int, r: int) -> RowMapping:
+    """Return the mapping that fits wherever one with q and r does."""
+    return RowMapping(1, 1, 1, 1, 1, q, r, 1)
+
+
+def _refusal(
+    shape: LayerShape, array: SpatialArray, sets: tuple[int, int], layer: str
+) -> MappingError:
+    text = misfit(shape, _smallest(*sets), array, layer=layer)
+    return MappingError(
+        f"{text}. Enlarge array, spatial or glb, or set array.dataflow to os, ws or is"
+    )
+
+
+@dataclass(frozen=True)
+class _Best:
+    mapping: RowMapping
+    latency: float
+    words: int
+    """Ifmaps and weights over the link."""
+    found: int = 1
+    """Mappings that fit."""
+
+
+@lru_cache(maxsize=1024)
+def _best(
+    shape: LayerShape,
+    array: SpatialArray,
+    link: Link,
+    objective: Objective,
+    sets: tuple[int, int] | None = None,
+    stays: Stays = NOTHING_STAYS,
+) -> _Best | None:
+    """Return the best mapping that fits, of those with (q, r) as *sets* says; None if none does."""
+    best: tuple[tuple[float, ...], _Best] | None = None
+    found = 0
+    for mapping in _candidates(shape, array, sets):
+        latency, words, passes, pes = _score(shape, mapping, array, link, stays)
+        first = (latency, words) if objective == "cycles" else (words, latency)
+        score = (*first, passes, pes)
+        found += 1
+        if best is None or score < best[0]:
+            best = (score, _Best(mapping, latency, words))
+    return None if best is None else replace(best[1], found=found)
+
+
+def _candidates(
+    shape: LayerShape, array: SpatialArray, sets: tuple[int, int] | None
+) -> Iterator[RowMapping]:
     channels, filters = shape.c // shape.groups, shape.m // shape.groups
+    for q, r in _ways(channels, shape, array) if sets is None else [sets]:
+        most = min(array.psum_rf_words // array.psum_words, array.filter_rf_words // (q * shape.s))
+        for p in _cuts(filters, most):
+            for e in _cuts(shape.p, array.rows * array.cols):
+                for t in _cuts(-(-filters // p), array.rows * array.cols // (shape.r * e * r)):
+                    smallest = RowMapping(p * t, 1, e, 1, p, q, r, t)
+                    if fits(shape, smallest, array):
+                        yield from _cut_maps(shape, smallest, array)
+
+
+def _ways(channels: int, shape: LayerShape, array: SpatialArray) -> Iterator[tuple[int, int]]:
+    """Yield the ways (q, r) to give channels to PEs and sets."""
     for q in _cuts(channels, array.ifmap_rf_words // shape.s):
         for r in _cuts(-(-channels // q), array.rows // shape.r):
-            most = min(array.psum_rf_words, array.filter_rf_words // (q * shape.s))
-            for p in _cuts(filters, most):
-                for e in _cuts(shape.p, array.rows * array.cols):
-                    for t in _cuts(-(-filters // p), array.rows * array.cols // (shape.r * e * r)):
-                        smallest = RowMapping(p * t, 1, e, 1, p, q, r, t)
-                        if fits(shape, smallest, array):
-                            yield from _cut_maps(shape, smallest, array)
+            yield q, r
 
 
 def _cut_maps(shape: LayerShape, one: RowMapping, array: SpatialArray) -> Iterator[RowMapping]:
     """Yield *one* with images, columns and filters in the GLB as they fit."""
     parts = -(-(shape.m // shape.groups) // one.m)
+    filters = one.m * (one.q * one.r * shape.r * shape.s + array.bias_words)
     rows = (one.e - 1) * shape.stride[0] + shape.r
     for n in split_sizes(shape.n):
         found = 0
         for f in split_sizes(shape.q):
             columns = (f - 1) * shape.stride[1] + shape.s
-            room = array.glb_words - n * one.q * one.r * rows * columns
+            room = array.psum_room(n * one.q * one.r * rows * columns, filters)
             most = min(parts, room // (n * one.m * one.e * f))
             if most >= 1:
                 even = -(-parts // -(-parts // most))
@@ -102,7 +268,7 @@ def _cuts(total: int, most: int) -> list[int]:
 
 
 def _score(
-    shape: LayerShape, one: RowMapping, array: SpatialArray, link: float | None
+    shape: LayerShape, one: RowMapping, array: SpatialArray, link: Link, stays: Stays
 ) -> tuple[float, int, int, int]:
     """Return (latency, words over the link, passes, PEs) as if all passes were of full size."""
     filters, channels = shape.m // shape.groups, shape.c // shape.groups
@@ -114,18 +280,21 @@ def _score(
     weights = one.p * one.t * one.q * one.r * shape.r * shape.s
     psums = one.p * one.t * one.e * columns
     flow = max(
-        columns * one.p * (one.q * shape.s + array.psum_add_cycles),
+        columns * (one.q * shape.s * array.step_cycles(one.p) + one.p * array.psum_add_cycles),
         _time(ifmap, array.ifmap_words_per_cycle),
-        _time(psums, array.psum_words_per_cycle),
+        _time(psums * array.psum_words, array.psum_words_per_cycle),
     )
-    hops = (shape.r * one.r - 1) * array.hop_cycles
+    hops = (shape.r * one.r - 1) * array.hop_cycles + array.drain_cycles(one.p)
     busy = parts * (_time(weights, array.filter_words_per_cycle) + flow + hops)
-    twice = 2 * ifmap + one.n * one.m * one.e * one.f <= array.glb_words
-    beside, on_top = (ifmap, 0) if twice else (0, ifmap)
-    step = max(busy, _time(parts * weights + beside, link))
-    last = max(busy, _time(parts * (weights + psums) + beside, link))
-    latency = strips * tiles * (chunks * _time(on_top, link) + (chunks - 1) * step + last)
-    words = strips * tiles * chunks * (ifmap + parts * weights)
+    twice = array.holds_the_next(ifmap, one.n * one.m * one.e * one.f * array.psum_words)
+    brought, taken = ifmap * (not stays.ifmap), psums * (not stays.ofmap)
+    beside, on_top = (brought, 0) if twice else (0, brought)
+    fetches, writes = parts + int(beside > 0), parts * (not stays.ofmap)
+    step = max(busy, link.cycles(parts * weights + beside, fetches))
+    last = max(busy, link.cycles(parts * (weights + taken) + beside, fetches + writes))
+    first = link.cycles(on_top, int(on_top > 0))
+    latency = strips * tiles * (chunks * first + (chunks - 1) * step + last)
+    words = strips * tiles * chunks * (brought + parts * weights)
     passes = strips * tiles * chunks * parts
     return latency, words, passes, shape.r * one.e * one.r * one.t
 

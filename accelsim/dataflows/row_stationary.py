@@ -26,18 +26,29 @@ of more rows than the array or more columns than the ifmap RF holds, are not map
 Cycles of a pass whose operands are in the PEs when they are needed, p filters and q channels being
 the most that one PE has::
 
-    n * f * p * (q * S + psum_add_cycles) + (R * r - 1) * hop_cycles
+    column   q * S * step + p * psum_add_cycles        step = max(p * interval, add)
+    pass     n * f * column + drain + (R * r - 1) * hop_cycles
 
-q * S products are accumulated one a cycle for each psum, which then takes in the sum of the PE
-below; where that holds the adder up, psum_add_cycles says so. The last sums hop up R * r PEs.
-`compute_cycles` is that, summed over passes in closed form. With psum_add_cycles = hop_cycles = 0
-it is the JSSC paper's own count, F * S * p * q * n a pass. How long the words take to come and go
-is the machine's (`accelsim.machine.row_stationary`).
+A step adds a product to each of the PE's p sums, one every ``interval = max(multiply_interval,
+add_interval)`` cycles: successive additions belong to different sums, so a slow adder is waited for
+only where p is small. A psum then takes in the sum of the PE below; where that holds the adder up,
+psum_add_cycles says so. ``drain = (p - 1) * interval + multiply + add - step`` is the rest of the
+last product's way into its sum (0 for a PE of one cycle); the last sums then hop up R * r PEs.
+`compute_cycles` is that, summed over passes in closed form. With one cycle for a
+multiply-accumulate and psum_add_cycles = hop_cycles = 0 it is the JSSC paper's own count,
+F * S * p * q * n a pass. How long the words take to come and go is the machine's
+(`accelsim.machine.row_run`; `accelsim.machine.row_stationary` is the chip as it was measured).
 
-The order in which products are added is part of the bits; see `accumulation_order`. It depends on q
-and r, so a kernel that is to give the bits of this dataflow needs it as an operand: that, and tiles
-of f columns, is what the machine of the other dataflows would need to run this one with values,
-since its interface is a matrix product (m, n, k). Therefore it is not among `DATAFLOWS`.
+The order in which products are added is part of the bits: a PE's own sum from zero, then psum plus
+own sum, PE by PE; see `accumulation_order`. It depends on q and r, which are therefore chosen as
+for a batch of one: the bits of an image do not depend on the others of its batch.
+
+RF accesses of a pass, in 32-bit words, psums of w words::
+
+    per product                          reads 2 + w    (ifmap, filter, psum)    writes w
+    per psum and PE of its column        reads 2 * w    (own sum, the one below) writes w
+    per weight and ofmap row of the set                                          writes 1
+    per ifmap word and PE that gets it                                           writes 1
 
 Sources
 -------
@@ -51,62 +62,51 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import numpy as np
 
-from accelsim.dataflows.tiling import Span
-from accelsim.errors import ConfigError, MappingError
+from accelsim.dataflows import DATAFLOWS
+from accelsim.dataflows.base import Dataflow, PeTiming
+from accelsim.dataflows.order import AccumulationOrder
+from accelsim.dataflows.row_pass import RowPass
+from accelsim.dataflows.spatial import SpatialArray
+from accelsim.dataflows.tiling import Span, spans
+from accelsim.errors import MappingError
 from accelsim.layer import LayerShape
 
 __all__ = [
-    "AccumulationOrder",
     "RowMapping",
-    "RowPass",
-    "SpatialArray",
+    "RowStationary",
     "accumulation_order",
     "check_mapping",
     "compute_cycles",
     "fits",
+    "misfit",
+    "pass_order",
     "row_passes",
 ]
 
 
-@dataclass(frozen=True)
-class SpatialArray:
-    """A PE array with RFs, its NoC and its GLB; words are operands, whatever their bits.
+class RowStationary(Dataflow):
+    """Rows of PEs are kernel rows and sets of channels, columns are ofmap rows and filters."""
 
-    A NoC width of None is an ideal one, whose words take no time.
-    """
+    name = "rs"
+    title = "row-stationary array with register files, as Eyeriss"
 
-    rows: int
-    cols: int
-    ifmap_rf_words: int
-    filter_rf_words: int
-    psum_rf_words: int
-    glb_words: int
-    """Of ifmaps and psums together, divided between them layer by layer."""
-    filter_buffer_words: int
-    """Of filters on their way to the RFs."""
-    ifmap_words_per_cycle: int | None
-    filter_words_per_cycle: int | None
-    psum_words_per_cycle: int | None
-    """In each direction: GLB to PEs, and PEs to GLB."""
-    hop_cycles: int
-    """From the psum of a PE to that of the PE above it."""
-    psum_add_cycles: int
-    """In which a PE adds the psum from below instead of a product; 0: beside products."""
+    def interval(self, timing: PeTiming) -> int:
+        return timing.free_interval
 
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value, ideal = getattr(self, field.name), field.name.endswith("_per_cycle")
-            least = 0 if field.name in ("hop_cycles", "psum_add_cycles") else 1
-            if value is None and ideal:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ConfigError(
-                    f"SpatialArray.{field.name} must be an int >= {least}"
-                    f"{' or None' if ideal else ''}, got {value!r}"
-                )
+    def compute_cycles(self, *_product: object, **_how: object) -> int:
+        """Raise MappingError: the cycles of a matrix product are those of `MatrixDataflow` only."""
+        raise MappingError(
+            "dataflow 'rs' maps convolutions, no matrix products: its cycles depend on kernel, "
+            "stride and mapping; use accelsim.dataflows.row_stationary.compute_cycles(shape, "
+            "mapping, array)"
+        )
+
+
+DATAFLOWS.register("rs", RowStationary())
 
 
 @dataclass(frozen=True)
@@ -136,107 +136,22 @@ class RowMapping:
         return " ".join(f"{field.name}{getattr(self, field.name)}" for field in fields(self))
 
 
-@dataclass(frozen=True, slots=True)
-class RowPass:
-    """One filling of the RFs with weights, and all windows that they meet then."""
-
-    group: int
-    images: Span
-    rows: Span
-    """Of the ofmap."""
-    columns: Span
-    """Of the ofmap."""
-    filters: Span
-    """Counted within the group."""
-    channels: Span
-    """Counted within the group."""
-    pe_filters: int
-    """Most filters of one PE."""
-    pe_channels: int
-    """Most channels of one PE."""
-    stacked_sets: int
-    """Sets that add to one another."""
-    fetch_ifmap: bool
-    """The ifmap words in the GLB are not those of the pass before."""
-    fetch_filters: bool
-    """The weights in the RFs are not those of the pass before."""
-
-    def macs(self, shape: LayerShape) -> int:
-        """Return the multiply-accumulates of the pass, those with padding zeros included."""
-        return self.psum_words * self.channels.size * shape.r * shape.s
-
-    @property
-    def psum_words(self) -> int:
-        """Psums that the pass adds to."""
-        return self.images.size * self.rows.size * self.columns.size * self.filters.size
-
-    def ifmap_rows(self, shape: LayerShape) -> int:
-        """Return the ifmap rows that its ofmap rows look at, padding included."""
-        return (self.rows.size - 1) * shape.stride[0] + shape.r
-
-    def ifmap_words(self, shape: LayerShape) -> int:
-        """Return the ifmap words that go from the GLB to the PEs, padding included."""
-        width = (self.columns.size - 1) * shape.stride[1] + shape.s
-        return self.images.size * self.channels.size * self.ifmap_rows(shape) * width
-
-    def fetched_words(self, shape: LayerShape) -> int:
-        """Return the ifmap words that come from the DRAM: those that are not padding."""
-        start, stop = shape.ifmap_rows(self.rows.start, self.rows.size)
-        first = self.columns.start * shape.stride[1] - shape.padding[1]
-        last = (self.columns.stop - 1) * shape.stride[1] - shape.padding[1] + shape.s
-        width = max(0, min(last, shape.w) - max(first, 0))
-        return self.images.size * self.channels.size * max(0, stop - start) * width
-
-    def filter_words(self, shape: LayerShape) -> int:
-        """Return the weights of the pass."""
-        return self.filters.size * self.channels.size * shape.r * shape.s
-
-    def column_cycles(self, shape: LayerShape, array: SpatialArray) -> int:
-        """Return the cycles of a PE for one ofmap column."""
-        return self.pe_filters * (self.pe_channels * shape.s + array.psum_add_cycles)
-
-    def hop_cycles(self, shape: LayerShape, array: SpatialArray) -> int:
-        """Return the cycles in which the last sums move up their column of PEs."""
-        return (shape.r * self.stacked_sets - 1) * array.hop_cycles
-
-    def active_pes(self, shape: LayerShape) -> int:
-        """Return the PEs that have work."""
-        parallel = -(-self.filters.size // self.pe_filters)
-        return shape.r * self.rows.size * self.stacked_sets * parallel
-
-
-@dataclass(frozen=True, eq=False)
-class AccumulationOrder:
-    """In which order an output's k products are added."""
-
-    permutation: np.ndarray
-    """int64, (k,): indices of products, (channel, kernel row, kernel column) flattened."""
-    sizes: np.ndarray
-    """int64: so many products, one segment after the other, a PE sums up from zero."""
-
-    def total(self, products: np.ndarray) -> np.ndarray:
-        """Return the sums over the first axis of *products*, (k, ...), in their dtype and order."""
-        psum = np.zeros(products.shape[1:], products.dtype)
-        start = 0
-        for size in self.sizes:
-            own = np.zeros_like(psum)
-            for index in self.permutation[start : start + size]:
-                own = own + products[index]
-            psum = psum + own
-            start += size
-        return psum
-
-
 def check_mapping(
     shape: LayerShape, mapping: RowMapping, array: SpatialArray, *, layer: str
 ) -> None:
     """Raise MappingError, naming *layer* and every limit broken, unless the mapping fits."""
-    faults = _faults(shape, mapping, array)
-    if faults:
-        raise MappingError(
-            f"layer {layer!r} does not fit the row-stationary array as {mapping.why}: "
-            f"{'; '.join(faults)}"
-        )
+    if not fits(shape, mapping, array):
+        raise misfit(shape, mapping, array, layer=layer)
+
+
+def misfit(
+    shape: LayerShape, mapping: RowMapping, array: SpatialArray, *, layer: str
+) -> MappingError:
+    """Return the error that names *layer* and every limit that a mapping breaks."""
+    return MappingError(
+        f"layer {layer!r} does not fit the row-stationary array as {mapping.why}: "
+        f"{'; '.join(_faults(shape, mapping, array))}"
+    )
 
 
 def fits(shape: LayerShape, mapping: RowMapping, array: SpatialArray) -> bool:
@@ -261,8 +176,9 @@ def _faults(shape: LayerShape, mapping: RowMapping, array: SpatialArray) -> list
     places = (array.rows // height) * (array.cols // width)
     rows = (mapping.e - 1) * shape.stride[0] + shape.r
     columns = (mapping.f - 1) * shape.stride[1] + shape.s
-    glb = mapping.n * mapping.m * mapping.e * mapping.f
-    glb += mapping.n * mapping.q * mapping.r * rows * columns
+    filters = mapping.p * mapping.t * (mapping.q * mapping.r * shape.r * shape.s + array.bias_words)
+    psums = mapping.n * mapping.m * mapping.e * mapping.f * array.psum_words
+    ifmap = mapping.n * mapping.q * mapping.r * rows * columns
     needs = {
         f"places for {height} x {width} PEs": (pieces * mapping.t, places),
         "ifmap RF words (q * S)": (mapping.q * shape.s, array.ifmap_rf_words),
@@ -270,12 +186,8 @@ def _faults(shape: LayerShape, mapping: RowMapping, array: SpatialArray) -> list
             mapping.p * mapping.q * shape.s,
             array.filter_rf_words,
         ),
-        "psum RF words (p)": (mapping.p, array.psum_rf_words),
-        "GLB words (psums and ifmaps)": (glb, array.glb_words),
-        "filter buffer words": (
-            mapping.p * mapping.t * mapping.q * mapping.r * shape.r * shape.s,
-            array.filter_buffer_words,
-        ),
+        "psum RF words (p)": (mapping.p * array.psum_words, array.psum_rf_words),
+        **array.glb_needs(ifmap, filters, psums),
     }
     return [
         f"it needs {need} {what}, there are {has}" for what, (need, has) in needs.items()
@@ -285,14 +197,17 @@ def _faults(shape: LayerShape, mapping: RowMapping, array: SpatialArray) -> list
 
 def row_passes(shape: LayerShape, mapping: RowMapping) -> Iterator[RowPass]:
     """Yield the passes in order."""
+    index = 0
     before: tuple[object, object] = (None, None)
+    all_channels = list(spans(shape.c // shape.groups, mapping.q * mapping.r))
     for group in range(shape.groups):
         for images, rows, columns, tile in _psum_tiles(shape, mapping):
-            for channels in _spans(0, shape.c // shape.groups, mapping.q * mapping.r):
-                for filters in _spans(tile.start, tile.stop, mapping.p * mapping.t):
+            for channels in all_channels:
+                for filters in _within(tile, mapping.p * mapping.t):
                     ifmap = (group, images, rows, columns, channels)
                     weights = (group, filters, channels)
                     yield RowPass(
+                        index,
                         group,
                         images,
                         rows,
@@ -303,42 +218,49 @@ def row_passes(shape: LayerShape, mapping: RowMapping) -> Iterator[RowPass]:
                         pe_channels=min(mapping.q, channels.size),
                         stacked_sets=-(-channels.size // mapping.q),
                         fetch_ifmap=before[0] != ifmap,
-                        fetch_filters=before[1] != weights,
+                        fetch_weights=before[1] != weights,
+                        starts_psums=channels is all_channels[0],
+                        ends_psums=channels is all_channels[-1],
                     )
-                    before = (ifmap, weights)
+                    index, before = index + 1, (ifmap, weights)
 
 
 def _psum_tiles(shape: LayerShape, mapping: RowMapping) -> Iterator[tuple[Span, Span, Span, Span]]:
     """Yield (images, ofmap rows, ofmap columns, filters) whose psums are in the GLB together."""
-    for images in _spans(0, shape.n, mapping.n):
-        for rows in _spans(0, shape.p, mapping.e):
-            for columns in _spans(0, shape.q, mapping.f):
-                for filters in _spans(0, shape.m // shape.groups, mapping.m):
+    for images in spans(shape.n, mapping.n):
+        for rows in spans(shape.p, mapping.e):
+            for columns in spans(shape.q, mapping.f):
+                for filters in spans(shape.m // shape.groups, mapping.m):
                     yield images, rows, columns, filters
 
 
-def _spans(first: int, stop: int, size: int) -> list[Span]:
-    return [Span(start, min(start + size, stop)) for start in range(first, stop, size)]
+def _within(whole: Span, size: int) -> list[Span]:
+    """Return the parts of *size*, the last one smaller, that *whole* is cut into."""
+    return [
+        Span(whole.start + part.start, whole.start + part.stop) for part in spans(whole.size, size)
+    ]
 
 
 def compute_cycles(shape: LayerShape, mapping: RowMapping, array: SpatialArray) -> int:
     """Return the cycles of all passes, in closed form, were no word ever waited for.
 
     Passes differ in the filters of their fullest PE and in their channels alone, so that the sum
-    over passes is a product of sums.
+    over passes is made of products of sums.
     """
     filters = [
         min(mapping.p, part.size)
-        for tile in _spans(0, shape.m // shape.groups, mapping.m)
-        for part in _spans(tile.start, tile.stop, mapping.p * mapping.t)
+        for tile in spans(shape.m // shape.groups, mapping.m)
+        for part in spans(tile.size, mapping.p * mapping.t)
     ]
-    channels = [part.size for part in _spans(0, shape.c // shape.groups, mapping.q * mapping.r)]
-    windows = sum(min(mapping.q, size) * shape.s + array.psum_add_cycles for size in channels)
+    channels = [part.size for part in spans(shape.c // shape.groups, mapping.q * mapping.r)]
+    steps = shape.s * sum(min(mapping.q, size) for size in channels)
+    columns = steps * sum(array.step_cycles(size) for size in filters)
+    columns += len(channels) * array.psum_add_cycles * sum(filters)
     hops = sum((shape.r * -(-size // mapping.q) - 1) * array.hop_cycles for size in channels)
-    strips = -(-shape.p // mapping.e)
+    ends = len(filters) * hops + len(channels) * sum(array.drain_cycles(size) for size in filters)
+    strips = shape.groups * -(-shape.p // mapping.e)
     tiles = -(-shape.n // mapping.n) * -(-shape.q // mapping.f)
-    cycles = shape.n * shape.q * sum(filters) * windows + tiles * len(filters) * hops
-    return shape.groups * strips * cycles
+    return strips * (shape.n * shape.q * columns + tiles * ends)
 
 
 def accumulation_order(shape: LayerShape, mapping: RowMapping) -> AccumulationOrder:
@@ -354,12 +276,25 @@ def accumulation_order(shape: LayerShape, mapping: RowMapping) -> AccumulationOr
     >>> order.permutation, order.sizes
     (array([2, 6, 3, 7, 0, 4, 1, 5]), array([4, 4]))
     """
-    index = np.arange(shape.gemm.k).reshape(shape.c // shape.groups, shape.r, shape.s)
-    segments = []
-    for part in _spans(0, len(index), mapping.q * mapping.r):
-        for channels in reversed(_spans(part.start, part.stop, mapping.q)):
-            for row in reversed(range(shape.r)):
-                segments.append(index[channels.start : channels.stop, row].T.ravel())
+    parts = [
+        (part.start * shape.r * shape.s, pass_order(shape.r, shape.s, part.size, mapping.q))
+        for part in spans(shape.c // shape.groups, mapping.q * mapping.r)
+    ]
+    return AccumulationOrder(
+        np.concatenate([first + order.permutation for first, order in parts]),
+        np.concatenate([order.sizes for _, order in parts]),
+    )
+
+
+@lru_cache(maxsize=1024)
+def pass_order(r: int, s: int, channels: int, q: int) -> AccumulationOrder:
+    """Return the order of one pass: kernels of r x s on *channels* channels, q of them a PE."""
+    index = np.arange(channels * r * s).reshape(channels, r, s)
+    segments = [
+        index[part.start : part.stop, row].T.ravel()
+        for part in reversed(list(spans(channels, q)))
+        for row in reversed(range(r))
+    ]
     return AccumulationOrder(
         np.concatenate(segments), np.array([segment.size for segment in segments])
     )

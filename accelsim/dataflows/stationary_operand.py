@@ -106,7 +106,7 @@ class StationaryOperand(SystolicDataflow):
         return done + following.load_cycles
 
     def interval(self, timing: PeTiming) -> int:
-        return max(timing.multiply_interval, timing.add_interval)
+        return timing.free_interval
 
     def _scalesim_pass_cycles(self, m: int, n: int, k: int, rows: int, cols: int) -> dict[str, int]:
         cycles = self._stationary_and_streaming(m, n)[1] + 2 * rows + cols - 2

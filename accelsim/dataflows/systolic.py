@@ -14,12 +14,12 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 
-from accelsim.dataflows.base import Axis, Dataflow, Overlap, Pass, PeTiming
+from accelsim.dataflows.base import Axis, MatrixDataflow, Overlap, Pass, PeTiming
 
 __all__ = ["SystolicDataflow", "spans"]
 
 
-class SystolicDataflow(Dataflow):
+class SystolicDataflow(MatrixDataflow):
     """A dataflow on an array whose neighbors hand operands and psums on."""
 
     axes: tuple[Axis, Axis, Axis]

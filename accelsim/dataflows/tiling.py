@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from accelsim.dataflows.base import Dataflow, Overlap, Pass, PeTiming
+from accelsim.dataflows.base import MatrixDataflow, Overlap, Pass, PeTiming
 from accelsim.layer import WORD_BYTES, LayerShape
 
 __all__ = [
@@ -39,7 +39,7 @@ __all__ = [
 class ArrayModel:
     """What the mapper must know of the array and its DRAM."""
 
-    dataflow: Dataflow
+    dataflow: MatrixDataflow
     rows: int
     cols: int
     timing: PeTiming

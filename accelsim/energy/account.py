@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from accelsim.accumulators import accumulator_of
 from accelsim.clock import period_ns_of
 from accelsim.config import Accelerator
+from accelsim.dataflows import DATAFLOWS
+from accelsim.dataflows.row_stationary import RowStationary
 from accelsim.energy.table import EnergyTable
 from accelsim.layer import WORD_BYTES
 from accelsim.multipliers import MULTIPLIERS
@@ -77,12 +79,16 @@ def glb_capacities(accelerator: Accelerator) -> dict[str, float]:
 def leakage_mw(accelerator: Accelerator, table: EnergyTable) -> float:
     """Return the leakage power of all on-chip components in mW (pJ per ns).
 
-    A PE has a multiplier, an accumulator and registers for an activation, a weight and a psum; the
-    GLB three partitions or one memory; the vector unit its lanes.
+    A PE has a multiplier, an accumulator and registers for an activation, a weight and a psum, or
+    the words of its RFs in the rs dataflow; the GLB three partitions or one memory; the vector unit
+    its lanes.
     """
     pes = accelerator.array.rows * accelerator.array.cols
     accumulator = accumulator_of(MULTIPLIERS[accelerator.multiplier], accelerator.accumulator)
     registers = 2 + accumulator.bytes // WORD_BYTES  # activation, weight, psum
+    if isinstance(DATAFLOWS[accelerator.array.dataflow], RowStationary):
+        rf = accelerator.spatial
+        registers = rf.ifmap_rf_words + rf.filter_rf_words + rf.psum_rf_words
     per_pe = (
         table.energy_pj(f"multiplier.{MULTIPLIERS[accelerator.multiplier].name}", "leak")
         + table.energy_pj(f"accumulator.{accumulator.name}", "leak")

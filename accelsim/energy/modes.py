@@ -7,7 +7,6 @@ before a simulation, and what it makes of the operands after it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,16 @@ from accelsim.circuits import Circuit
 from accelsim.circuits.cells import SUPPLY_V, TECHNOLOGY_NM
 from accelsim.config import Accelerator
 from accelsim.dataflows import DATAFLOWS
+from accelsim.dataflows.order import AccumulationOrder
+from accelsim.dataflows.row_mapper import RowTiling
+from accelsim.dataflows.spatial import SpatialArray
 from accelsim.dataflows.systolic import SystolicDataflow
 from accelsim.dataflows.tiling import ArrayModel, Tiling
 from accelsim.energy.streams import LayerOperands, Streams
 from accelsim.energy.table import EnergyRow, EnergyTable
 from accelsim.energy.toggles import LayerToggles, toggle_energies
 from accelsim.errors import ConfigError, EnergyTableError
-from accelsim.kernels.network import run_trace
+from accelsim.kernels.network import run_layer
 from accelsim.layer import INPUT, MacLayer, Trace
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier, Multiplier
 from accelsim.quantization import layer_quantization, scheme_of
@@ -61,13 +63,14 @@ def check_mode(accelerator: Accelerator, table: EnergyTable, *, values: bool) ->
             f"{owner} needs the operands, and a timing-only simulation has none; simulate with "
             "values, or choose multiplier_energy.mode=fixed"
         )
-    if not isinstance(DATAFLOWS[accelerator.array.dataflow], SystolicDataflow):
-        raise ConfigError(
-            f"{owner} is modelled for the dataflows os, ws and is, got "
-            f"{accelerator.array.dataflow!r}; choose one of them, or multiplier_energy.mode=fixed"
-        )
     unit = MULTIPLIERS[accelerator.multiplier]
     if mode == "toggles":
+        if not isinstance(DATAFLOWS[accelerator.array.dataflow], SystolicDataflow):
+            raise ConfigError(
+                f"{owner} needs to know which operands reach a PE when, as it does for the "
+                f"dataflows os, ws and is, got {accelerator.array.dataflow!r}; choose one of them, "
+                "or multiplier_energy.mode=zero_gated or fixed"
+            )
         circuit_of(unit)
         _voltage_factor(unit, table)
         return
@@ -113,9 +116,12 @@ def describe_mode(accelerator: Accelerator, table: EnergyTable) -> dict[str, Any
 
 
 def flowing_operands(
-    trace: Trace, steps: Sequence[tuple[MacLayer, Tiling]], accelerator: Accelerator
+    trace: Trace,
+    tilings: Sequence[Tiling | RowTiling],
+    accelerator: Accelerator,
+    orders: Sequence[AccumulationOrder] | None = None,
 ) -> list[LayerOperands]:
-    """Return the operands of every layer of *steps* as they reach the array of *accelerator*.
+    """Return the operands of every layer with products as they reach the array of *accelerator*.
 
     The layers are computed by the accelerator's own unit and accumulator, so that each gets what
     it gets on the machine, to the bit.
@@ -123,20 +129,22 @@ def flowing_operands(
     Parameters
     ----------
     trace : Trace
-    steps : sequence of (MacLayer, Tiling)
-        The layers of the trace that run on the array, in order, each with its tiling.
+    tilings : sequence of Tiling or RowTiling
+        Of the trace's layers with products.
     accelerator : Accelerator
+    orders : sequence of AccumulationOrder, optional
+        Of the same layers, as in `accelsim.kernels.network.run_trace`.
     """
     unit, scheme = MULTIPLIERS[accelerator.multiplier], scheme_of(accelerator)
-    tilings = {layer.name: tiling for layer, tiling in steps}
     tensors, found = {INPUT: trace.images}, []
+    rest, order_of = iter(tilings), iter(orders or ())
     for layer in trace.layers:
-        ifmap = tensors[layer.source]
+        order = None
         if isinstance(layer, MacLayer):
-            quantization = layer_quantization(layer, unit, scheme)
-            found.append(LayerOperands.of(layer, tilings[layer.name], ifmap, quantization))
-        alone = Trace(layer.name, (replace(layer, source=INPUT),), ifmap, layer.name)
-        tensors[layer.name] = run_trace(alone, unit, accelerator.accumulator, scheme)
+            quantization, order = layer_quantization(layer, unit, scheme), next(order_of, None)
+            found.append(LayerOperands.of(layer, next(rest), tensors, quantization))
+        adder = accelerator.accumulator
+        tensors[layer.name] = run_layer(layer, tensors, unit, adder, scheme, order)
     return found
 
 
@@ -154,7 +162,7 @@ def gated_counts(
 
 def multiplier_toggles(
     operands: Sequence[LayerOperands],
-    array: ArrayModel,
+    array: ArrayModel | SpatialArray,
     accelerator: Accelerator,
     table: EnergyTable,
     progress: Callable[[str, int, int], None] | None = None,

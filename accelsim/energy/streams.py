@@ -18,7 +18,7 @@ The operands are those at the unit's ports: of a unit of integers the integers, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -26,10 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.circuits.circuit import Ports
+from accelsim.dataflows.row_mapper import RowTiling
+from accelsim.dataflows.spatial import SpatialArray
 from accelsim.dataflows.systolic import SystolicDataflow
 from accelsim.dataflows.tiling import ArrayModel, Tiling, tile_gemm
 from accelsim.errors import MappingError
-from accelsim.layer import MacLayer
+from accelsim.kernels.network import read
+from accelsim.layer import MacLayer, Operand
 from accelsim.quantization import LayerQuantization
 
 __all__ = ["LayerOperands", "Streams"]
@@ -52,7 +55,7 @@ class LayerOperands:
     """
 
     layer: MacLayer
-    tiling: Tiling
+    tiling: Tiling | RowTiling
     activations: NDArray[np.generic]
     weights: NDArray[np.generic]
 
@@ -60,22 +63,32 @@ class LayerOperands:
     def of(
         cls,
         layer: MacLayer,
-        tiling: Tiling,
-        ifmap: NDArray[np.float32],
+        tiling: Tiling | RowTiling,
+        tensors: Mapping[str, NDArray[np.float32]],
         quantization: LayerQuantization | None,
     ) -> LayerOperands:
-        """Return the operands of *layer* for its *ifmap*, quantized where the unit takes integers.
+        """Return the operands of *layer*, quantized where the unit takes integers.
 
         Parameters
         ----------
-        ifmap : ndarray of float32, N * C * H * W words of any shape
+        tensors : mapping of str to ndarray of float32
+            What the layer reads, by name: outputs of other layers, or the images.
         """
-        shape, fill = layer.shape, 0
-        activations = ifmap.reshape(shape.n, shape.c, shape.h, shape.w)
-        weights = layer.weight.reshape(shape.m, -1)
+        shape, second, fill = layer.shape, layer.weight, 0
+        activations = read(tensors[layer.source], layer.ifmap)
+        matmul = isinstance(second, Operand)
+        weights = (
+            read(tensors[second.source], second.view) if isinstance(second, Operand) else second
+        )
         if quantization is not None:
             activations = quantization.quantize_activations(activations)
             weights, fill = quantization.quantize_weights(weights), quantization.fill
+        if matmul:  # (..., m, k) and (..., k, n)
+            activations, weights = activations.swapaxes(-1, -2), weights.swapaxes(-1, -2)
+        elif layer.channels_last:
+            activations = np.moveaxis(activations, -1, 1)
+        activations = activations.reshape(shape.n, shape.c, shape.h, shape.w)
+        weights = weights.reshape(shape.m, -1)
         around = ((0, 0), (0, 0), *((size, size) for size in shape.padding))
         return cls(layer, tiling, np.pad(activations, around, constant_values=fill), weights)
 
@@ -117,15 +130,23 @@ class Streams:
         For another dataflow.
     """
 
-    def __init__(self, layers: Sequence[LayerOperands], array: ArrayModel, ports: Ports) -> None:
-        if not isinstance(array.dataflow, SystolicDataflow):
+    def __init__(
+        self, layers: Sequence[LayerOperands], array: ArrayModel | SpatialArray, ports: Ports
+    ) -> None:
+        flow = array.dataflow if isinstance(array, ArrayModel) else None
+        tilings = [one.tiling for one in layers if isinstance(one.tiling, Tiling)]
+        if not (
+            isinstance(array, ArrayModel)
+            and isinstance(flow, SystolicDataflow)
+            and len(tilings) == len(layers)
+        ):
             raise MappingError(
-                f"which operands reach a PE when is known for the dataflows os, ws and is, got "
-                f"{array.dataflow.name!r}; choose one of them, or multiplier_energy.mode=fixed"
+                "which operands reach a PE when is known for the dataflows os, ws and is; choose "
+                "one of them, or another multiplier_energy.mode than toggles"
             )
         self.layers, self.array, self.ports = tuple(layers), array, ports
-        self.axes = array.dataflow.axes
-        self._tiles, passes = self._schedule()
+        self.axes = flow.axes
+        self._tiles, passes = self._schedule(tilings)
         self.first: Ints = passes[:, 1:4]
         """(passes, 3): first of rows, columns and pairs of a pass, along `axes`, in its tile."""
         self.sizes: Ints = passes[:, 4:]
@@ -134,7 +155,7 @@ class Streams:
         self.layer_of: Ints = self._tiles[self._tile_of, 0]
         """(passes,): number of the layer."""
 
-    def _schedule(self) -> tuple[Ints, Ints]:
+    def _schedule(self, tilings: Sequence[Tiling]) -> tuple[Ints, Ints]:
         """Return tiles (layer, group, image, row, rows, filter, channel) and passes.
 
         A pass is its tile, then first and size along each of the axes.
@@ -149,9 +170,9 @@ class Streams:
             return np.array(found, np.int64).swapaxes(1, 2).reshape(-1, 6)
 
         tiles, passes = [], []
-        for number, one in enumerate(self.layers):
+        for number, (one, tiling) in enumerate(zip(self.layers, tilings, strict=True)):
             shape = one.layer.shape
-            for tile in one.tiling.tiles():
+            for tile in tiling.tiles():
                 filters = tile.group * (shape.m // shape.groups) + tile.filters.start
                 place = tile.images.start, tile.rows.start, tile.rows.size
                 tiles.append((number, tile.group, *place, filters, tile.channels.start))

@@ -2,7 +2,7 @@
 
 Few filters of one channel each, as in depthwise layers, are convolved directly: see `direct`.
 
-All products of an output are added in the order of k, see `columns`.
+All products of an output are added in the order of k, see `columns`, unless another is given.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.accumulators import Accumulator
+from accelsim.dataflows.order import AccumulationOrder
 from accelsim.errors import DataError
 from accelsim.kernels.columns import (
     fill_columns,
@@ -27,6 +28,7 @@ from accelsim.kernels.direct import FEW_FILTERS, convolve_directly, has_direct_f
 from accelsim.kernels.gemm import (
     accumulate_groups,
     entries,
+    order_is_free,
     require_convolution,
     require_linear,
     require_operands,
@@ -53,6 +55,7 @@ def conv2d(
     padding: Sequence[int] = (0, 0),
     dilation: tuple[int, int] = (1, 1),
     groups: int = 1,
+    order: AccumulationOrder | None = None,
 ) -> NDArray[np.float32]:
     """Return the convolution (N, M, P, Q) whose products go through a unit.
 
@@ -68,6 +71,8 @@ def conv2d(
         As for `im2col`.
     groups : int
         Divides C and M.
+    order : AccumulationOrder, optional
+        Of the additions; k ascending by default.
 
     Raises
     ------
@@ -76,7 +81,8 @@ def conv2d(
     """
     unit, adder = entries(multiplier, accumulator)
     images, weights, bias = require_convolution(images, weights, bias)
-    psums = convolve(unit, adder, images, weights, stride, padding, dilation, groups)
+    window = stride, padding, dilation, groups
+    psums = convolve(unit, adder, images, weights, *window, order=order)
     return rounded(psums, None if bias is None else bias[:, None, None])
 
 
@@ -90,6 +96,7 @@ def convolve(
     dilation: tuple[int, int] = (1, 1),
     groups: int = 1,
     fill: float = 0,
+    order: AccumulationOrder | None = None,
 ) -> NDArray[Any]:
     """Return the psums (N, M, P, Q) of a convolution, of the accumulator's dtype.
 
@@ -106,6 +113,8 @@ def convolve(
         As for `im2col`.
     groups : int
         Divides C and M.
+    order : AccumulationOrder, optional
+        Of the additions; k ascending by default.
 
     Raises
     ------
@@ -132,7 +141,9 @@ def convolve(
         )
     pad = padding_pattern(fill, images.dtype)
     count, pixels, share = len(images), height * width, filters // groups
-    if channels == 1 and share <= FEW_FILTERS and rows * cols > 1 and has_direct_form(unit):
+    ascending = order is None or order_is_free(adder)
+    few = channels == 1 and share <= FEW_FILTERS and rows * cols > 1
+    if ascending and few and has_direct_form(unit):
         psums = np.empty((count, filters, height, width), adder.dtype)
         geometry = *stride, *dilation, top, left
         convolve_directly(unit, adder, images, weights, geometry, pad, psums)
@@ -159,7 +170,7 @@ def convolve(
         own = psums = outputs[first : first + together]
         if len(batch) > 1:  # psums of one image lie as its outputs do
             psums = np.zeros((filters, len(batch), height, width), adder.dtype)
-        accumulate_groups(unit, adder, operands, matrix, psums.reshape(groups, share, -1))
+        accumulate_groups(unit, adder, operands, matrix, psums.reshape(groups, share, -1), order)
         if psums is not own:
             own[...] = psums.transpose(1, 0, 2, 3)
     return outputs
@@ -171,6 +182,7 @@ def linear(
     inputs: NDArray[np.float32],
     weights: NDArray[np.float32],
     bias: NDArray[np.float32] | None = None,
+    order: AccumulationOrder | None = None,
 ) -> NDArray[np.float32]:
     """Return ``inputs @ weights.T + bias`` (N, M) whose products go through a unit.
 
@@ -180,6 +192,8 @@ def linear(
     inputs : ndarray of float32, (N, K)
     weights : ndarray of float32, (M, K)
     bias : ndarray of float32, (M,), or None
+    order : AccumulationOrder, optional
+        Of the additions; k ascending by default.
 
     Raises
     ------
@@ -190,5 +204,5 @@ def linear(
     inputs, weights, bias = require_linear(inputs, weights, bias)
     activations = require_operands(unit, inputs.T, "inputs.T", "(K, N)")
     psums = np.zeros((1, len(weights), len(inputs)), adder.dtype)
-    accumulate_groups(unit, adder, activations[None], weights[None], psums)
+    accumulate_groups(unit, adder, activations[None], weights[None], psums, order)
     return np.ascontiguousarray(rounded(psums[0], None if bias is None else bias[:, None]).T)

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.accumulators import Accumulator, accumulator_of
+from accelsim.compilation import jit
+from accelsim.dataflows.order import AccumulationOrder
 from accelsim.errors import DataError
 from accelsim.kernels.batches import batch_kernel
 from accelsim.kernels.division import run_divided
@@ -24,6 +26,7 @@ __all__ = [
     "accumulate_groups",
     "entries",
     "finish",
+    "order_is_free",
     "require_convolution",
     "require_float32",
     "require_linear",
@@ -32,12 +35,17 @@ __all__ = [
 ]
 
 
+SEGMENT_SUMS = 1 << 20
+"""Sums of segments that are kept at a time."""
+
+
 def accumulate(
     multiplier: Multiplier | str,
     accumulator: Accumulator | str,
     activations: NDArray[np.float32],
     weights: NDArray[np.float32],
     psums: NDArray[Any],
+    order: AccumulationOrder | None = None,
 ) -> None:
     """Add the products of *activations* and *weights* to *psums*, in place.
 
@@ -56,6 +64,8 @@ def accumulate(
     weights : ndarray, (n, k)
         As *activations*.
     psums : ndarray of the accumulator's dtype, (n, m)
+    order : AccumulationOrder, optional
+        Of the additions, instead of the above; of a sum of k products.
 
     Raises
     ------
@@ -89,7 +99,7 @@ def accumulate(
         raise DataError("psums are read-only, expected to be written in place; pass a copy")
     # One layout only, since Numba compiles again for every other.
     work = np.ascontiguousarray(psums)
-    accumulate_groups(unit, adder, activations[None], weights[None], work[None])
+    accumulate_groups(unit, adder, activations[None], weights[None], work[None], order)
     if work is not psums:
         psums[...] = work
 
@@ -100,6 +110,7 @@ def accumulate_groups(
     activations: NDArray[Any],
     weights: NDArray[Any],
     psums: NDArray[Any],
+    order: AccumulationOrder | None = None,
 ) -> None:
     """Do what `accumulate` does for each of some groups, with operands that it has checked.
 
@@ -107,10 +118,20 @@ def accumulate_groups(
     ----------
     activations, weights, psums : ndarray, (groups, k, m), (groups, n, k) and (groups, n, m)
         C-contiguous.
+    order : AccumulationOrder, optional
+        The same for all groups.
     """
     groups, n, m = psums.shape
     k = weights.shape[2]
+    if order is not None and len(order.permutation) != k:
+        raise DataError(
+            f"the order of additions is that of {len(order.permutation)} products, but here a sum "
+            f"has k={k}; give the order of this very layer"
+        )
     if psums.size == 0 or k == 0:
+        return
+    if order is not None and not order_is_free(adder):
+        _accumulate_by_segments(unit, adder, activations, weights, psums, order)
         return
     if isinstance(unit, IntegerMultiplier) and has_table(unit):
         accumulate_by_table(unit, adder, activations, weights, psums)
@@ -120,6 +141,58 @@ def accumulate_groups(
     # Some columns for all filters split the weights again, some filters for all columns the
     # activations.
     run_divided(part, groups, (n, k, m), m >= 2 * COLUMNS)
+
+
+def order_is_free(adder: Accumulator) -> bool:
+    """Return whether sums are the same in any order: where they wrap around."""
+    return adder.overflow == "wraps"
+
+
+def _accumulate_by_segments(
+    unit: Multiplier,
+    adder: Accumulator,
+    activations: NDArray[Any],
+    weights: NDArray[Any],
+    psums: NDArray[Any],
+    order: AccumulationOrder,
+) -> None:
+    """Add the products of each segment up from zero, then the sums to *psums* one by one.
+
+    Segments of one size are groups of one matrix product, as many at a time as `SEGMENT_SUMS`
+    allows.
+    """
+    groups, n, m = psums.shape
+    together, start, segment = max(1, SEGMENT_SUMS // psums.size), 0, 0
+    while segment < len(order.sizes):
+        size = int(order.sizes[segment])
+        alike = order.sizes[segment : segment + together] == size
+        count = len(alike) if alike.all() else int(alike.argmin())
+        taken = order.permutation[start : start + count * size].reshape(count, size)
+        own = np.zeros((groups * count, n, m), adder.dtype)
+        # Copies: NumPy lays out what it picks as it likes.
+        columns = np.ascontiguousarray(activations[:, taken])
+        filters = np.ascontiguousarray(weights[:, :, taken].swapaxes(1, 2))
+        operands = columns.reshape(-1, size, m), filters.reshape(-1, n, size)
+        accumulate_groups(unit, adder, *operands, own)
+        _adding(adder)(own.reshape(groups, count, n, m), psums)
+        start, segment = start + count * size, segment + count
+
+
+@functools.cache
+def _adding(adder: Accumulator) -> Callable[..., None]:
+    """Return the jitted loop that adds own sums (groups, segments, n, m) to psums, in turn."""
+    add = adder.add
+
+    @jit
+    def adding(own, psums):  # type: ignore[no-untyped-def]
+        groups, segments, n, m = own.shape
+        for g in range(groups):
+            for segment in range(segments):
+                for j in range(n):
+                    for i in range(m):
+                        psums[g, j, i] = add(psums[g, j, i], own[g, segment, j, i])
+
+    return adding
 
 
 @functools.cache

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.accumulators import Accumulator
+from accelsim.dataflows.order import AccumulationOrder
+from accelsim.errors import DataError
 from accelsim.kernels.convolution import conv2d, linear
 from accelsim.kernels.gemm import entries
+from accelsim.kernels.matmul import matmul, matmul_quantized
 from accelsim.kernels.quantized import conv2d_quantized, linear_quantized
 from accelsim.kernels.vector import pool2d, relu
-from accelsim.layer import INPUT, MacLayer, Trace, VectorLayer
+from accelsim.layer import INPUT, Layer, MacLayer, Operand, Trace, VectorLayer, View
 from accelsim.multipliers import Multiplier
-from accelsim.quantization import Scheme, layer_quantization
+from accelsim.quantization import LayerQuantization, Scheme, layer_quantization
 
-__all__ = ["run_trace"]
+__all__ = ["read", "run_layer", "run_trace"]
+
+Float = NDArray[np.float32]
+Units = tuple[Multiplier, Accumulator]
 
 
 def run_trace(
@@ -22,53 +30,103 @@ def run_trace(
     multiplier: Multiplier | str,
     accumulator: Accumulator | str,
     scheme: Scheme | None = None,
-) -> NDArray[np.float32]:
+    orders: Sequence[AccumulationOrder] | None = None,
+) -> Float:
     """Return the output of *trace* with a unit's products, float32 of the output layer's shape.
 
-    The same bits as the machine in an output-stationary dataflow and as `accelsim.nn.approximate`:
-    every sum in k order, bias last. A unit of integers quantizes by *scheme*.
+    The same bits as the machine and as `accelsim.nn.approximate`: every sum in k order, or by
+    *orders*, one for each MAC layer, where the dataflow has another
+    (`accelsim.accumulation_orders`); bias last. A unit of integers quantizes by *scheme*.
 
     Raises
     ------
     DataError
-        The unit takes integers, and a layer has no range of its activations.
+        The unit takes integers, and a layer has no range of its activations; or *orders* are not
+        those of this trace.
     """
-    unit, adder = entries(multiplier, accumulator)
+    layers = [layer for layer in trace.layers if isinstance(layer, MacLayer)]
+    if orders is not None and len(orders) != len(layers):
+        raise DataError(
+            f"orders must be {len(layers)}, one for each layer with products, got {len(orders)}; "
+            "make them with accelsim.accumulation_orders(trace, accelerator)"
+        )
+    order_of = dict(zip((layer.name for layer in layers), orders or (), strict=False))
     scheme = Scheme() if scheme is None else scheme
-    tensors: dict[str, NDArray[np.float32]] = {INPUT: trace.images}
+    tensors: dict[str, Float] = {INPUT: trace.images}
     for layer in trace.layers:
-        ifmap = tensors[layer.source]
-        if isinstance(layer, MacLayer):
-            tensors[layer.name] = _run_mac(layer, ifmap, unit, adder, scheme)
-        else:
-            tensors[layer.name] = _run_vector(layer, ifmap.reshape(layer.input_shape))
+        order = order_of.get(layer.name)
+        tensors[layer.name] = run_layer(layer, tensors, multiplier, accumulator, scheme, order)
     return tensors[trace.output]
+
+
+def run_layer(
+    layer: Layer,
+    tensors: Mapping[str, Float],
+    multiplier: Multiplier | str,
+    accumulator: Accumulator | str,
+    scheme: Scheme,
+    order: AccumulationOrder | None = None,
+) -> Float:
+    """Return one layer's output, as `run_trace` does; *tensors* holds what it reads, by name."""
+    ifmap = read(tensors[layer.source], layer.ifmap)
+    if isinstance(layer, VectorLayer):
+        return _run_vector(layer, np.ascontiguousarray(ifmap))
+    units = entries(multiplier, accumulator)
+    quantization = layer_quantization(layer, units[0], scheme)
+    if isinstance(layer.weight, Operand):
+        second = read(tensors[layer.weight.source], layer.weight.view)
+        return _run_matmul(layer, ifmap, second, units, quantization, order)
+    return _run_mac(layer, ifmap, layer.weight, units, quantization, order)
+
+
+def read(tensor: Float, view: View) -> Float:
+    """Return the elements of a dense *tensor* that a layer reads by *view*, not to be written."""
+    words = np.ascontiguousarray(tensor).reshape(-1)[view.offset :]
+    strides = tuple(stride * words.itemsize for stride in view.strides)
+    return np.lib.stride_tricks.as_strided(words, view.shape, strides)
 
 
 def _run_mac(
     layer: MacLayer,
-    ifmap: NDArray[np.float32],
-    unit: Multiplier,
-    adder: Accumulator,
-    scheme: Scheme,
-) -> NDArray[np.float32]:
-    shape, quantization = layer.shape, layer_quantization(layer, unit, scheme)
+    ifmap: Float,
+    weight: Float,
+    units: Units,
+    quantization: LayerQuantization | None,
+    order: AccumulationOrder | None,
+) -> Float:
+    shape, (unit, adder) = layer.shape, units
     if layer.op == "linear":
-        inputs = np.ascontiguousarray(ifmap).reshape(shape.n, shape.c)
-        weight = layer.weight.reshape(shape.m, shape.c)
+        inputs, weight = ifmap.reshape(-1, shape.c), weight.reshape(shape.m, shape.c)
         if quantization is None:
-            outputs = linear(unit, adder, inputs, weight, layer.bias)
+            outputs = linear(unit, adder, inputs, weight, layer.bias, order)
         else:
-            outputs = linear_quantized(unit, adder, quantization, inputs, weight, layer.bias)
+            outputs = linear_quantized(unit, adder, quantization, inputs, weight, layer.bias, order)
         return outputs.reshape(layer.output_shape)
-    images = np.ascontiguousarray(ifmap).reshape(shape.n, shape.c, shape.h, shape.w)
     window = (shape.stride, shape.padding, shape.dilation, shape.groups)
     if quantization is None:
-        return conv2d(unit, adder, images, layer.weight, layer.bias, *window)
-    return conv2d_quantized(unit, adder, quantization, images, layer.weight, layer.bias, *window)
+        return conv2d(unit, adder, ifmap, weight, layer.bias, *window, order)
+    return conv2d_quantized(unit, adder, quantization, ifmap, weight, layer.bias, *window, order)
 
 
-def _run_vector(layer: VectorLayer, ifmap: NDArray[np.float32]) -> NDArray[np.float32]:
+def _run_matmul(
+    layer: MacLayer,
+    first: Float,
+    second: Float,
+    units: Units,
+    quantization: LayerQuantization | None,
+    order: AccumulationOrder | None,
+) -> Float:
+    first, second = (one.reshape(-1, *one.shape[-2:]) for one in (first, second))
+    if quantization is None:
+        outputs = matmul(*units, first, second, order)
+    else:
+        outputs = matmul_quantized(*units, quantization, first, second, order)
+    return outputs.reshape(layer.output_shape)
+
+
+def _run_vector(layer: VectorLayer, ifmap: Float) -> Float:
+    if layer.op == "copy":
+        return ifmap
     if layer.pooling is None:
         return relu(ifmap)
     height = layer.input_shape[2]
@@ -78,7 +136,7 @@ def _run_vector(layer: VectorLayer, ifmap: NDArray[np.float32]) -> NDArray[np.fl
                 layer.op,
                 image,
                 layer.pooling,
-                layer.output_shape[2:],
+                (layer.output_shape[2], layer.output_shape[3]),
                 first_row=-layer.pooling.padding[0],
                 slab_row=0,
                 height=height,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.accumulators import ACCUMULATORS, Accumulator
+from accelsim.dataflows.order import AccumulationOrder
 from accelsim.kernels.convolution import convolve
 from accelsim.kernels.gemm import accumulate, entries, require_convolution, require_linear
 from accelsim.multipliers import MULTIPLIERS, Multiplier
@@ -32,6 +33,7 @@ def conv2d_quantized(
     padding: Sequence[int] = (0, 0),
     dilation: tuple[int, int] = (1, 1),
     groups: int = 1,
+    order: AccumulationOrder | None = None,
 ) -> NDArray[np.float32]:
     """Return the convolution (N, M, P, Q) whose products go through a unit of integers.
 
@@ -41,7 +43,7 @@ def conv2d_quantized(
         Of integers.
     layer : LayerQuantization
         Scales and zero points.
-    images, weights, bias, stride, padding, dilation, groups
+    images, weights, bias, stride, padding, dilation, groups, order
         As for `accelsim.kernels.conv2d`.
 
     Raises
@@ -53,7 +55,7 @@ def conv2d_quantized(
     images, weights, bias = require_convolution(images, weights, bias)
     x, w = layer.quantize_activations(images), layer.quantize_weights(weights)
     settings = (stride, padding, dilation, groups, layer.fill)
-    psums = convolve(unit, adder, x, w, *settings)
+    psums = convolve(unit, adder, x, w, *settings, order)
     sums = np.zeros((len(psums), groups, *psums.shape[2:]), np.int64)
     if layer.needs_activation_sums:
         # The sum of a window is its product with ones.
@@ -76,6 +78,7 @@ def linear_quantized(
     inputs: NDArray[np.float32],
     weights: NDArray[np.float32],
     bias: NDArray[np.float32] | None = None,
+    order: AccumulationOrder | None = None,
 ) -> NDArray[np.float32]:
     """Return ``inputs @ weights.T + bias`` (N, M) whose products go through a unit of integers.
 
@@ -85,7 +88,7 @@ def linear_quantized(
         Of integers.
     layer : LayerQuantization
         Scales and zero points.
-    inputs, weights, bias
+    inputs, weights, bias, order
         As for `accelsim.kernels.linear`.
 
     Raises
@@ -97,7 +100,7 @@ def linear_quantized(
     inputs, weights, bias = require_linear(inputs, weights, bias)
     x, w = layer.quantize_activations(inputs), layer.quantize_weights(weights)
     psums = np.zeros((len(w), len(x)), adder.dtype)
-    accumulate(unit, adder, np.ascontiguousarray(x.T), w, psums)
+    accumulate(unit, adder, np.ascontiguousarray(x.T), w, psums, order)
     outputs = layer.dequantize(psums, x.sum(axis=1, dtype=np.int64), _sums(w), w.shape[1], bias)
     return np.ascontiguousarray(outputs.T)
 

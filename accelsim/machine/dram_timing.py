@@ -141,8 +141,9 @@ class DeviceTiming:
 def row_segments(block: Block, burst_words: int, row_bursts: int) -> tuple[Integers, Integers]:
     """Return the rows that *block* touches, in order, and the bursts in each.
 
-    A burst that two neighboring runs of words share is moved once. Rows are counted over the whole
-    memory; the same row comes again where the addresses come back to it.
+    The block is walked by ascending addresses, whatever the order of its dimensions. A burst that
+    two neighboring runs of words share is moved once. Rows are counted over the whole memory; the
+    same row comes again where the addresses come back to it.
 
     Parameters
     ----------
@@ -158,7 +159,8 @@ def row_segments(block: Block, burst_words: int, row_bursts: int) -> tuple[Integ
     >>> row_segments(Block(0, (2, 8), (64, 1)), burst_words=4, row_bursts=8)  # two runs, two rows
     (array([0, 2]), array([2, 2]))
     """
-    counts, strides, run = list(block.counts), list(block.strides), 1
+    by_stride = sorted(zip(block.strides, block.counts, strict=True), reverse=True)
+    counts, strides, run = [c for _, c in by_stride], [s for s, _ in by_stride], 1
     while counts and (counts[-1] == 1 or strides[-1] == run):
         run *= counts.pop()
         strides.pop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from accelsim.dataflows import Pass
+from accelsim.dataflows.row_pass import RowPass
 from accelsim.dataflows.tiling import Span, Tile
 from accelsim.kernels import im2col
 from accelsim.layer import LayerShape
@@ -26,43 +27,36 @@ __all__ = [
 
 def ifmap_block(step: MacStep, tile: Tile) -> Block:
     """Return the ifmap words of *tile*: (images, channels, rows, W)."""
-    shape, whole = step.layer.shape, step.ifmap
-    # The producer's tensor may have another shape (a flattened one); the words are the same.
-    strides = (shape.c * shape.h * shape.w, shape.h * shape.w, shape.w, 1)
+    shape = step.layer.shape
     start, stop = shape.ifmap_rows(tile.rows.start, tile.rows.size)
-    channel = tile.group * (shape.c // shape.groups) + tile.channels.start
-    address = whole.address + tile.images.start * strides[0] + channel * strides[1]
+    first = (tile.images.start, tile.channels.start, start, 0)
     counts = (tile.images.size, tile.channels.size, max(stop - start, 0), shape.w)
-    return Block(address + start * strides[2], counts, strides)
+    return step.walks.ifmap.block(step.ifmap, tile.group, first, counts)
 
 
-def weight_block(step: MacStep, tile: Tile) -> Block:
+def weight_block(step: MacStep, tile: Tile | RowPass) -> Block:
     """Return the weights of *tile*: (filters, channels, R, S)."""
-    shape, whole = step.layer.shape, step.weights
-    first = first_filter(shape, tile)
-    address = whole.address + first * whole.strides[0] + tile.channels.start * whole.strides[1]
-    return Block(address, (tile.filters.size, tile.channels.size, shape.r, shape.s), whole.strides)
+    shape, first = step.layer.shape, (tile.filters.start, tile.channels.start, 0, 0)
+    counts = (tile.filters.size, tile.channels.size, shape.r, shape.s)
+    return step.walks.weights.block(step.weights, tile.group, first, counts)
 
 
-def bias_block(whole: Block, step: MacStep, tile: Tile) -> Block:
+def bias_block(whole: Block, step: MacStep, tile: Tile | RowPass) -> Block:
     """Return the biases of *tile*'s filters."""
     first = first_filter(step.layer.shape, tile)
     return Block(whole.address + first, (tile.filters.size,), (1,))
 
 
-def first_filter(shape: LayerShape, tile: Tile) -> int:
+def first_filter(shape: LayerShape, tile: Tile | RowPass) -> int:
     """Return the number of the tile's first filter in the layer."""
     return tile.group * (shape.m // shape.groups) + tile.filters.start
 
 
 def ofmap_block(step: MacStep, tile: Tile) -> Block:
     """Return the ofmap words of *tile*: (images, filters, rows, Q)."""
-    shape, whole = step.layer.shape, step.ofmap
-    first = first_filter(shape, tile)
-    start = (tile.images.start, first, tile.rows.start, 0)
-    offset = sum(at * stride for at, stride in zip(start, whole.strides, strict=True))
-    counts = (tile.images.size, tile.filters.size, tile.rows.size, shape.q)
-    return Block(whole.address + offset, counts, whole.strides)
+    first = (tile.images.start, tile.filters.start, tile.rows.start, 0)
+    counts = (tile.images.size, tile.filters.size, tile.rows.size, step.layer.shape.q)
+    return step.walks.ofmap.block(step.ofmap, tile.group, first, counts)
 
 
 def psum_block(whole: Block, step: MacStep, tile: Tile) -> Block:
@@ -74,7 +68,7 @@ def psum_block(whole: Block, step: MacStep, tile: Tile) -> Block:
     return Block(whole.address + offset, counts, whole.strides)
 
 
-def row_padding(shape: LayerShape, tile: Tile) -> tuple[int, int]:
+def row_padding(shape: LayerShape, tile: Tile | RowPass) -> tuple[int, int]:
     """Return the rows of zeros that the feed puts above and below the tile's ifmap."""
     first = tile.rows.start * shape.stride[0] - shape.padding[0]
     total = (tile.rows.size - 1) * shape.stride[0] + shape.dilation[0] * (shape.r - 1) + 1

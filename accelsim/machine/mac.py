@@ -1,4 +1,4 @@
-"""A convolution or linear layer on the machine: DMA in, PE array, vector unit, DMA out.
+"""A convolution, linear layer or matmul on the machine: DMA in, PE array, vector unit, DMA out.
 
 Three blocks work on different tiles at the same time and hand them on:
 
@@ -21,66 +21,29 @@ slot is then taken in the DMA's program, behind the outputs of tile t - s, which
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
 import simpy
 
-from accelsim.accumulators import accumulator_of
-from accelsim.dataflows.tiling import ArrayModel, Span, Tile, tile_gemm
-from accelsim.kernels import relu
-from accelsim.layer import WORD_BYTES
+from accelsim.dataflows.tiling import ArrayModel, Span, Tile, Tiling, tile_gemm
+from accelsim.machine.array_run import ArrayRun, Operands, Outputs
 from accelsim.machine.block import Block
 from accelsim.machine.dma import Dma, Transfers
-from accelsim.machine.glb import PARTITIONS, Glb
+from accelsim.machine.glb import Glb
 from accelsim.machine.layout import (
     TapCounts,
-    bias_block,
     first_filter,
     gather,
     ifmap_block,
     ofmap_block,
     psum_block,
-    weight_block,
 )
-from accelsim.machine.program import MacStep, unit_work
+from accelsim.machine.program import MacStep
 from accelsim.machine.psums import psums_to_words, words_to_psums
 from accelsim.machine.state import Handover, Process, State
-from accelsim.machine.sums import Sums, sums_of
-from accelsim.multipliers import MULTIPLIERS
-from accelsim.quantization import layer_quantization, scheme_of
 
 __all__ = ["MacRun"]
-
-
-@dataclass
-class _Operands:
-    """Transfers of a tile's operands; one that was not fetched anew is the one before."""
-
-    ifmap: simpy.Event | None = None
-    weights: simpy.Event | None = None
-    bias: simpy.Event | None = None
-    psums: simpy.Event | None = None
-    """Those that were spilled and come back."""
-
-    def arrive(self) -> Process:
-        """Wait until all of them are in the GLB."""
-        for transfer in (self.ifmap, self.weights, self.bias, self.psums):
-            if transfer is not None and not transfer.processed:
-                yield transfer
-
-
-@dataclass
-class _Outputs:
-    """Psums of one ofmap tile, from its first channels to its write-back."""
-
-    tile: Tile
-    bias: np.ndarray | None = None
-    sums: Sums | None = None
-    ofmap: np.ndarray | None = None
-    """float32, (filters, pixels), when the vector unit has made it."""
 
 
 class _Work(NamedTuple):
@@ -93,57 +56,26 @@ class _Work(NamedTuple):
     compute_cycles: int
 
 
-class MacRun:
-    """One MAC layer in execution.
-
-    Parameters
-    ----------
-    state : State
-        Clock and books.
-    glb : Glb
-        The buffer between DMA, array and vector unit.
-    dma : Dma
-        What fetches operands and writes outputs back.
-    step : MacStep
-        What to execute.
-    array : ArrayModel
-        The PE array.
-    """
+class MacRun(ArrayRun):
+    """One MAC layer in execution on a systolic array; parameters as of `ArrayRun`."""
 
     def __init__(self, state: State, glb: Glb, dma: Dma, step: MacStep, array: ArrayModel) -> None:
-        self.state, self.glb, self.dma, self.step, self.array = state, glb, dma, step, array
-        self.values = dma.dram.values
-        self.multiplier = MULTIPLIERS[state.accelerator.multiplier]
-        self.accumulator = accumulator_of(self.multiplier, state.accelerator.accumulator)
-        self.psum_words = self.accumulator.bytes // WORD_BYTES
-        self.work = unit_work(state.accelerator)
-        self.quantization = None
-        if self.values:
-            scheme = scheme_of(state.accelerator)
-            self.quantization = layer_quantization(step.layer, self.multiplier, scheme)
-        self.free = {name: glb.free_slots(name) for name in PARTITIONS}
-        self.fetched, self.summed, self.finished, self.leaving = (
-            Handover(state, what) for what in ("operands", "psums", "ofmaps", "psums")
-        )
-        self.unfinished: dict[tuple[int, int, int, int], _Outputs] = {}
-        """Outputs whose psums wait in DRAM."""
-        self.spilled_words = self.forwarded_words = 0
+        if not isinstance(step.tiling, Tiling):
+            raise TypeError(f"layer {step.name!r} has no tiling of a systolic array: {step.tiling}")
         self.tiles = list(step.tiling.tiles())
-        self.compute_cycles = 0
+        super().__init__(state, glb, dma, step, sum(tile.ends_psums for tile in self.tiles))
+        self.array = array
+        self.leaving = Handover(state, "psums")
+        self.unfinished: dict[tuple[int, int, int, int], Outputs] = {}
+        """Outputs whose psums wait in DRAM."""
         # Tiles of other filters and channels do the same again.
         self._work_of = lru_cache(maxsize=64)(self._work)
 
-    def start(self) -> simpy.Event:
-        """Start the three blocks; the event returned happens when all have finished."""
-        env = self.state.env
-        blocks = (self._dma(), self._array(), self._vector_unit())
-        return simpy.AllOf(env, [env.process(block) for block in blocks])
-
     def _dma(self) -> Process:
-        operands, writes = _Operands(), []
+        operands, writes = Operands(), []
         slots = self.glb.slots
         for tile in self.tiles:
-            operands = yield from self._fetch_operands(tile, operands)
+            operands = yield from self._fetch(tile, ifmap_block(self.step, tile), operands)
             if self.step.spilled is None:
                 self.fetched.put(operands)
             if tile.index >= slots:
@@ -155,24 +87,7 @@ class MacRun:
             writes += yield from self._write_back(tile)
         yield simpy.AllOf(self.state.env, writes)
 
-    def _fetch_operands(self, tile: Tile, before: _Operands) -> Process:
-        operands = _Operands(before.ifmap, before.weights, before.bias)
-        if tile.fetch_weights:
-            yield from self.free["weight"].take("dma")
-            weights = weight_block(self.step, tile)
-            operands.weights = yield from self.dma.read("weight", "weight", weights, tile.index)
-            if self.step.bias is not None and tile.ends_psums:
-                bias = bias_block(self.step.bias, self.step, tile)
-                operands.bias = yield from self.dma.read("bias", "weight", bias, tile.index)
-        ifmap = ifmap_block(self.step, tile)
-        if self.step.stays.ifmap:
-            operands.ifmap = self.glb.found(ifmap)
-        elif tile.fetch_ifmap:
-            yield from self.free["ifmap"].take("dma")
-            operands.ifmap = yield from self.dma.read("ifmap", "ifmap", ifmap, tile.index)
-        return operands
-
-    def _fetch_psums(self, spilled: Block, tile: Tile, operands: _Operands) -> Process:
+    def _fetch_psums(self, spilled: Block, tile: Tile, operands: Operands) -> Process:
         """Take the slot of the tile's psums and have those of the channels before come back."""
         yield from self.free["ofmap"].take("dma")
         if not tile.starts_psums:
@@ -181,42 +96,29 @@ class MacRun:
 
     def _write_back(self, tile: Tile) -> Transfers:
         """Issue the transfer of what *tile* has for DRAM: its outputs, psums, or nothing yet."""
-        slots = self.free["ofmap"]
         if tile.ends_psums:
-            outputs = yield from self.finished.take("dma")
-            target = ofmap_block(self.step, outputs.tile)
-            data = None
-            if outputs.ofmap is not None:
-                images, filters, rows, columns = target.counts
-                data = outputs.ofmap.reshape(filters, images, rows, columns).swapaxes(0, 1)
-            if self.step.stays.ofmap:
-                self.glb.resident.load(target, data)
-                self.forwarded_words += target.words
-                slots.put()
-                return []
-            write = self.dma.write("ofmap", target, data, outputs.tile.index, slots)
-        elif self.step.spilled is not None:
-            outputs = yield from self.leaving.take("dma")
-            target = psum_block(self.step.spilled, self.step, tile)
-            data = None
-            if outputs.sums is not None:
-                data = psums_to_words(outputs.sums.psums, target)
-                outputs.sums.psums.fill(0)
-            self.spilled_words += target.words
-            write = self.dma.write("psum", target, data, tile.index, slots)
-        else:
+            return (yield from self._write_outputs())
+        if self.step.spilled is None:
             return []
+        outputs = yield from self.leaving.take("dma")
+        target = psum_block(self.step.spilled, self.step, tile)
+        data = None
+        if outputs.sums is not None:
+            data = psums_to_words(outputs.sums.psums, target)
+            outputs.sums.psums.fill(0)
+        self.spilled_words += target.words
+        write = self.dma.write("psum", target, data, tile.index, self.free["ofmap"])
         return [(yield from write)]
 
     def _array(self) -> Process:
-        outputs = _Outputs(self.tiles[0])
+        outputs = self._started(self.tiles[0])
         for tile, following in zip(self.tiles, [*self.tiles[1:], None], strict=True):
             operands = yield from self.fetched.take("array")
             yield from operands.arrive()
             if tile.starts_psums:
                 if self.step.spilled is None:
                     yield from self.free["ofmap"].take("array")
-                outputs = _Outputs(tile)
+                outputs = self._started(tile)
             elif self.step.spilled is not None:
                 outputs = self._resumed(tile, operands)
             yield from self._passes(tile)
@@ -233,7 +135,10 @@ class MacRun:
                 self.unfinished[tile.outputs] = outputs
                 self.leaving.put(outputs)
 
-    def _resumed(self, tile: Tile, operands: _Operands) -> _Outputs:
+    def _started(self, tile: Tile) -> Outputs:
+        return Outputs(tile.index, ofmap_block(self.step, tile))
+
+    def _resumed(self, tile: Tile, operands: Operands) -> Outputs:
         """Return the tile's outputs with the psums that came back from DRAM."""
         outputs = self.unfinished.pop(tile.outputs)
         words = None if operands.psums is None else operands.psums.value
@@ -282,55 +187,19 @@ class MacRun:
             counts["rf", "write"] += writes
             counts["glb.ifmap", "read"] += ifmap_words
             if self.work.quantizes:
-                counts["vector_unit", "quantize"] += ifmap_words
+                second = weight_words if self.quantizes_weights else 0
+                counts["vector_unit", "quantize"] += ifmap_words + second
             counts["glb.weight", "read"] += weight_words
             counts["glb.ofmap", "read"] += psum_words * int(one.reads_psums)
             counts["glb.ofmap", "write"] += psum_words
         return _Work(tuple(passes), counts, compute_cycles)
 
-    def _sum(self, tile: Tile, operands: _Operands, outputs: _Outputs) -> None:
+    def _sum(self, tile: Tile, operands: Operands, outputs: Outputs) -> None:
         """Add the tile's products to its psums: all its passes at once, each sum in k order."""
         shape = self.step.layer.shape
-        m, n, _ = tile_gemm(shape, tile)
-        if outputs.sums is None:
-            own = None
-            if self.quantization is not None:
-                first = first_filter(shape, tile)
-                own = self.quantization.filters(slice(first, first + n))
-            outputs.sums = sums_of(self.multiplier, self.accumulator, (n, m), own)
-        ifmap, weights = (
-            None if one is None else one.value for one in (operands.ifmap, operands.weights)
-        )
-        if ifmap is None or weights is None:
-            raise ValueError(f"layer {self.step.name!r}: tile {tile.index} has no operands")
-        outputs.sums.add(
+        ifmap, weights = operands.values(f"layer {self.step.name!r}: tile {tile.index}")
+        self._sums(outputs, first_filter(shape, tile)).add(
             ifmap,
-            weights.reshape(n, -1),
+            weights.reshape(outputs.filters, -1),
             lambda ifmap, fill: gather(shape, tile, ifmap, fill),
         )
-
-    def _vector_unit(self) -> Process:
-        lanes, counts = self.state.accelerator.vector_unit.lanes, self.state.counts
-        for _ in range(sum(tile.ends_psums for tile in self.tiles)):
-            outputs = yield from self.summed.take("vector_unit")
-            m, n, _ = tile_gemm(self.step.layer.shape, outputs.tile)
-            biases = n if self.step.bias is not None else 0
-            operations = {
-                "add": m * biases + m * n * self.work.additions,
-                "compare": m * n if self.step.relu else 0,
-                "multiply": m * n * self.work.multiplies,
-            }
-            cycles = -(-sum(operations.values()) // lanes)
-            words = {"ofmap": m * n * (self.psum_words + 1), "weight": biases} if cycles else {}
-            yield from self.glb.busy("vector_unit", "drain", cycles, outputs.tile.index, words)
-            for action, count in operations.items():
-                if count:
-                    counts["vector_unit", action] += count
-            counts["glb.weight", "read"] += biases
-            if cycles:
-                counts["glb.ofmap", "read"] += m * n * self.psum_words
-                counts["glb.ofmap", "write"] += m * n
-            if outputs.sums is not None:
-                ofmap = outputs.sums.finish(outputs.bias)
-                outputs.ofmap = relu(ofmap) if self.step.relu else ofmap
-            self.finished.put(outputs)

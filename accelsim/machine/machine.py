@@ -8,13 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from accelsim.config import Accelerator
-from accelsim.layer import Trace
+from accelsim.dataflows.spatial import SpatialArray
+from accelsim.layer import Operand, Trace
+from accelsim.machine.array import array_model
+from accelsim.machine.array_run import ArrayRun
 from accelsim.machine.block import Block
 from accelsim.machine.dma import Dma
 from accelsim.machine.dram import Dram
 from accelsim.machine.glb import Glb
 from accelsim.machine.mac import MacRun
-from accelsim.machine.program import MacStep, Program, array_model, compile_program
+from accelsim.machine.program import MacStep, Program, compile_program
+from accelsim.machine.row_run import RowRun
 from accelsim.machine.state import Entry, State
 from accelsim.machine.vector import VectorRun
 
@@ -128,9 +132,12 @@ def run_program(
         state.layer, start = step.name, state.now
         state.counts.clear()
         hits, misses = dram.row_hits, dram.row_misses
-        run: MacRun | VectorRun
+        run: ArrayRun | VectorRun
         if isinstance(step, MacStep):
-            run = MacRun(state, glb, dma, step, array)
+            if isinstance(array, SpatialArray):
+                run = RowRun(state, glb, dma, step, array)
+            else:
+                run = MacRun(state, glb, dma, step, array)
             macs, tiling = step.layer.shape.macs, f"{step.tiling.why}; {step.tiling.reason}"
         else:
             run = VectorRun(state, glb, dma, step)
@@ -160,6 +167,7 @@ def _parameters(program: Program) -> Iterator[tuple[Block, np.ndarray]]:
     """Yield the weights and biases, and where they lie in the DRAM."""
     for step in program.steps:
         if isinstance(step, MacStep):
-            yield step.weights, step.layer.weight
+            if not isinstance(step.layer.weight, Operand):
+                yield step.weights, step.layer.weight
             if step.bias is not None and step.layer.bias is not None:
                 yield step.bias, step.layer.bias

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 from accelsim.accumulators import accumulator_of, check_depth
-from accelsim.clock import clock_mhz_of
 from accelsim.config import Accelerator
-from accelsim.dataflows import DATAFLOWS, PeTiming
-from accelsim.dataflows.mapper import choose_tiling
-from accelsim.dataflows.tiling import NOTHING_STAYS, ArrayModel, Budget, Stays, Tiling
+from accelsim.dataflows.row_mapper import RowTiling
+from accelsim.dataflows.tiling import NOTHING_STAYS, Budget, Stays, Tiling
 from accelsim.errors import MappingError
-from accelsim.layer import INPUT, WORD_BYTES, Layer, MacLayer, Trace, VectorLayer
+from accelsim.layer import INPUT, WORD_BYTES, Layer, MacLayer, Operand, Trace, VectorLayer, View
+from accelsim.machine.array import PeArray, array_model, budget_of, tiling_of
 from accelsim.machine.block import Block
-from accelsim.machine.dram_timing import estimate
+from accelsim.machine.walks import Walks, walks_of
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.quantization import scheme_of
 
@@ -23,8 +23,6 @@ __all__ = [
     "MacStep",
     "Program",
     "VectorStep",
-    "array_model",
-    "budget_of",
     "compile_program",
     "possible_actions",
     "unit_work",
@@ -35,20 +33,27 @@ MEMORIES = ("rf", "glb.ifmap", "glb.weight", "glb.ofmap", "dram")
 
 @dataclass(frozen=True, eq=False)
 class MacStep:
-    """A convolution or linear layer, with a ReLU behind it where that is fused."""
+    """A convolution, linear layer or matmul, with a ReLU behind it where that is fused."""
 
     layer: MacLayer
     relu: str | None
     """Name of the fused ReLU layer."""
-    tiling: Tiling
+    tiling: Tiling | RowTiling
     ifmap: Block
+    """The whole tensor in which the ifmap lies."""
     weights: Block
+    """The weights, or the whole tensor in which a matmul's second operand lies."""
     bias: Block | None
     ofmap: Block
     spilled: Block | None = None
     """Where psums wait between channels, (N, M, P, Q * words of a psum); None where they stay."""
     stays: Stays = NOTHING_STAYS
     """Which of ifmap and ofmap are addresses in the GLB."""
+
+    @cached_property
+    def walks(self) -> Walks:
+        """How tiles go through the words of ifmap, weights and ofmap."""
+        return walks_of(self.layer)
 
     @property
     def name(self) -> str:
@@ -63,7 +68,7 @@ class MacStep:
 
 @dataclass(frozen=True, eq=False)
 class VectorStep:
-    """A layer of the vector unit; a tile is so many channels and ofmap rows of one image."""
+    """A layer of the vector unit; a tile is so many channels and ofmap rows of one (N, ...)."""
 
     layer: VectorLayer
     channels: int
@@ -96,29 +101,6 @@ class Program:
     """Addresses of ofmaps that stay in the GLB: no two are the same, although their room is."""
 
 
-def array_model(accelerator: Accelerator) -> ArrayModel:
-    """Return the PE array of *accelerator*: dataflow, size, timing of a PE, DRAM bandwidth.
-
-    Latencies of multiplier and accumulator are their delays in whole clock cycles. Pipelined ones
-    start an operation every cycle, others only when the last has finished. What an addition that
-    waits for another costs is the dataflow's.
-    """
-    multiplier, clock_mhz = MULTIPLIERS[accelerator.multiplier], clock_mhz_of(accelerator)
-    multiply = multiplier.latency_cycles(clock_mhz)
-    add = accumulator_of(multiplier, accelerator.accumulator).latency_cycles(clock_mhz)
-    pipelined = accelerator.array.pipelined
-    dram = estimate(accelerator)
-    return ArrayModel(
-        DATAFLOWS[accelerator.array.dataflow],
-        accelerator.array.rows,
-        accelerator.array.cols,
-        PeTiming(multiply, add, 1 if pipelined else multiply, 1 if pipelined else add),
-        dram.bytes_per_cycle,
-        dram.latency_cycles,
-        accelerator.array.overlap,
-    )
-
-
 @dataclass(frozen=True)
 class UnitWork:
     """What the units in the PEs make others do, besides bias and ReLU."""
@@ -128,7 +110,7 @@ class UnitWork:
     multiplies: int
     """Of the vector unit, per output."""
     quantizes: bool
-    """The feed turns every activation that it reads into an integer."""
+    """The feed turns every activation that it reads into an integer, as either operand."""
     sums_activations: bool
     """An accumulator beside the array's columns adds up each pixel's activations."""
 
@@ -180,7 +162,8 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
     UnknownNameError
         The configuration names a multiplier, accumulator or dataflow that does not exist.
     ConfigError
-        A layer adds more products than ``auto`` has room for.
+        A layer adds more products than ``auto`` has room for, or the configuration asks for what
+        its dataflow cannot do.
     """
     array, allocator, resident = array_model(accelerator), _Allocator(), _Allocator()
     multiplier = MULTIPLIERS[accelerator.multiplier]
@@ -198,7 +181,7 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
         held = source.words if layer.source in staying else 0
         reader, words = readers.get(layer.name), prod(layer.output_shape)
         if reader is not None and all(
-            _fits(one, budget_of(accelerator, kept), array)
+            _fits(one, accelerator, array, kept)
             for one, kept in ((layer, held + words), (reader, words))
         ):
             staying.add(layer.name)
@@ -209,20 +192,23 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
         if isinstance(layer, MacLayer):
             owner = f"layer {layer.name!r}"
             check_depth(multiplier, accelerator.accumulator, layer.shape.gemm.k, owner)
-            tiling = choose_tiling(
-                layer.shape,
-                budget,
+            tiling = tiling_of(
+                layer,
+                accelerator,
                 array,
-                layer=layer.name,
-                objective=accelerator.mapper.objective,
+                held_words=held + words * stays.ofmap,
                 spills=accelerator.mapper.spills,
                 stays=stays,
             )
             spilled = None
-            if tiling.spills:
-                *outer, columns = layer.output_shape
-                spilled = allocator.tensor((*outer, columns * budget.psum_words))
-            weights = allocator.tensor(layer.weight.shape)
+            if isinstance(tiling, Tiling) and tiling.spills:
+                shape = layer.shape
+                words = shape.q * budget.psum_words
+                spilled = allocator.tensor((shape.n, shape.m, shape.p, words))
+            if isinstance(layer.weight, Operand):
+                weights = tensors[layer.weight.source]
+            else:
+                weights = allocator.tensor(layer.weight.shape)
             bias = None if layer.bias is None else allocator.tensor(layer.bias.shape)
             relu = fused.get(layer.name)
             steps.append(
@@ -230,19 +216,23 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
             )
         else:
             channels, rows = _vector_tile(layer, budget)
-            # The producer's tensor may have another shape (flattened); the words are the same.
-            ifmap = _dense(source.address, layer.input_shape)
+            view = layer.ifmap
+            ifmap = Block(source.address + view.offset, view.shape, view.strides)
             steps.append(VectorStep(layer, channels, rows, ifmap, target, stays))
     output = tensors[trace.output]
     return Program(tuple(steps), tensors[INPUT], output, allocator.words, resident.words)
 
 
 def _next_readers(trace: Trace, fused: dict[str, str]) -> dict[str, Layer]:
-    """Return layer -> the layer that runs next, where that is the only one to read its ofmap."""
+    """Return layer -> the layer that runs next, where nobody else reads its ofmap.
+
+    That one reads it as its ifmap: weights have no place among the words that stay.
+    """
     maker = {relu: layer for layer, relu in fused.items()}
     layers = [layer for layer in trace.layers if layer.name not in maker]
     sources = [maker.get(layer.source, layer.source) for layer in layers]
-    readers = Counter([*sources, maker.get(trace.output, trace.output)])
+    read = [maker.get(source, source) for layer in layers for source in layer.sources]
+    readers = Counter([*read, maker.get(trace.output, trace.output)])
     return {
         layer.name: following
         for layer, following, source in zip(layers, layers[1:], sources[1:], strict=False)
@@ -250,31 +240,16 @@ def _next_readers(trace: Trace, fused: dict[str, str]) -> dict[str, Layer]:
     }
 
 
-def _fits(layer: Layer, budget: Budget, array: ArrayModel) -> bool:
-    """Return whether *layer* has a tiling that fits *budget*."""
+def _fits(layer: Layer, accelerator: Accelerator, array: PeArray, held_words: int) -> bool:
+    """Return whether *layer* has a tiling that fits beside *held_words* of the GLB."""
     try:
         if isinstance(layer, MacLayer):
-            choose_tiling(layer.shape, budget, array, layer=layer.name)
+            tiling_of(layer, accelerator, array, held_words=held_words)
         else:
-            _vector_tile(layer, budget)
+            _vector_tile(layer, budget_of(accelerator, held_words))
     except MappingError:
         return False
     return True
-
-
-def budget_of(accelerator: Accelerator, held_words: int = 0) -> Budget:
-    """Return what a tile may occupy of the GLB: a share for each slot of what is not held."""
-    glb, adder = accelerator.glb, accelerator.accumulator
-    psum_words = accumulator_of(MULTIPLIERS[accelerator.multiplier], adder).bytes // WORD_BYTES
-    ifmap, weight, ofmap = (
-        int(kib * 1024 // glb.slots // WORD_BYTES)
-        for kib in (glb.ifmap_kib, glb.weight_kib, glb.ofmap_kib)
-    )
-    if not glb.unified:
-        return Budget(ifmap, weight, ofmap, psum_words)
-    capacity = int((glb.ifmap_kib + glb.weight_kib + glb.ofmap_kib) * 1024 // WORD_BYTES)
-    total = max(capacity - held_words, 0) // glb.slots
-    return Budget(total, total, total, psum_words, total)
 
 
 class _Allocator:
@@ -292,26 +267,31 @@ class _Allocator:
 
 def _dense(address: int, shape: tuple[int, ...]) -> Block:
     """Return the row-major block of *shape* that starts at *address*."""
-    strides = tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
-    return Block(address, tuple(shape), strides)
+    return Block(address, tuple(shape), View.dense(shape).strides)
 
 
 def _fused_relus(trace: Trace) -> dict[str, str]:
-    """Return MAC layer -> the ReLU that is its only reader: the drain path applies it."""
-    readers = Counter(layer.source for layer in trace.layers)
+    """Return MAC layer -> the ReLU that is its only reader: the drain path applies it.
+
+    One that reads a part of the outputs is a layer of its own.
+    """
+    readers = Counter(source for layer in trace.layers for source in layer.sources)
     readers[trace.output] += 1
     mac_layers = {layer.name for layer in trace.layers if isinstance(layer, MacLayer)}
     return {
         layer.source: layer.name
         for layer in trace.layers
-        if layer.op == "relu" and layer.source in mac_layers and readers[layer.source] == 1
+        if layer.op == "relu"
+        and layer.view is None
+        and layer.source in mac_layers
+        and readers[layer.source] == 1
     }
 
 
 def _vector_tile(layer: VectorLayer, budget: Budget) -> tuple[int, int]:
     """Return (channels, ofmap rows) of a tile: whole channels if one fits, else rows of one."""
-    _, channels, height, width = layer.input_shape
-    _, _, out_height, out_width = layer.output_shape
+    *_, channels, height, width = layer.input_shape
+    *_, out_height, out_width = layer.output_shape
 
     def fits(ifmap_words: int, ofmap_words: int) -> int:
         """Return how many times a tile of these words fits."""
@@ -340,4 +320,4 @@ def _vector_ifmap_rows(layer: VectorLayer, rows: int) -> int:
     if layer.pooling is None:
         return rows
     reach = (layer.pooling.kernel[0] - 1) * layer.pooling.dilation[0] + 1
-    return min((rows - 1) * layer.pooling.stride[0] + reach, layer.input_shape[2])
+    return min((rows - 1) * layer.pooling.stride[0] + reach, layer.input_shape[-2])

@@ -99,7 +99,9 @@ class Clock:
                 for block, (what, since) in self.waiting.items()
             )
             raise StallError(
-                f"layer {self.layer!r} cannot go on at cycle {self.now}: {waits or 'nobody waits'}"
+                f"layer {self.layer!r} cannot go on at cycle {self.now}: "
+                f"{waits or 'nobody waits'}; no network and no configuration may do that: "
+                "report it with both"
             ) from error
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.accumulators import Accumulator
+from accelsim.dataflows.order import AccumulationOrder
 from accelsim.kernels import accumulate, finish
 from accelsim.multipliers import Multiplier
 from accelsim.quantization import LayerQuantization
@@ -30,8 +31,14 @@ class FloatSums:
         self.unit, self.adder = unit, adder
         self.psums = np.zeros(shape, adder.dtype)
 
-    def add(self, ifmap: Float, weights: Float, gather: Gather) -> None:
-        """Add the products of some channels, in k order.
+    def add(
+        self,
+        ifmap: Float,
+        weights: Float,
+        gather: Gather,
+        order: AccumulationOrder | None = None,
+    ) -> None:
+        """Add the products of some channels, in k order unless *order* says another.
 
         Parameters
         ----------
@@ -41,8 +48,10 @@ class FloatSums:
         gather : callable
             ``gather(ifmap, fill)`` returns the activations of each pixel, (k, pixels), with *fill*
             for padding.
+        order : AccumulationOrder, optional
+            Of the additions.
         """
-        accumulate(self.unit, self.adder, gather(ifmap, 0), weights, self.psums)
+        accumulate(self.unit, self.adder, gather(ifmap, 0), weights, self.psums, order)
 
     def finish(self, bias: Float | None) -> Float:
         """Return the outputs, float32 (filters, pixels)."""
@@ -65,12 +74,18 @@ class IntegerSums:
         self.activation_sums = np.zeros(shape[1], np.int64)
         self.k = 0
 
-    def add(self, ifmap: Float, weights: Float, gather: Gather) -> None:
+    def add(
+        self,
+        ifmap: Float,
+        weights: Float,
+        gather: Gather,
+        order: AccumulationOrder | None = None,
+    ) -> None:
         """Add the products of some channels; parameters as of `FloatSums.add`."""
         codes = self.layer.quantize_activations(ifmap)
         activations = gather(codes, self.layer.fill)
         quantized = self.layer.quantize_weights(weights)
-        accumulate(self.unit, self.adder, activations, quantized, self.psums)
+        accumulate(self.unit, self.adder, activations, quantized, self.psums, order)
         self.weight_sums += quantized.sum(axis=1, dtype=np.int64)
         if self.layer.needs_activation_sums:
             self.activation_sums += activations.sum(axis=0, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""A pooling or ReLU layer on the machine: DMA in, vector unit, DMA out, tile by tile.
+"""A pooling, ReLU or copying layer on the machine: DMA in, vector unit, DMA out, tile by tile.
 
 .. code-block:: none
 
@@ -10,6 +10,7 @@ The DMA's program is that of `accelsim.machine.mac`: inputs of tile t, outputs o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +29,8 @@ __all__ = ["VectorRun"]
 
 class _Tile(NamedTuple):
     number: int
-    image: int
+    outer: tuple[int, ...]
+    """Image, and place in the dimensions between images and channels."""
     channels: tuple[int, int]
     rows: tuple[int, int]
     """Rows of the ofmap."""
@@ -100,7 +102,9 @@ class VectorRun:
             yield from self.free_ofmap.take("vector_unit")
             target = _block(self.step.ofmap, tile, tile.rows)
             operations = _operations(layer, target.words)
-            cycles = -(-sum(operations.values()) // lanes)
+            # A copy computes nothing, but its words pass the lanes like any others.
+            passing = target.words if layer.op == "copy" else sum(operations.values())
+            cycles = -(-passing // lanes)
             moved = {"ifmap": words, "ofmap": target.words}
             yield from self.glb.busy("vector_unit", layer.op, cycles, tile.number, moved)
             self.compute_cycles += cycles
@@ -116,16 +120,16 @@ class VectorRun:
 
 def _tiles(step: VectorStep) -> Iterator[_Tile]:
     layer, index = step.layer, 0
-    images, channels, height, _ = layer.input_shape
-    out_rows = layer.output_shape[2]
-    for image in range(images):
+    *outer, channels, height, _ = layer.input_shape
+    out_rows = layer.output_shape[-2]
+    for place in product(*map(range, outer)):
         for channel in range(0, channels, step.channels):
             for row in range(0, out_rows, step.rows):
                 rows = (row, min(row + step.rows, out_rows))
                 first, stop = _window_rows(layer, rows)
                 inside = (min(max(first, 0), height), min(max(stop, 0), height))
                 span = (channel, min(channel + step.channels, channels))
-                yield _Tile(index, image, span, rows, inside, first)
+                yield _Tile(index, place, span, rows, inside, first)
                 index += 1
 
 
@@ -140,9 +144,11 @@ def _window_rows(layer: VectorLayer, rows: tuple[int, int]) -> tuple[int, int]:
 
 
 def _block(whole: Block, tile: _Tile, rows: tuple[int, int]) -> Block:
-    first = (tile.image, tile.channels[0], rows[0], 0)
+    first = (*tile.outer, tile.channels[0], rows[0], 0)
     offset = sum(at * stride for at, stride in zip(first, whole.strides, strict=True))
-    counts = (1, tile.channels[1] - tile.channels[0], rows[1] - rows[0], whole.counts[3])
+    ones = (1,) * len(tile.outer)
+    inner = (tile.channels[1] - tile.channels[0], rows[1] - rows[0], whole.counts[-1])
+    counts = (*ones, *inner)
     return Block(whole.address + offset, counts, whole.strides)
 
 
@@ -151,6 +157,8 @@ def _operations(layer: VectorLayer, outputs: int) -> dict[str, int]:
 
     A window of W values takes W - 1 operations, at the border too, where it may hold fewer.
     """
+    if layer.op == "copy":
+        return {}
     if layer.pooling is None:
         return {"compare": outputs}
     window = layer.pooling.kernel[0] * layer.pooling.kernel[1]
@@ -160,7 +168,9 @@ def _operations(layer: VectorLayer, outputs: int) -> dict[str, int]:
 
 
 def _apply(layer: VectorLayer, tile: _Tile, data: np.ndarray) -> np.ndarray:
-    """Return the tile's results, (1, channels, rows, Q), from its ifmap rows."""
+    """Return the tile's results, (1, ..., channels, rows, Q), from its ifmap rows."""
+    if layer.op == "copy":
+        return data
     if layer.pooling is None:
         return relu(data)
     out_hw = (tile.rows[1] - tile.rows[0], layer.output_shape[3])

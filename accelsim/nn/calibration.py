@@ -1,4 +1,4 @@
-"""Calibration: which range the activations have that each convolution and linear layer reads.
+"""Calibration: which range the activations have that convolutions, linear layers, matmuls read.
 
 The network runs on the exact float32 unit, whose bits depend neither on the number of threads nor
 on how images are batched, so that the ranges are the same everywhere. The ranges of the activations

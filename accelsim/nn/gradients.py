@@ -93,6 +93,20 @@ class UnitGradient:
         to_rows = torch.from_numpy(np.ascontiguousarray(to_input.T))
         return _inside(layer, to_rows, torch.from_numpy(to_weight), rows, weight)
 
+    def matmul(
+        self, layer: LayerQuantization, grads: Tensor, first: Tensor, second: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gradients of both operands, for *grads* of the outputs (G, m, n)."""
+        x, w = _codes(layer, first, second)
+        found = [
+            self._products(layer, np.ascontiguousarray(a.T), np.ascontiguousarray(b.T), grad.T)
+            for a, b, grad in zip(x, w, grads.detach().numpy(), strict=True)
+        ]
+        to_first, to_second = (
+            torch.from_numpy(np.stack([one.T for one in some])) for some in zip(*found, strict=True)
+        )
+        return _inside(layer, to_first, to_second, first, second)
+
     def _products(
         self, layer: LayerQuantization, activations: NDArray, weights: NDArray, grads: Float
     ) -> tuple[Float, Float]:

@@ -1,9 +1,9 @@
 """Two nets spread below a network while it runs, so that no product escapes the unit.
 
-The upper one (`torch.overrides.TorchFunctionMode`) catches every call of conv2d and linear, whoever
-makes it: an `nn.Conv2d` or `nn.Linear`, a subclass, `F.conv2d` in somebody's forward, an exported
-graph. The lower one (`TorchDispatchMode`) lets no other operator through that multiplies and
-accumulates: a product that nobody has modeled is an error, never silently exact.
+The upper one (`torch.overrides.TorchFunctionMode`) catches every call of conv2d, linear and matmul,
+whoever makes it: an `nn.Conv2d` or `nn.Linear`, a subclass, `F.conv2d` or ``@`` in somebody's
+forward, an exported graph. The lower one (`TorchDispatchMode`) lets no other operator through that
+multiplies and accumulates: a product that nobody has modeled is an error, never silently exact.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def run(unit: Unit, network: nn.Module, *args: Any, **kwargs: Any) -> Any:
     Raises
     ------
     TraceError
-        For products other than those of conv2d and linear.
+        For products other than those of conv2d, linear and matmul.
     """
     guard = _Guard()
     try:
@@ -68,6 +68,22 @@ _CONV2D = {
     torch.ops.aten.conv2d.padding,
 }
 _LINEAR = {nn.functional.linear, torch.ops.aten.linear, torch.ops.aten.linear.default}
+_MATMUL = {
+    torch.matmul,
+    torch.bmm,
+    torch.mm,
+    torch.linalg.matmul,
+    Tensor.matmul,
+    Tensor.__matmul__,
+    Tensor.bmm,
+    Tensor.mm,
+    torch.ops.aten.matmul,
+    torch.ops.aten.matmul.default,
+    torch.ops.aten.bmm,
+    torch.ops.aten.bmm.default,
+    torch.ops.aten.mm,
+    torch.ops.aten.mm.default,
+}
 
 # Those that torch's own list of operators worth counting leaves out, by the name of their packet.
 _UNCOUNTED = {
@@ -105,7 +121,7 @@ _MAC_OPERATORS = {str(p) for p in flop_registry if str(p).startswith("aten.")} |
 
 
 class _Interceptor(TorchFunctionMode):
-    """Sends conv2d and linear to the unit, and tells the guard what else is being called."""
+    """Sends conv2d, linear and matmul to the unit, tells the guard what else is being called."""
 
     def __init__(self, unit: Unit, guard: _Guard) -> None:
         super().__init__()
@@ -124,6 +140,9 @@ class _Interceptor(TorchFunctionMode):
             return self.unit.conv2d(*args, **kwargs)
         if func in _LINEAR:
             return self.unit.linear(*args, **kwargs)
+        if func in _MATMUL and "out" not in kwargs:
+            named = {"other" if name == "mat2" else name: value for name, value in kwargs.items()}
+            return self.unit.matmul(*args, **named)
         self.guard.called = func
         return func(*args, **kwargs)
 
@@ -148,8 +167,9 @@ class _Guard(TorchDispatchMode):
             name = None if self.called is None else resolve_name(self.called)
             self.refusal = TraceError(
                 f"operator {name or 'of a compiled module'} ({func.overloadpacket}, operands "
-                f"{shapes}) multiplies and accumulates, but only conv2d and linear run on a "
-                "functional unit; write it as nn.Conv2d, nn.Linear, F.conv2d or F.linear"
+                f"{shapes}) multiplies and accumulates, but only conv2d, linear and matmul run on "
+                "a functional unit; write it as nn.Conv2d, nn.Linear, F.conv2d, F.linear or "
+                "torch.matmul"
             )
             raise self.refusal
         return func(*args, **(kwargs or {}))

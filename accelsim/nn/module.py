@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from accelsim.accumulators import AUTO, accumulator_of
+from accelsim.dataflows.order import AccumulationOrder
 from accelsim.errors import ConfigError, nearest
 from accelsim.kernels.derivatives import require_table
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier, Multiplier
@@ -33,8 +35,9 @@ def approximate(
     calibration: NDArray[np.float32] | Tensor | Calibration | None = None,
     scheme: Scheme | None = None,
     smoothing: int = 0,
+    orders: Sequence[AccumulationOrder] | None = None,
 ) -> ApproximateModule:
-    """Return a copy of *model* whose convolutions and linear layers run on a functional unit.
+    """Return a copy of *model* whose convolutions, linear layers and matmuls run on a unit.
 
     Parameters
     ----------
@@ -48,10 +51,10 @@ def approximate(
         ``"auto"``: the usual one of the multiplier, ``"float32"`` for floating-point units.
     gradient : str
         ``"exact"``: the backward pass is the exact layer's, as if the unit were exact
-        (straight-through), with respect to inputs, weights and biases. ``"unit"``: it goes through
-        differences of the unit's product table, straight-through for the rounding and 0 where an
-        operand was clipped; for units of integers of up to 8 bits. ``"none"``: outputs carry no
-        gradient.
+        (straight-through), with respect to inputs, weights and biases, and to both operands of a
+        matmul. ``"unit"``: it goes through differences of the unit's product table,
+        straight-through for the rounding and 0 where an operand was clipped; for units of integers
+        of up to 8 bits. ``"none"``: outputs carry no gradient.
     calibration : images or Calibration, optional
         For units of integers, which cannot do without: images (N, C, H, W) on which the ranges of
         the activations are found, or what `accelsim.nn.calibrate` found before. Others ignore it.
@@ -59,6 +62,9 @@ def approximate(
         How units of integers quantize; ``Scheme()`` by default.
     smoothing : int
         With gradient ``"unit"``: neighbors on each side over which the table is averaged first.
+    orders : sequence of AccumulationOrder, optional
+        How a dataflow adds that does not add products as they come, one order for each convolution
+        and linear layer as they are called: `accelsim.accumulation_orders`. Forward only.
 
     Returns
     -------
@@ -77,10 +83,14 @@ def approximate(
 
     Notes
     -----
-    The forward pass raises `DataError` for operands that are not float32 on the CPU, and
-    `TraceError` for products other than conv2d and linear (matmul, conv1d, attention, recurrent
-    layers). Products that a module computes outside torch, or elementwise with ``*``, cannot be
-    seen; elementwise operators stay exact, as they are on the vector unit.
+    The forward pass raises `DataError` for operands that are not float32 on the CPU or *orders* of
+    another network, and `TraceError` for products other than conv2d, linear and matmul (conv1d,
+    fused attention, recurrent layers). Products that a module computes outside torch, or
+    elementwise with ``*``, cannot be seen; elementwise operators stay exact, as they are on the
+    vector unit.
+
+    Of a matmul (``@``, bmm, mm) the first operand is the unit's activation, the second its weight.
+    A second operand that is a matrix among the network's parameters makes it a linear layer.
 
     Weights are quantized anew at every call, by their own ranges; those of the activations stay.
 
@@ -112,7 +122,8 @@ def approximate(
             )
         ranges = as_calibration(model, calibration)
         integers = Integers(unit.operands, ranges, scheme or Scheme(), through)
-    return ApproximateModule(network, multiplier, unit, accumulator, gradient, integers)
+    orders = None if orders is None else tuple(orders)
+    return ApproximateModule(network, multiplier, unit, accumulator, gradient, integers, orders)
 
 
 class ApproximateModule(nn.Module):
@@ -136,6 +147,8 @@ class ApproximateModule(nn.Module):
         The unit itself, as *multiplier* was when `approximate` was called.
     integers : Integers or None
         Calibration and scheme of a unit of integers.
+    orders : tuple of AccumulationOrder or None
+        Of the layers' additions; None: k ascending.
     """
 
     def __init__(
@@ -146,6 +159,7 @@ class ApproximateModule(nn.Module):
         accumulator: str,
         gradient: str,
         integers: Integers | None = None,
+        orders: tuple[AccumulationOrder, ...] | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -154,13 +168,14 @@ class ApproximateModule(nn.Module):
         self.accumulator = accumulator
         self.gradient = gradient
         self.integers = integers
+        self.orders = orders
         self.training = network.training
         self.register_state_dict_post_hook(_strip_prefix)
         self.register_load_state_dict_pre_hook(_add_prefix)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Return the network's outputs, every product made by the unit."""
-        unit = Unit(self.unit, self.accumulator, self.network, self.integers)
+        unit = Unit(self.unit, self.accumulator, self.network, self.integers, orders=self.orders)
         gradient = torch.is_grad_enabled() and self.gradient != "none"
         with torch.set_grad_enabled(gradient):
             outputs = run(unit, self.network, *args, **kwargs)

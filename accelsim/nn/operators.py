@@ -1,9 +1,9 @@
-"""conv2d and linear as torch calls them, computed on a functional unit with a declared gradient."""
+"""conv2d, linear and matmul as torch calls them, on a functional unit with a declared gradient."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +13,23 @@ from torch import Tensor, nn
 
 from accelsim import kernels
 from accelsim.accumulators import accumulator_of, check_depth
+from accelsim.dataflows.order import AccumulationOrder
 from accelsim.errors import ConfigError, DataError
 from accelsim.formats import IntegerFormat
 from accelsim.multipliers import Multiplier
 from accelsim.nn.gradients import UnitGradient
-from accelsim.quantization import Calibration, LayerQuantization, Scheme, quantize_layer
+from accelsim.quantization import (
+    Calibration,
+    LayerQuantization,
+    Scheme,
+    quantize_layer,
+    quantize_matmul,
+)
 
 __all__ = ["Integers", "Unit"]
+
+_OWN_ORDERS = "make those of this very network: accelsim.accumulation_orders(trace, accelerator)"
+Range = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +44,7 @@ class Integers:
 
 
 class Unit:
-    """conv2d and linear with torch's arguments, on one multiplier and accumulator.
+    """conv2d, linear and matmul with torch's arguments, on one multiplier and accumulator.
 
     Parameters
     ----------
@@ -46,7 +56,9 @@ class Unit:
     integers : Integers, optional
         How a unit of integers is reached; needed by those.
     observe : callable, optional
-        Called with (layer, activations) before each operator.
+        Called with (layer, activations) before each operator, for a matmul with either operand.
+    orders : sequence of AccumulationOrder, optional
+        Of the additions of each layer, as they are called; k ascending by default.
     """
 
     def __init__(
@@ -56,6 +68,7 @@ class Unit:
         network: nn.Module,
         integers: Integers | None = None,
         observe: Callable[[str, Tensor], None] | None = None,
+        orders: Sequence[AccumulationOrder] | None = None,
     ) -> None:
         self.multiplier = multiplier
         self.accumulator = accumulator_of(multiplier, accumulator)
@@ -63,7 +76,10 @@ class Unit:
         self.network = network
         self.integers = integers
         self.observe = observe
-        self.calls = 0
+        self.orders = orders
+        self.calls = self.operands = 0
+        """Layers called so far, and activations that they have read."""
+        self._constants = _storages(network)
 
     def conv2d(
         self,
@@ -84,11 +100,11 @@ class Unit:
         dilation = _pair(dilation)
         images = input if input.dim() == 4 else input.unsqueeze(0)
         images, padding = _resolve_padding(images, weight, padding, dilation)
-        layer = self._next_layer("conv2d", images, weight)
+        layer = self._layer("conv2d", images, weight)
+        window = _pair(stride), padding, dilation, groups
         with self._named("conv2d", weight):
-            output = _Conv2d.apply(
-                self, layer, images, weight, bias, _pair(stride), padding, dilation, groups
-            )
+            order = self._order_of_call()
+            output = _Conv2d.apply(self, layer, images, weight, bias, *window, order)
         return output if input.dim() == 4 else output.squeeze(0)
 
     def linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:  # noqa: A002
@@ -96,10 +112,40 @@ class Unit:
         if input.dim() == 0:
             raise DataError(f"{self._name('linear', weight)}: input must be (..., K), got ()")
         rows = input.reshape(-1, input.shape[-1])
-        layer = self._next_layer("linear", rows, weight)
+        layer = self._layer("linear", rows, weight)
         with self._named("linear", weight):
-            output = _Linear.apply(self, layer, rows, weight, bias)
+            output = _Linear.apply(self, layer, rows, weight, bias, self._order_of_call())
         return output.reshape(*input.shape[:-1], len(weight))
+
+    def matmul(self, input: Tensor, other: Tensor) -> Tensor:  # noqa: A002
+        """Return ``input @ other``: of an activation with a constant matrix what `linear` does."""
+        owner = "a call of matmul"
+        self._check("matmul", input, other, roles=("input", "other"))
+        if min(input.dim(), other.dim()) < 2 or input.shape[-1] != other.shape[-2]:
+            raise DataError(
+                f"{owner}: operands must be (..., m, k) and (..., k, n), got {tuple(input.shape)} "
+                f"and {tuple(other.shape)}; unsqueeze or transpose one"
+            )
+        if other.dim() == 2 and other.untyped_storage().data_ptr() in self._constants:
+            return self.linear(input, other.t())
+        try:
+            batch = torch.broadcast_shapes(input.shape[:-2], other.shape[:-2])
+        except RuntimeError:
+            raise DataError(
+                f"{owner}: batches {tuple(input.shape[:-2])} and {tuple(other.shape[:-2])} do not "
+                "broadcast; expand or reshape one"
+            ) from None
+        layer, ranges = None, self._ranges(owner, input.shape[-1], input, other)
+        if self.integers is not None:
+            low, high = ranges
+            integers = self.integers
+            layer = quantize_matmul((low, high), integers.operands, integers.scheme, owner)
+        first, second = (
+            one.expand(*batch, *one.shape[-2:]).reshape(-1, *one.shape[-2:])
+            for one in (input, other)
+        )
+        output = _Matmul.apply(self, layer, first, second, self._order_of_call())
+        return output.reshape(*batch, input.shape[-2], other.shape[-1])
 
     @property
     def gradient(self) -> UnitGradient | None:
@@ -107,38 +153,71 @@ class Unit:
         return None if self.integers is None else self.integers.gradient
 
     def finish(self) -> None:
-        """Check that the network has called as many layers as were calibrated."""
-        if self.integers is not None and self.calls != len(self.integers.calibration.ranges):
+        """Check that the network has called as many layers as there are orders and ranges for."""
+        if self.orders is not None and self.calls != len(self.orders):
             raise DataError(
-                f"the network called {self.calls} convolutions and linear layers, but calibration "
-                f"has ranges for {len(self.integers.calibration.ranges)}; calibrate it on images "
-                "that take the same way through it"
+                f"the network called {self.calls} convolutions, linear layers and matmuls, but "
+                f"there are {len(self.orders)} orders of additions; {_OWN_ORDERS}"
+            )
+        if self.integers is not None and self.operands != len(self.integers.calibration.ranges):
+            raise DataError(
+                f"the network called {self.calls} convolutions, linear layers and matmuls, which "
+                f"read {self.operands} activations, but calibration has ranges for "
+                f"{len(self.integers.calibration.ranges)}; calibrate it on images that take the "
+                "same way through it"
             )
 
-    def _next_layer(
+    def _layer(
         self, operator: str, activations: Tensor, weight: Tensor
     ) -> LayerQuantization | None:
         """Return the quantization of the layer that is called now, None without any."""
-        if self.observe is not None:
-            self.observe(self._name(operator, weight), activations)
+        owner = self._name(operator, weight)
+        ranges = self._ranges(owner, math.prod(weight.shape[1:]), activations)
         if self.integers is None:
             return None
-        owner, ranges = self._name(operator, weight), self.integers.calibration.ranges
+        integers = self.integers
+        return quantize_layer(ranges[0], _array(weight), integers.operands, integers.scheme, owner)
+
+    def _ranges(self, owner: str, depth: int, *activations: Tensor) -> tuple[Range, ...]:
+        """Return the ranges of the activations that are read now, none for a unit of floats.
+
+        *depth* products are summed for an output.
+        """
+        if self.observe is not None:
+            for one in activations:
+                self.observe(owner, one)
         self.calls += 1
-        if self.calls > len(ranges):
+        if self.integers is None:
+            return ()
+        first, ranges = self.operands, self.integers.calibration.ranges
+        self.operands += len(activations)
+        if self.operands > len(ranges):
             raise DataError(
                 f"{owner} is called as number {self.calls}, but calibration has ranges for "
-                f"{len(ranges)} convolutions and linear layers; calibrate this very network: "
-                "accelsim.nn.calibrate(model, images)"
+                f"{len(ranges)} activations of convolutions, linear layers and matmuls; calibrate "
+                "this very network: accelsim.nn.calibrate(model, images)"
             )
-        check_depth(self.multiplier, self._asked_for, math.prod(weight.shape[1:]), owner)
-        one = ranges[self.calls - 1]
-        return quantize_layer(
-            one, _array(weight), self.integers.operands, self.integers.scheme, owner
-        )
+        check_depth(self.multiplier, self._asked_for, depth, owner)
+        return ranges[first : self.operands]
 
-    def _check(self, operator: str, *operands: Tensor | None) -> None:
-        for role, tensor in zip(("input", "weight", "bias"), operands, strict=True):
+    def _order_of_call(self) -> AccumulationOrder | None:
+        """Return the order of additions of the layer that is called now, None: k ascending."""
+        if self.orders is None:
+            return None
+        if self.calls > len(self.orders):
+            raise DataError(
+                f"called as number {self.calls}, but there are {len(self.orders)} orders of "
+                f"additions; {_OWN_ORDERS}"
+            )
+        return self.orders[self.calls - 1]
+
+    def _check(
+        self,
+        operator: str,
+        *operands: Tensor | None,
+        roles: tuple[str, ...] = ("input", "weight", "bias"),
+    ) -> None:
+        for role, tensor in zip(roles, operands, strict=True):
             if tensor is None:
                 continue
             if tensor.dtype != torch.float32 or tensor.device.type != "cpu":
@@ -157,7 +236,7 @@ class Unit:
 
     def _name(self, operator: str, weight: Tensor | None) -> str:
         for name, parameter in self.network.named_parameters():
-            if parameter is weight:
+            if weight is not None and (parameter is weight or parameter is weight._base):
                 return f"layer {name.rpartition('.')[0] or type(self.network).__name__!r}"
         return f"a call of {operator}"
 
@@ -177,6 +256,7 @@ class _Conv2d(torch.autograd.Function):
         padding: tuple[int, int],
         dilation: tuple[int, int],
         groups: int,
+        order: AccumulationOrder | None,
     ) -> Tensor:
         ctx.save_for_backward(images, weight)
         ctx.settings = (stride, padding, dilation)
@@ -185,10 +265,10 @@ class _Conv2d(torch.autograd.Function):
         x, w, b = _array(images), _array(weight), None if bias is None else _array(bias)
         window = (stride, padding, dilation, groups)
         if layer is None:
-            output = kernels.conv2d(unit.multiplier, unit.accumulator, x, w, b, *window)
+            output = kernels.conv2d(unit.multiplier, unit.accumulator, x, w, b, *window, order)
         else:
             output = kernels.conv2d_quantized(
-                unit.multiplier, unit.accumulator, layer, x, w, b, *window
+                unit.multiplier, unit.accumulator, layer, x, w, b, *window, order
             )
         return torch.from_numpy(output)
 
@@ -207,7 +287,7 @@ class _Conv2d(torch.autograd.Function):
                 *through.conv2d(ctx.layer, grads[0], images, weight, *settings),
                 grads[0].sum((0, 2, 3)) if wanted[2] else None,
             )
-        return None, None, *gradients, None, None, None, None
+        return None, None, *gradients, None, None, None, None, None
 
 
 class _Linear(torch.autograd.Function):
@@ -221,14 +301,17 @@ class _Linear(torch.autograd.Function):
         rows: Tensor,
         weight: Tensor,
         bias: Tensor | None,
+        order: AccumulationOrder | None,
     ) -> Tensor:
         ctx.save_for_backward(rows, weight)
         ctx.unit, ctx.layer = unit, layer
         operands = (_array(rows), _array(weight), None if bias is None else _array(bias))
         if layer is None:
-            output = kernels.linear(unit.multiplier, unit.accumulator, *operands)
+            output = kernels.linear(unit.multiplier, unit.accumulator, *operands, order)
         else:
-            output = kernels.linear_quantized(unit.multiplier, unit.accumulator, layer, *operands)
+            output = kernels.linear_quantized(
+                unit.multiplier, unit.accumulator, layer, *operands, order
+            )
         return torch.from_numpy(output)
 
     @staticmethod
@@ -239,9 +322,52 @@ class _Linear(torch.autograd.Function):
         to_bias = grad.sum(0) if wants_bias else None
         through = ctx.unit.gradient
         if through is not None:
-            return None, None, *through.linear(ctx.layer, grad, rows, weight), to_bias
+            return None, None, *through.linear(ctx.layer, grad, rows, weight), to_bias, None
         to_rows = grad @ weight if wants_rows else None
-        return None, None, to_rows, grad.T @ rows if wants_weight else None, to_bias
+        return None, None, to_rows, grad.T @ rows if wants_weight else None, to_bias, None
+
+
+class _Matmul(torch.autograd.Function):
+    """Forward on the unit; backward of the exact products, or through the unit's table."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        unit: Unit,
+        layer: LayerQuantization | None,
+        first: Tensor,
+        second: Tensor,
+        order: AccumulationOrder | None,
+    ) -> Tensor:
+        ctx.save_for_backward(first, second)
+        ctx.unit, ctx.layer = unit, layer
+        operands = (_array(first), _array(second))
+        if layer is None:
+            output = kernels.matmul(unit.multiplier, unit.accumulator, *operands, order)
+        else:
+            output = kernels.matmul_quantized(
+                unit.multiplier, unit.accumulator, layer, *operands, order
+            )
+        return torch.from_numpy(output)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        first, second = ctx.saved_tensors
+        (grad,) = grads
+        wants_first, wants_second = ctx.needs_input_grad[2:4]
+        through = ctx.unit.gradient
+        if through is not None:
+            return None, None, *through.matmul(ctx.layer, grad, first, second), None
+        to_first = grad @ second.mT if wants_first else None
+        return None, None, to_first, first.mT @ grad if wants_second else None, None
+
+
+def _storages(network: nn.Module) -> set[int]:
+    """Return where parameters, buffers and other tensors of *network*'s modules lie."""
+    attributes = (value for module in network.modules() for value in vars(module).values())
+    tensors = [value for value in attributes if isinstance(value, Tensor)]
+    tensors += [*network.parameters(), *network.buffers()]
+    return {tensor.untyped_storage().data_ptr() for tensor in tensors}
 
 
 def _resolve_padding(

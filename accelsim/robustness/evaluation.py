@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
+    from accelsim.config import Accelerator
+    from accelsim.dataflows.order import AccumulationOrder
     from accelsim.quantization import Calibration, Scheme
 
 __all__ = ["COLUMNS", "SCENARIOS", "check_settings", "evaluate", "evaluate_rows"]
@@ -57,6 +59,7 @@ def evaluate(
     batch_size: int = 64,
     calibration: NDArray[np.float32] | Calibration | None = None,
     scheme: Scheme | None = None,
+    accelerator: Accelerator | str | None = None,
     progress: Callable[[str], None] | None = None,
     on_row: Callable[[Row], None] | None = None,
 ) -> pd.DataFrame:
@@ -93,6 +96,10 @@ def evaluate(
         For units of integers, which cannot do without; see `accelsim.nn.approximate`.
     scheme : Scheme, optional
         How units of integers quantize.
+    accelerator : Accelerator or str, optional
+        Whose networks are judged (or a preset's name, or a YAML file's path): each unit and
+        *accumulator* in its PEs, products added in the order of its dataflow, see
+        `accelsim.accumulation_orders`. Without: k ascending.
     progress : callable, optional
         Called with a line before each piece of work.
     on_row : callable, optional
@@ -123,6 +130,8 @@ def evaluate(
         If an attack, a multiplier or the accumulator does not exist.
     ConfigError
         If a setting cannot be used, or a unit of integers is not calibrated.
+    MappingError
+        If *accelerator* cannot run the network.
     DataError
         If images or labels cannot be used, or *model* classifies no image correctly.
 
@@ -146,6 +155,7 @@ def evaluate(
         batch_size=batch_size,
         calibration=calibration,
         scheme=scheme,
+        accelerator=accelerator,
         progress=progress,
     ):
         if on_row is not None:
@@ -168,6 +178,7 @@ def evaluate_rows(
     batch_size: int = 64,
     calibration: NDArray[np.float32] | Calibration | None = None,
     scheme: Scheme | None = None,
+    accelerator: Accelerator | str | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Iterator[Row]:
     """Yield the rows of `evaluate` as they are done; all settings are checked at the first."""
@@ -181,6 +192,8 @@ def evaluate_rows(
     integers = [name for name in multipliers if isinstance(MULTIPLIERS[name], IntegerMultiplier)]
     if integers and calibration is not None:
         calibration = as_calibration(model, calibration)
+    exact = copy.deepcopy(model).eval()
+    orders = _orders(exact, images, multipliers, accumulator, accelerator)
     units = {
         name: approximate(
             model,
@@ -189,11 +202,11 @@ def evaluate_rows(
             gradient="none",
             calibration=calibration,
             scheme=scheme,
+            orders=orders[name],
         ).eval()
         for name in multipliers
     }
     report(f"classify {len(images)} images on the exact model")
-    exact = copy.deepcopy(model).eval()
     source = judge(exact, images, labels, batch_size)
     if not source.right.any():
         raise DataError(
@@ -231,6 +244,28 @@ def evaluate_rows(
                 **_measures(source, source_attacked, clean[name], attacked),
                 **_effort(result, images),
             }
+
+
+def _orders(
+    model: nn.Module,
+    images: NDArray[np.float32],
+    multipliers: Sequence[str],
+    accumulator: str,
+    accelerator: Accelerator | str | None,
+) -> dict[str, tuple[AccumulationOrder, ...] | None]:
+    """Return multiplier -> the orders in which *accelerator* adds its products."""
+    if accelerator is None:
+        return dict.fromkeys(multipliers)
+    from accelsim.config import Accelerator
+    from accelsim.machine.array import accumulation_orders
+    from accelsim.tracing import trace
+
+    machine = Accelerator.load(accelerator) if isinstance(accelerator, str) else accelerator
+    traced = trace(model, images[:1])
+    return {
+        name: accumulation_orders(traced, machine.replace(multiplier=name, accumulator=accumulator))
+        for name in multipliers
+    }
 
 
 def _measures(source: Verdict, source_attacked: Verdict, clean: Verdict, attacked: Verdict) -> Row:

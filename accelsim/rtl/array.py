@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.dataflows import DATAFLOWS, PeTiming
+from accelsim.dataflows import DATAFLOWS, MatrixDataflow, PeTiming
 from accelsim.errors import ConfigError, MappingError
 from accelsim.kernels import accumulate
 from accelsim.rtl.files import hex_words, makefile, parameters, source
@@ -62,9 +62,7 @@ class ArrayDesign:
     timing: PeTiming = field(default_factory=PeTiming)
 
     def __post_init__(self) -> None:
-        name = DATAFLOWS[self.dataflow].name
-        if name not in _STATIONARY:
-            raise MappingError(f"dataflow {name!r} has no RTL; use {', '.join(_STATIONARY)}")
+        self._flow()
         for what, size in (("rows", self.rows), ("cols", self.cols)):
             if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST:
                 raise ConfigError(
@@ -79,9 +77,16 @@ class ArrayDesign:
         size = max(self.rows, self.cols) + 1
         return size, size, 2 * size - 1
 
+    def _flow(self) -> MatrixDataflow:
+        """Return the dataflow, if it has RTL."""
+        flow = DATAFLOWS[self.dataflow]
+        if not isinstance(flow, MatrixDataflow) or flow.name not in _STATIONARY:
+            raise MappingError(f"dataflow {flow.name!r} has no RTL; use {', '.join(_STATIONARY)}")
+        return flow
+
     def cycles(self, m: int, n: int, k: int, resume: bool = False) -> int:
         """Return the closed form of what the array takes."""
-        return DATAFLOWS[self.dataflow].compute_cycles(
+        return self._flow().compute_cycles(
             m, n, k, rows=self.rows, cols=self.cols, timing=self.timing, resume=resume
         )
 

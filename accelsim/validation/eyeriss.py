@@ -12,11 +12,13 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from accelsim.dataflows.row_mapper import choose_mapping
-from accelsim.dataflows.row_stationary import RowMapping, SpatialArray
+from accelsim.dataflows.row_stationary import RowMapping
+from accelsim.dataflows.spatial import SpatialArray
 from accelsim.errors import ConfigError, nearest
 from accelsim.layer import LayerShape
 from accelsim.machine.row_stationary import RowRecord, run_row_stationary
@@ -51,7 +53,10 @@ class EyerissLayer:
 def eyeriss_array() -> SpatialArray:
     """Return the chip's PEs, NoC and GLB."""
     chip = _chip()
-    return SpatialArray(**{field.name: int(chip[field.name]) for field in fields(SpatialArray)})
+    sizes: dict[str, Any] = {
+        field.name: int(chip[field.name]) for field in fields(SpatialArray) if field.name in chip
+    }
+    return SpatialArray(**sizes)
 
 
 def eyeriss_layers() -> list[EyerissLayer]:

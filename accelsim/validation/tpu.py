@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from accelsim.dataflows import DATAFLOWS, PeTiming
+from accelsim.dataflows import PeTiming
+from accelsim.dataflows.weight_stationary import WeightStationary
 from accelsim.machine.weight_stream import run_weight_stream
 
 __all__ = ["validate_tpu"]
@@ -31,7 +32,7 @@ def validate_tpu() -> pd.DataFrame:
         streamed = int(row["macs_per_weight_byte"])
         tiles = round(row["weights_m"] * 1e6 / SIDE**2)
         passes = list(
-            DATAFLOWS["ws"].passes(
+            WeightStationary().passes(
                 streamed,
                 SIDE * tiles,
                 SIDE,

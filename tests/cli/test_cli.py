@@ -11,6 +11,7 @@ import pytest
 
 from accelsim.config import Accelerator
 from accelsim.folders import read_manifest
+from accelsim.results import load_run
 
 SIMULATE = ("simulate", "lenet5_digits", "--images", "1")
 
@@ -68,6 +69,29 @@ def test_simulate_json_is_json_alone(accelsim):
     assert run["summary"]["rows"] == 32
     assert run["summary"]["accuracy"] is None
     assert sum(layer["total_cycles"] for layer in run["layers"]) == run["summary"]["latency_cycles"]
+
+
+def test_a_row_stationary_accelerator(accelsim, tmp_path):
+    """Simulated, swept beside a systolic one, scored in its own order of additions."""
+    eyeriss = ("--accelerator", "eyeriss_168")
+    units = ("-m", "ax_fpm", "--set", "spatial.hop_cycles=1")
+    code, out, err = accelsim(*SIMULATE, *eyeriss, *units, "--out", tmp_path / "x")
+    assert code == 0, err
+    assert "lenet5_digits on eyeriss_168 with ax_fpm, 1 images" in out
+    saved = load_run(tmp_path / "x" / "ax_fpm")
+    assert saved.accelerator.spatial.hop_cycles == 1
+    assert saved.layers["tiling"].str.contains("q4 r2").any()
+    vary = ("--vary", "array.dataflow=rs,os", "--images", "1", "--workers", "1", "--timing-only")
+    code, out, err = accelsim("sweep", "lenet5_digits", *eyeriss, *vary, "--out", tmp_path / "s")
+    assert code == 0, err
+    assert "rs " in out
+    attack = ("--attack", "fgsm", "--images", "20", "--out", tmp_path / "a")
+    code, _, err = accelsim("score", "lenet5_digits", "-m", "ax_fpm", *attack, *eyeriss)
+    assert code == 0, err
+    manifest = read_manifest(tmp_path / "a", "score")
+    assert manifest["accelerator"]["array"]["dataflow"] == "rs"
+    code, _, err = accelsim("score", "lenet5_digits", "-m", "ax_fpm", *attack)
+    assert (code, "scores made with other settings" in err) == (2, True)
 
 
 def test_score_plot_and_compare(accelsim, tmp_path):
@@ -207,6 +231,15 @@ def files(tmp_path):
         ("simulate lenet5_digits --set energy_table={0}/negative.csv", "negative.csv:2: energy_pj"),
         ("simulate lenet5_digits --set energy_table={0}/sourceless.csv", "source must not be"),
         ("simulate lenet5_digits --set glb.ifmap_kib=0.5", "layer 'conv1' fits no tiling"),
+        (
+            "simulate lenet5_digits --accelerator eyeriss_168 --set array.overlap=both",
+            "array.overlap is of the systolic dataflows",
+        ),
+        (
+            "simulate lenet5_digits --accelerator eyeriss_168 --set array.rows=2",
+            "layer 'conv1' does not fit the row-stationary array",
+        ),
+        ("simulate lenet5_digits --set spatial.hop_cycles=-1", "spatial.hop_cycles: input should"),
         ("simulate lenet5_digits --images 0", "--images"),
         ("simulate lenet5_digits --images many", "--images"),
         ("simulate lenet5_digits --images 361", "has 360"),
@@ -224,6 +257,7 @@ def files(tmp_path):
         ("score lenet5_digits --scenario whitebox --out {0}/s", "transfer"),
         ("score lenet5_digits --epsilon 0 --out {0}/s", "epsilon must be a number in (0, 1]"),
         ("score lenet5_digits --out {0}/foreign", "not results of accelsim"),
+        ("score lenet5_digits --accelerator eyeris_168", "Did you mean 'eyeriss_168'?"),
         ("sweep lenet5_digits --out {0}/s", "--vary"),
         ("sweep lenet5_digits --out {0}/s --vary array.rows=0", "array.rows"),
         ("sweep lenet5_digits --out {0}/s --vary array.rows", "--vary takes FIELD=V1,V2"),

@@ -52,6 +52,7 @@ def test_the_same_command_writes_the_same_files(accelsim, tmp_path):
         (("export-rtl", "-m", "tf32", "--out", "x"), "multiplier 'tf32' has no circuit"),
         (("export-rtl", "-m", "ax_fmp", "--out", "x"), "Did you mean 'ax_fpm'?"),
         ((*UNIT, "x", "--array", "4"), "--array takes ROWSxCOLS, e.g. 4x4, got '4'"),
+        ((*UNIT, "x", "--array", "2x2", "--dataflow", "rs"), "has no RTL; use os, ws, is"),
         ((*UNIT, "x", "--array", "0x4"), "must have 1..64 rows"),
         ((*UNIT, "x", "--array", "4x65"), "must have 1..64 cols"),
         ((*UNIT, "x", "--array", "4x4", "--pairs", 9), "--pairs is of a unit alone"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from accelsim.dataflows import DATAFLOWS
+from accelsim.dataflows import PeTiming
 from accelsim.dataflows.row_mapper import choose_mapping
 from accelsim.dataflows.row_stationary import (
     RowMapping,
@@ -89,8 +89,7 @@ def test_every_product_is_made_once_and_by_channels_in_turn(shape, mapping):
         assert (part[..., : one.channels.start] == 1).all()
         assert (part[..., one.channels.start :] == 0).all()
         part[..., one.channels.start : one.channels.stop] += 1
-        columns = one.images.size * one.columns.size
-        cycles += columns * one.column_cycles(shape, SMALL) + one.hop_cycles(shape, SMALL)
+        cycles += one.cycles(shape, SMALL)
     assert (done == 1).all()
     assert cycles == compute_cycles(shape, mapping, SMALL)
 
@@ -106,8 +105,77 @@ def test_what_fits_stays_within_every_memory(shape, mapping):
         assert one.active_pes(shape) <= SMALL.rows * SMALL.cols
         assert one.fetched_words(shape) <= one.ifmap_words(shape)
         psums = min(mapping.m, shape.m) * mapping.n * mapping.e * mapping.f
-        assert one.psum_words <= psums
+        assert one.psums <= psums
         assert psums + one.ifmap_words(shape) <= SMALL.glb_words
+
+
+@given(shapes(), MAPPINGS)
+def test_words_read_from_the_glb_are_those_that_windows_need(shape, mapping):
+    for one in row_passes(shape, mapping):
+        places = set()
+        for p in range(one.rows.start, one.rows.stop):
+            for q in range(one.columns.start, one.columns.stop):
+                for r in range(shape.r):
+                    for s in range(shape.s):
+                        h = p * shape.stride[0] - shape.padding[0] + r
+                        w = q * shape.stride[1] - shape.padding[1] + s
+                        places |= {(h, w)} if 0 <= h < shape.h and 0 <= w < shape.w else set()
+        words = len(places) * one.images.size * one.channels.size
+        assert one.read_words(shape) == words <= one.fetched_words(shape)
+
+
+@given(shapes(), MAPPINGS, st.integers(1, 2))
+def test_rf_accesses_counted_pe_by_pe(shape, mapping, psum_words):
+    """Each PE for itself: its filters, its channels, its kernel row, its ofmap row."""
+    for one in row_passes(shape, mapping):
+        reads = writes = 0
+        channels = [min(mapping.q, one.channels.size - first) for first in range(
+            0, one.channels.size, mapping.q)]  # fmt: skip
+        filters = [min(mapping.p, one.filters.size - first) for first in range(
+            0, one.filters.size, mapping.p)]  # fmt: skip
+        for own_channels in channels:
+            for own_filters in filters:
+                for _ in range(shape.r * one.rows.size):
+                    writes += own_filters * own_channels * shape.s * int(one.fetch_weights)
+                    for _ in range(one.images.size):
+                        places = {
+                            column * shape.stride[1] + s
+                            for column in range(one.columns.size)
+                            for s in range(shape.s)
+                        }
+                        writes += own_channels * len(places)
+                    products = own_filters * own_channels * shape.s * one.windows
+                    hops = own_filters * one.windows
+                    reads += (2 + psum_words) * products + 2 * psum_words * hops
+                    writes += psum_words * (products + hops)
+        assert one.rf_accesses(shape, psum_words) == (reads, writes)
+
+
+TIMINGS = st.builds(
+    lambda multiply, add, pipelined: PeTiming(
+        multiply, add, 1 if pipelined else multiply, 1 if pipelined else add
+    ),
+    st.integers(1, 4), st.integers(1, 4), st.booleans(),
+)  # fmt: skip
+
+
+@given(TIMINGS, st.integers(1, 4), st.integers(1, 4), st.integers(1, 3))
+def test_a_column_operand_pair_by_operand_pair(timing, filters, products, columns):
+    """A PE starts a product when units are free and the sum that it goes into has the last one."""
+    array = replace(SMALL, timing=timing, psum_add_cycles=0, hop_cycles=0)
+    start, ready, end = -timing.free_interval, [0] * filters, 0
+    for _ in range(columns * products):
+        step = None
+        for one in range(filters):
+            start = max(start + timing.free_interval, ready[one] - timing.multiply_cycles)
+            step = start if step is None else step
+            end = start + timing.latency_cycles
+            # Steps are of one length: no filter is waited for that another was not.
+            ready[one] = end
+    shape = LayerShape(n=1, m=filters, c=1, h=1, w=columns * products, r=1, s=products,
+                       stride=(1, products))  # fmt: skip
+    mapping = RowMapping(filters, 1, 1, columns, filters, 1, 1, 1)
+    assert compute_cycles(shape, mapping, array) == end
 
 
 @given(shapes())
@@ -173,7 +241,3 @@ def test_rejects_kernels_that_no_mapping_holds(shape, what):
 def test_rejects_array_sizes_that_are_none(value):
     with pytest.raises(ConfigError, match="SpatialArray.rows must be an int >= 1, got"):
         replace(ARRAY, rows=value)
-
-
-def test_it_is_no_matrix_product_dataflow():
-    assert "rs" not in DATAFLOWS

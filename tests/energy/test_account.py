@@ -45,6 +45,13 @@ def test_leakage_by_hand():
     assert more == pytest.approx(16 * (0.015 + 0.001695), rel=1e-3)
 
 
+def test_register_files_leak_as_so_many_registers():
+    """A PE of the rs dataflow has 12 + 224 + 24 words instead of three registers."""
+    flows = [MACHINE.replace(**{"array.dataflow": flow}) for flow in ("os", "rs")]
+    registers, files = (leakage_mw(machine, TABLE) for machine in flows)
+    assert files - registers == pytest.approx(16 * (260 - 3) * 0.001695)
+
+
 @pytest.mark.parametrize("count", [("rf", "erase"), ("multiplier.none", "compute")])
 def test_rejects_an_action_without_a_row(count):
     with pytest.raises(EnergyTableError, match="has no row for component"):

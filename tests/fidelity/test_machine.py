@@ -19,7 +19,8 @@ from accelsim.errors import MappingError, TraceError
 from accelsim.kernels.network import run_trace
 from accelsim.layer import INPUT, LayerShape, MacLayer, Trace
 from accelsim.machine import run_machine
-from accelsim.machine.program import array_model, compile_program
+from accelsim.machine.array import array_model
+from accelsim.machine.program import compile_program
 from accelsim.multipliers import IntegerMultiplier
 from accelsim.quantization import scheme_of
 
@@ -326,7 +327,7 @@ def test_a_wrong_address_gives_wrong_logits(monkeypatch):
     """The machine executes: with weights from elsewhere the outputs change, or it refuses."""
     from dataclasses import replace
 
-    from accelsim.machine import mac
+    from accelsim.machine import array_run
 
     layer = MacLayer(
         "fc", "linear", INPUT, LayerShape(n=1, m=2, c=3),
@@ -336,11 +337,13 @@ def test_a_wrong_address_gives_wrong_logits(monkeypatch):
     machine = Accelerator.preset("tiny_4x4")
     right = run_machine(trace, machine).outputs
     assert right.ravel().tolist() == [6, 15]
-    block = mac.weight_block
-    monkeypatch.setattr(mac, "weight_block", lambda *a: replace(block(*a), strides=(1, 1, 1, 1)))
+    block = array_run.weight_block
+    monkeypatch.setattr(
+        array_run, "weight_block", lambda *a: replace(block(*a), strides=(1, 1, 1, 1))
+    )
     assert run_machine(trace, machine).outputs.ravel().tolist() == [6, 9]
     monkeypatch.setattr(
-        mac, "weight_block", lambda *a: replace(block(*a), address=block(*a).address - 1)
+        array_run, "weight_block", lambda *a: replace(block(*a), address=block(*a).address - 1)
     )
     with pytest.raises(IndexError, match="reaches beyond the 2 words of DRAM"):
         run_machine(trace, machine)

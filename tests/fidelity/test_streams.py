@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,8 +16,9 @@ from accelsim.energy.modes import flowing_operands
 from accelsim.energy.streams import LayerOperands, Streams
 from accelsim.layer import INPUT, LayerShape, MacLayer, Trace, VectorLayer
 from accelsim.machine import sums
+from accelsim.machine.array import array_model
 from accelsim.machine.machine import run_program
-from accelsim.machine.program import MacStep, array_model, compile_program
+from accelsim.machine.program import MacStep, compile_program
 from accelsim.multipliers import MULTIPLIERS
 
 TIMINGS = [PeTiming(), PeTiming(2, 1), PeTiming(3, 2, 3, 2), PeTiming(1, 3)]
@@ -104,6 +106,25 @@ def small_network(rng):
     return Trace("small", layers, rng.standard_normal((2, 2, 9, 8)).astype(np.float32), "fc")
 
 
+class Attention(torch.nn.Module):
+    """Linear layers on a sequence, and two matmuls of activations."""
+
+    def __init__(self):
+        super().__init__()
+        self.query, self.key = torch.nn.Linear(5, 4), torch.nn.Linear(5, 4)
+
+    def forward(self, images):
+        words = images.flatten(1, 2)
+        scores = self.query(words) @ self.key(words).transpose(-1, -2)
+        return (scores @ words).flatten(1)
+
+
+def attention(rng):
+    torch.manual_seed(0)
+    images = rng.standard_normal((2, 1, 6, 5)).astype(np.float32)
+    return accelsim.trace(Attention(), images, calibration=images)
+
+
 def cut_up(step, weights_outer):
     """Return a step of tiles of both images, two rows, two filters and half of the channels."""
     if not isinstance(step, MacStep):
@@ -117,26 +138,29 @@ def cut_up(step, weights_outer):
 
 @pytest.mark.parametrize("flow", ["os", "ws", "is"])
 @pytest.mark.parametrize(("unit", "weights_outer"), [("exact_fp32", True), ("exact_uint8", False)])
-def test_each_pe_is_fed_what_the_machine_multiplies_there(flow, unit, weights_outer, monkeypatch):
+@pytest.mark.parametrize("network", [small_network, attention])
+def test_each_pe_is_fed_what_the_machine_multiplies_there(
+    flow, unit, weights_outer, network, monkeypatch
+):
     """Tile after tile, as the machine hands them to its kernels; padding and zero points too."""
-    unit, trace = MULTIPLIERS[unit], small_network(np.random.default_rng(3))
+    unit, trace = MULTIPLIERS[unit], network(np.random.default_rng(3))
     accelerator = accelsim.Accelerator.preset("tiny_4x4").replace(
         multiplier=unit.name, **{"array.dataflow": flow, "array.cols": 3}
     )
     products, real = [], sums.accumulate
 
-    def recorded(unit, adder, activations, weights, psums):
+    def recorded(unit, adder, activations, weights, psums, order):
         products.append((np.ascontiguousarray(activations.T), np.ascontiguousarray(weights.T)))
-        real(unit, adder, activations, weights, psums)
+        real(unit, adder, activations, weights, psums, order)
 
     monkeypatch.setattr(sums, "accumulate", recorded)
     program = compile_program(trace, accelerator)
     program = replace(program, steps=tuple(cut_up(one, weights_outer) for one in program.steps))
     run_program(program, trace, accelerator)
-    steps = [(one.layer, one.tiling) for one in program.steps if isinstance(one, MacStep)]
-    assert len(products) > 5 * len(steps)  # several tiles a layer
+    tilings = [one.tiling for one in program.steps if isinstance(one, MacStep)]
+    assert len(products) > 5 * len(tilings)  # several tiles a layer
     streams = Streams(
-        flowing_operands(trace, steps, accelerator), array_model(accelerator), unit.circuit.ports
+        flowing_operands(trace, tilings, accelerator), array_model(accelerator), unit.circuit.ports
     )
     expected = fed_register_by_register(products, (4, 3), unit, dataflow=flow)
     assert fed_by_blocks(streams) == expected
@@ -151,10 +175,10 @@ def test_any_transition_is_that_of_the_blocks(flow):
         **{"array.dataflow": flow, "glb.ifmap_kib": 0.5, "glb.weight_kib": 0.25}
     )
     program = compile_program(trace, accelerator)
-    steps = [(one.layer, one.tiling) for one in program.steps if isinstance(one, MacStep)]
+    tilings = [one.tiling for one in program.steps if isinstance(one, MacStep)]
     unit = MULTIPLIERS["exact_fp32"]
     streams = Streams(
-        flowing_operands(trace, steps, accelerator), array_model(accelerator), unit.circuit.ports
+        flowing_operands(trace, tilings, accelerator), array_model(accelerator), unit.circuit.ports
     )
     for p, ((rows, cols, count), (_, block)) in enumerate(
         zip(streams.sizes, streams.blocks(), strict=True)

@@ -38,6 +38,19 @@ def blocks(draw):
     return Block(draw(st.integers(0, 200)), tuple(counts), tuple(strides))
 
 
+@given(blocks(), st.data())
+def test_the_order_of_a_blocks_dimensions_does_not_matter(block, data):
+    """A transposed matrix is walked by its addresses all the same."""
+    order = data.draw(st.permutations(range(len(block.counts))))
+    turned = Block(
+        block.address,
+        tuple(block.counts[at] for at in order),
+        tuple(block.strides[at] for at in order),
+    )
+    for got, expected in zip(row_segments(turned, 4, 4), row_segments(block, 4, 4), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
 def walk(block, kind, state):
     """Return (time, hits, misses) burst by burst; *state* is bank -> open row."""
     bursts = []

@@ -9,7 +9,7 @@ import accelsim
 from accelsim.config import Accelerator
 from accelsim.errors import ConfigError
 from accelsim.kernels.network import run_trace
-from accelsim.layer import INPUT, LayerShape, MacLayer, Trace, VectorLayer
+from accelsim.layer import INPUT, LayerShape, MacLayer, Operand, Trace, VectorLayer, View
 from accelsim.machine import run_machine
 from accelsim.quantization import scheme_of
 
@@ -105,6 +105,29 @@ def test_relus_and_pooling_hand_on_too():
     assert [layer.op for layer in result.layers] == ["linear+relu", "relu", "linear"]
     assert [layer.forwarded_words for layer in result.layers] == [6, 6, 0]
     assert moved(result.layers[1], "read") == moved(result.layers[1], "write") == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "stays"),
+    [("fc1", INPUT, 4), (INPUT, "fc1", 0), ("fc1", "fc1", 0)],
+)
+@pytest.mark.parametrize("relu", [False, True])
+def test_a_matmul_finds_its_first_operand_alone_in_the_glb(first, second, stays, relu):
+    """Its weights have no place there, and what it reads twice has two readers."""
+    layers = list(linears(4, 4).layers)
+    if relu:
+        four = (1, 4, 1, 1)
+        layers.append(VectorLayer("relu", "relu", "fc1", four, four))
+    made = {"fc1": layers[-1].name, INPUT: INPUT}
+    straight, turned = View((1, 2, 2), (4, 2, 1)), View((1, 2, 2), (4, 1, 2))
+    operand = Operand(made[second], turned)
+    shape = LayerShape.of_matmul(1, 2, 2, 2)
+    mul = MacLayer("mul", "matmul", made[first], shape, operand, None, view=straight)
+    images = np.float32([1, -2, 3, 4]).reshape(1, 4, 1, 1)
+    result = check_bits(Trace("net", (*layers, mul), images, "mul"), MACHINE)
+    assert [layer.forwarded_words for layer in result.layers] == [stays, 0]
+    assert moved(result.layers[0], "write") == 4 - stays
+    assert moved(result.layers[1], "read") == 8 - stays
 
 
 @pytest.mark.parametrize("changes", [{}, {"accumulator": "float64", "glb.double_buffered": False}])

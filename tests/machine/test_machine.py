@@ -301,7 +301,8 @@ def test_a_machine_that_cannot_go_on_says_who_waits():
 
     with pytest.raises(
         StallError,
-        match=r"^layer 'conv1' cannot go on at cycle 5: array waits for operands since cycle 5$",
+        match=r"^layer 'conv1' cannot go on at cycle 5: array waits for operands since cycle 5; "
+        "no network and no configuration may do that: report it with both$",
     ):
         state.run(state.env.process(block()))
 

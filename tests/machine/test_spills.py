@@ -13,8 +13,9 @@ from accelsim.dataflows.tiling import Tiling
 from accelsim.kernels.network import run_trace
 from accelsim.layer import INPUT, LayerShape, MacLayer, Trace
 from accelsim.machine import mac, run_machine, run_program
+from accelsim.machine.array import budget_of
 from accelsim.machine.block import Block
-from accelsim.machine.program import budget_of, compile_program
+from accelsim.machine.program import compile_program
 from accelsim.quantization import scheme_of
 
 # 16 filters of 64 channels on 8 rows, and a GLB that makes spilling the least traffic.

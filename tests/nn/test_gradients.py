@@ -9,11 +9,11 @@ from torch import nn
 
 from accelsim.errors import ConfigError
 from accelsim.formats import IntegerFormat
-from accelsim.kernels import conv2d_quantized, linear_quantized
+from accelsim.kernels import conv2d_quantized, linear_quantized, matmul_quantized
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.nn import Scheme, approximate, calibrate
 from accelsim.nn.gradients import UnitGradient
-from accelsim.quantization import quantize_layer
+from accelsim.quantization import quantize_layer, quantize_matmul
 
 TABLE_UNITS = [
     name
@@ -113,6 +113,27 @@ def test_linear_gradients_are_the_differences_of_its_outputs(signed):
     by_weight = differences(lambda w: (grads * outputs(rows, w)).sum(), weights, layer.weights)
     np.testing.assert_allclose(got[0].numpy(), by_row, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(got[1].numpy(), by_weight, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_matmul_gradients_are_the_differences_of_its_outputs(signed):
+    unit, rng = BENT[signed], np.random.default_rng(4)
+    ranges = ((-1, 1.5), (-2, 1))
+    layer = quantize_matmul(ranges, unit.operands, Scheme("affine", "affine"), "mul")
+    first = on_grid(rng, layer.activations, (2, 3, 5))
+    second = on_grid(rng, layer.weights, (2, 5, 4))
+
+    def outputs(a, b):
+        return matmul_quantized(unit, "int32", layer, a, b).astype(np.float64)
+
+    grads = rng.normal(0, 1, (2, 3, 4)).astype(np.float32)
+    got = UnitGradient.of(unit, 0).matmul(
+        layer, *(torch.from_numpy(one) for one in (grads, first, second))
+    )
+    by_first = differences(lambda a: (grads * outputs(a, second)).sum(), first, layer.activations)
+    by_second = differences(lambda b: (grads * outputs(first, b)).sum(), second, layer.weights)
+    np.testing.assert_allclose(got[0].numpy(), by_first, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(got[1].numpy(), by_second, rtol=1e-3, atol=1e-3)
 
 
 def network():

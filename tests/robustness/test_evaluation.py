@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from accelsim.errors import ConfigError, DataError, UnknownNameError
+import accelsim
+from accelsim.errors import ConfigError, DataError, MappingError, UnknownNameError
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.quantization import Scheme
 from accelsim.robustness import evaluate, evaluate_rows, evaluation, wilson
@@ -145,6 +146,37 @@ def test_units_of_integers_quantize_by_the_scheme(tiny):
         assert row["mean_confidence_clean"] == pytest.approx(np.mean(confidences), rel=1e-5)
         assert row["clean_accuracy"] == 0.75
         assert row["accumulator"] == "int32"
+
+
+def test_units_are_judged_as_they_are_in_an_accelerator(lenet, monkeypatch):
+    """Each unit adds in the order that its array gives it; ascending k needs none."""
+    given = {}
+    approximate = accelsim.nn.approximate
+
+    def seen(model, *, multiplier, orders, **how):
+        given[multiplier] = orders
+        return approximate(model, multiplier=multiplier, orders=orders, **how)
+
+    monkeypatch.setattr("accelsim.nn.approximate", seen)
+    settings = {"attacks": ["fgsm"], "multipliers": UNITS}
+    rows = evaluate(*lenet, **settings, accelerator=accelsim.Accelerator.preset("eyeriss_168"))
+    model, images, _ = lenet
+    for name in UNITS:
+        machine = accelsim.Accelerator.preset("eyeriss_168").replace(multiplier=name)
+        own = accelsim.accumulation_orders(accelsim.trace(model, images[:1]), machine)
+        for order, expected in zip(given[name], own, strict=True):
+            assert (order.permutation == expected.permutation).all()
+            assert (order.sizes == expected.sizes).all()
+    plain = evaluate(*lenet, **settings, accelerator="edge_16x16")
+    assert given == dict.fromkeys(UNITS)
+    assert (rows.mean_confidence_clean != plain.mean_confidence_clean).all()
+    assert rows.mean_confidence_clean.to_numpy() == pytest.approx(plain.mean_confidence_clean)
+
+
+def test_rejects_an_accelerator_that_cannot_run_the_network(lenet):
+    machine = accelsim.Accelerator.preset("eyeriss_168").replace(**{"array.rows": 2})
+    with pytest.raises(MappingError, match="layer 'conv1' does not fit the row-stationary array"):
+        evaluate(*lenet, attacks=["fgsm"], multipliers=UNITS, accelerator=machine)
 
 
 def test_rejects_units_of_integers_without_calibration(tiny):

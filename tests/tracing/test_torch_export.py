@@ -146,7 +146,6 @@ def test_rejects_what_is_not_modelled(function, message):
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (nn.Linear(12, 3), "0: expected a tensor of 2 dimensions, got shape"),
         (nn.Conv2d(2, 1, 2, padding="same"), "only symmetric padding is modelled"),
         (nn.Conv2d(2, 1, 3, padding=1, padding_mode="reflect"), "operator 'pad'"),
     ],

@@ -1,0 +1,223 @@
+"""From the nodes of an exported graph to layers: names, constants, and who reads which words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from accelsim.errors import TraceError
+from accelsim.layer import INPUT, Layer, VectorLayer, View
+from accelsim.tracing.words import NeedsCopyError, Words, merged
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Arguments", "Builder", "four", "path_of", "shape_of", "where"]
+
+Made = TypeVar("Made")
+
+
+class Builder:
+    """The layers made so far, and what the graph's nodes stand for.
+
+    Parameters
+    ----------
+    program : torch.export.ExportedProgram
+    label : str
+        Name of the network.
+    """
+
+    def __init__(self, program: Any, label: str) -> None:
+        self.label = label
+        self.layers: list[Layer] = []
+        self.tensors: dict[str, Words] = {}
+        """Graph node -> the words that its tensor is."""
+        self.lists: dict[str, list[Words]] = {}
+        """Graph node -> the same of several tensors."""
+        self.constants: dict[str, Any] = _constants(program)
+        self.storages: dict[str, str] = {}
+        """Graph node -> the node whose memory it is a view of in torch."""
+        self.inputs = set(program.graph_signature.user_inputs)
+
+    def input(self, node: Any) -> None:
+        """Let *node*, if it is the module's input, stand for the images."""
+        if node.name in self.inputs:
+            self.put(node, Words.dense(INPUT, shape_of(node, node)))
+
+    def put(self, node: Any, words: Words, storage: str | None = None) -> None:
+        """Let *node* stand for *words*, in memory of its own unless *storage* names another's."""
+        self.tensors[node.name] = words
+        self.storages[node.name] = node.name if storage is None else storage
+
+    def words(self, node: Any, value: Any) -> Words:
+        """Return the words of tensor *value*, which *node* reads."""
+        if getattr(value, "name", None) not in self.tensors:
+            raise TraceError(
+                f"{where(node)}: its input must come from the images, got {value!r}; "
+                "a constant or a second input is not modelled"
+            )
+        return self.tensors[value.name]
+
+    def arranged(self, node: Any, words: Words, use: Callable[[Words], Made]) -> Made:
+        """Return what *use* makes of *words*, or of a copy where it needs another order."""
+        try:
+            return use(words)
+        except NeedsCopyError:
+            return use(self.copied(node, words))
+
+    def copied(self, node: Any, words: Words) -> Words:
+        """Return the same tensor as words of a copy, dense and in order; *node* needs it."""
+        return self.elementwise(self.name(node, "_copy"), "copy", words)
+
+    def elementwise(self, name: str, op: str, words: Words) -> Words:
+        """Add a layer that makes a word of each of *words*; return its output."""
+        view = _within_images(words)
+        self.layers.append(VectorLayer(name, op, words.source, view.shape, view.shape, view=view))
+        return words.made_by(name, words.dims)
+
+    def overwrite(self, node: Any, value: Any, name: str) -> None:
+        """Let all views of tensor *value* stand for the output of layer *name* instead.
+
+        Raises
+        ------
+        TraceError
+            One of them is of words that the machine holds elsewhere.
+        """
+        old, storage = self.words(node, value).source, self.storages[value.name]
+        for other, words in self.tensors.items():
+            if self.storages[other] != storage:
+                continue
+            if words.source != old:
+                raise TraceError(
+                    f"{where(node)}: an in-place operator on a tensor is not modelled where "
+                    f"another view of it ({other}) is rearranged in memory; call it out of place"
+                )
+            self.tensors[other] = replace(words, source=name)
+
+    def constant(self, node: Any, value: Any, what: str) -> np.ndarray:
+        """Return parameter or buffer *value* as float32."""
+        tensor = self.constants.get(getattr(value, "name", ""))
+        if tensor is None:
+            raise TraceError(f"{where(node)}: its {what} must be a parameter, got {value!r}")
+        array = tensor.detach().cpu().numpy()
+        if array.dtype != np.float32:
+            raise TraceError(f"{where(node)}: its {what} must be float32, got {array.dtype}")
+        if not np.isfinite(array).all():
+            raise TraceError(f"{where(node)}: its {what} holds NaN or infinity")
+        return np.ascontiguousarray(array)
+
+    def is_constant(self, value: Any) -> bool:
+        """Return whether *value* is a parameter, a buffer, or a view of one."""
+        return getattr(value, "name", None) in self.constants
+
+    def name(self, node: Any, suffix: str = "") -> str:
+        """Return a unique name: the module's path, or the operator's name if none is its own."""
+        base = (path_of(node) or node.name) + suffix
+        taken = {layer.name for layer in self.layers} | {INPUT}
+        name, number = base, 2
+        while name in taken:
+            name, number = f"{base}_{number}", number + 1
+        return name
+
+    def output(self, node: Any) -> str:
+        """Return the name of the layer whose output the graph's output *node* returns."""
+        returned = node.args[0]
+        if len(returned) != 1 or getattr(returned[0], "name", None) not in self.tensors:
+            names = [getattr(value, "name", repr(value)) for value in returned]
+            raise TraceError(
+                f"{self.label} must return one tensor that depends on the images, "
+                f"got {len(returned)}: {', '.join(names)}"
+            )
+        words = self.tensors[returned[0].name]
+        if words.source == INPUT:
+            raise TraceError(f"{self.label} returns its input; there is nothing to simulate")
+        if not words.images_first or words.shape[0] != words.images:
+            raise TraceError(
+                f"{self.label} returns a tensor of shape {words.shape}, which mixes images: its "
+                f"first dimension must be the images', {words.images}"
+            )
+        return words.source if words.in_order else self.copied(returned[0], words).source
+
+
+class Arguments:
+    """Arguments of a node by the names of the operator's schema, defaults included."""
+
+    def __init__(self, node: Any) -> None:
+        self._values: dict[str, Any] = {}
+        for position, argument in enumerate(node.target._schema.arguments):
+            if position < len(node.args):
+                self._values[argument.name] = node.args[position]
+            else:
+                default = argument.default_value if argument.has_default_value() else None
+                self._values[argument.name] = node.kwargs.get(argument.name, default)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    @property
+    def first_two(self) -> tuple[Any, Any]:
+        """The operands of a binary operator."""
+        first, second, *_ = self._values.values()
+        return first, second
+
+    def pair(self, name: str) -> tuple[int, int]:
+        """Return an int or int list as a pair."""
+        value = self._values[name]
+        values = [value] if isinstance(value, int) else list(value)
+        return (int(values[0]), int(values[-1]))
+
+
+def path_of(node: Any) -> str:
+    """Return the path of the innermost module that called *node*, "" for the root."""
+    stack = node.meta.get("nn_module_stack") or {}
+    paths = [path for path, _ in stack.values()]
+    return paths[-1] if paths else ""
+
+
+def where(node: Any) -> str:
+    """Return what to call *node* in a message."""
+    return path_of(node) or f"the model ({node.name})"
+
+
+def shape_of(node: Any, value: Any, rank: int | None = None) -> tuple[int, ...]:
+    """Return the shape of the tensor *value*, which *node* reads or makes."""
+    tensor = getattr(value, "meta", {}).get("val")
+    if tensor is None or not hasattr(tensor, "shape"):
+        raise TraceError(f"{where(node)}: expected a tensor, got {value!r}")
+    shape = tuple(int(extent) for extent in tensor.shape)
+    if rank is not None and len(shape) != rank:
+        raise TraceError(
+            f"{where(node)}: expected a tensor of {rank} dimensions, got shape {shape}"
+        )
+    return shape
+
+
+def four(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return *shape* as (N, ..., C, H, W); a matrix has 1 x 1 images.
+
+    >>> four((2, 10))
+    (2, 10, 1, 1)
+    """
+    return (*shape, *(1,) * (4 - len(shape)))
+
+
+def _within_images(words: Words) -> View:
+    """Return the view (N, ..., C, H, W) of *words*, in as few dimensions as they take."""
+    view = words.view([[axis] for axis in merged(words.inner)])
+    missing = (1,) * (4 - len(view.shape))
+    return View(four(view.shape), (*view.strides, *missing), view.offset)
+
+
+def _constants(program: Any) -> dict[str, torch.Tensor]:
+    """Return graph node -> tensor for parameters, buffers and lifted constants."""
+    signature = program.graph_signature
+    state = {**program.state_dict, **program.constants}
+    named = {
+        **signature.inputs_to_parameters,
+        **signature.inputs_to_buffers,
+        **signature.inputs_to_lifted_tensor_constants,
+    }
+    return {node: state[name] for node, name in named.items() if name in state}
