@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,7 @@ def characterize(
     operands: tuple[ArrayLike, ArrayLike] | None = None,
     workload: Trace | str | None = None,
     images: int = 16,
+    data: str | PathLike[str] | None = None,
     scheme: Scheme | None = None,
     energy_table: str = "cmos45",
     progress: Progress | None = None,
@@ -136,6 +138,8 @@ def characterize(
         Sample *pairs* products of each of its MAC layers, too, as activation and weight meet there
         in an exact run; for a unit of integers these are quantized. A name stands for the
         workload's first *images* test images, calibrated on training images where need be.
+    data : path, optional
+        Where these lie, as `accelsim.load_workload` takes it.
     scheme : Scheme, optional
         How they are quantized; ``Scheme()`` by default.
     energy_table : str
@@ -168,7 +172,7 @@ def characterize(
     else:
         chosen = given_pairs(*operands)
     tell: Progress = progress or (lambda done, total, what: None)
-    trace = _trace(workload, images, unit) if isinstance(workload, str) else workload
+    trace = _trace(workload, images, unit, data) if isinstance(workload, str) else workload
     measured = measure(unit, chosen, lambda done, total: tell(done, total, "products"))
     costs = cost_rows(unit, other, table, seed)
     scheme = scheme or Scheme()
@@ -227,17 +231,17 @@ def baseline_of(unit: Multiplier, against: Multiplier | str | None = None) -> Mu
     return other
 
 
-def _trace(workload: str, images: int, unit: Multiplier) -> Trace:
+def _trace(workload: str, images: int, unit: Multiplier, data: str | PathLike[str] | None) -> Trace:
     from accelsim.tracing import trace
     from accelsim.workload import load_workload
 
-    model, batch, _ = load_workload(workload, limit=images)
+    model, batch, _ = load_workload(workload, limit=images, data=data)
     traced = trace(model, batch, name=workload)
     if not isinstance(unit, IntegerMultiplier):
         return traced
     from accelsim.nn import calibrate_workload
 
-    return traced.calibrated(calibrate_workload(workload, model))
+    return traced.calibrated(calibrate_workload(workload, model, data))
 
 
 SHARED = ("error_rate", "exact_zero", "inflated", "med", "mean_error")

@@ -52,7 +52,8 @@ def compare_results(folders: Iterable[str | Path]) -> pd.DataFrame:
         elif manifest["kind"] == "score":
             for _, row in read_table(folder / "scores.csv").iterrows():
                 accumulator = manifest.get("accumulator", row["accumulator"])
-                _check_same(conditions, "score", _score_conditions(row, accumulator), folder)
+                data = manifest.get("data_hash", "not recorded")
+                _check_same(conditions, "score", _score_conditions(row, accumulator, data), folder)
                 _add(columns, str(row["multiplier"]), _robustness(row), folder)
     if not columns:
         raise DataError("nothing to compare: the folders hold neither runs nor scores")
@@ -93,13 +94,13 @@ def _run_conditions(run: Run) -> dict[str, object]:
     }
 
 
-def _score_conditions(row: pd.Series, accumulator: str) -> dict[str, object]:
+def _score_conditions(row: pd.Series, accumulator: str, data: str) -> dict[str, object]:
     """Return what must be the same in all scores: everything but attack and multiplier.
 
     A row names the accumulator that its unit had, the setting *accumulator* what was asked for.
     """
     same = {name: row[name] for name in ("workload", "scenario", "images", "seed", "weights_hash")}
-    return {**same, "accumulator": _asked_for(accumulator)}
+    return {**same, "accumulator": _asked_for(accumulator), "images or labels (data_hash)": data}
 
 
 def _asked_for(accumulator: str) -> str:

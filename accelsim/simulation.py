@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from accelsim.config import Accelerator
+from accelsim.dataflows.tiling import ArrayModel
 from accelsim.energy import EnergyTable, energy_by_component, load_table
 from accelsim.energy.modes import (
     check_mode,
@@ -153,13 +154,18 @@ def _operand_dependent(
     mode = accelerator.multiplier_energy.mode
     if mode == "fixed":
         return result, {}
-    steps = compile_program(trace, accelerator).steps
-    tilings = [step.tiling for step in steps if isinstance(step, MacStep)]
+    steps = [
+        (step.layer, step.tiling)
+        for step in compile_program(trace, accelerator).steps
+        if isinstance(step, MacStep)
+    ]
     orders = accumulation_orders(trace, accelerator)
-    operands = flowing_operands(trace, tilings, accelerator, orders)
+    operands = flowing_operands(trace, steps, accelerator, orders)
     if mode == "zero_gated":
         return _gated(result, operands, accelerator), {}
     array = array_model(accelerator)
+    if not isinstance(array, ArrayModel):
+        raise TypeError(f"toggles want a systolic array, got {array}")
     return result, multiplier_toggles(operands, array, accelerator, table, progress)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from functools import lru_cache
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ class Point:
     accelerator: Accelerator
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What every point of a sweep runs."""
+
+    workload: str
+    images: int
+    data: str | None
+    """Where the workload's data lie."""
+
+
 def grid_points(base: Accelerator, grid: Mapping[str, Sequence[object]]) -> list[Point]:
     """Return the points of the full grid, the last field varying fastest.
 
@@ -73,6 +84,7 @@ def sweep(
     out: str | Path,
     accelerator: Accelerator | str = "edge_16x16",
     images: int = 4,
+    data: str | PathLike[str] | None = None,
     values: bool = True,
     workers: int | None = None,
     progress: Callable[[int, int, int], None] | None = None,
@@ -94,6 +106,8 @@ def sweep(
         What the grid changes, or the name of a preset, or the path of a YAML file.
     images : int
         Images of the test split that the machine runs, as one batch.
+    data : path, optional
+        Where the data lie, as `accelsim.load_workload` takes it.
     values : bool
         False: cycles, counts and energy only.
     workers : int, optional
@@ -114,13 +128,15 @@ def sweep(
     points = grid_points(base, grid)
     if workers is not None and (isinstance(workers, bool) or workers < 1):
         raise ConfigError(f"workers must be an int >= 1, got {workers!r}")
+    inputs = Inputs(workload, images, None if data is None else os.fspath(data))
+    _traced.cache_clear()  # The files may have changed since the last sweep.
     fingerprints = [check_machine(point.accelerator, values=values).fingerprint for point in points]
     keys = {
-        _key(point, fingerprint, workload, images, values): point
+        _key(point, fingerprint, inputs, values): point
         for point, fingerprint in zip(points, fingerprints, strict=True)
     }
     folder = prepare_folder(out, "sweep")
-    write_manifest(folder, _manifest(workload, grid, base, images, values))
+    write_manifest(folder, _manifest(inputs, grid, base, values))
     with Store(folder / STORE) as store:
         stored = store.rows()
         todo = {
@@ -130,7 +146,7 @@ def sweep(
         try:
             if progress is not None:
                 progress(len(keys) - len(todo), len(keys), failed)
-            finished = _evaluate(todo, workload, images, values, workers)
+            finished = _evaluate(todo, inputs, values, workers)
             for done, (key, row) in enumerate(finished, start=len(keys) - len(todo) + 1):
                 store.put(key, row)
                 failed += bool(row["error"])
@@ -148,12 +164,14 @@ def sweep(
     return frame
 
 
-def _key(point: Point, table: str, workload: str, images: int, values: bool) -> str:
+def _key(point: Point, table: str, inputs: Inputs, values: bool) -> str:
     """Return the key of all that a point's row depends on; *table*: the energy table's print."""
+    traced, labels = _traced(inputs, _integer(point))
     determined_by = {
         "accelerator": point.accelerator.model_dump(mode="json"),
         "table": table,
-        "trace": _traced(workload, images, _integer(point))[0].fingerprint,
+        "trace": traced.fingerprint,
+        "labels": labels.tolist(),
         "values": values,
         "version": __version__,
     }
@@ -162,19 +180,16 @@ def _key(point: Point, table: str, workload: str, images: int, values: bool) -> 
 
 
 def _manifest(
-    workload: str,
-    grid: Mapping[str, Sequence[object]],
-    base: Accelerator,
-    images: int,
-    values: bool,
+    inputs: Inputs, grid: Mapping[str, Sequence[object]], base: Accelerator, values: bool
 ) -> dict[str, Any]:
     return {
         "kind": "sweep",
-        "workload": workload,
+        "workload": inputs.workload,
         "accelerator": base.model_dump(mode="json"),
         "config_hash": base.config_hash,
         "grid": dict(grid),
-        "images": images,
+        "images": inputs.images,
+        "data": inputs.data,
         "values": values,
         "seed": None,
         "versions": versions(),
@@ -182,7 +197,7 @@ def _manifest(
 
 
 def _evaluate(
-    todo: Mapping[str, Point], workload: str, images: int, values: bool, workers: int | None
+    todo: Mapping[str, Point], inputs: Inputs, values: bool, workers: int | None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (key, row) as points finish, from processes of their own."""
     from loky import get_reusable_executor
@@ -196,8 +211,7 @@ def _evaluate(
     )
     try:
         futures: dict[Future[dict[str, Any]], str] = {
-            executor.submit(run_point, workload, images, values, point): key
-            for key, point in todo.items()
+            executor.submit(run_point, inputs, values, point): key for key, point in todo.items()
         }
         pending = set(futures)
         while pending:
@@ -208,10 +222,10 @@ def _evaluate(
         executor.shutdown(wait=True, kill_workers=True)
 
 
-def run_point(workload: str, images: int, values: bool, point: Point) -> dict[str, Any]:
+def run_point(inputs: Inputs, values: bool, point: Point) -> dict[str, Any]:
     """Return the row of one point; an error of its own making is in the row."""
     try:
-        traced, labels = _traced(workload, images, _integer(point))
+        traced, labels = _traced(inputs, _integer(point))
         run = simulate(traced, point.accelerator, labels=labels, values=values)
     except AccelsimError as error:
         return {"error": str(error)}
@@ -238,9 +252,10 @@ def _integer(point: Point) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _traced(workload: str, images: int, calibrated: bool) -> tuple[Trace, Any]:
+def _traced(inputs: Inputs, calibrated: bool) -> tuple[Trace, Any]:
     from accelsim.nn import calibrate_workload
 
-    model, batch, labels = load_workload(workload, limit=images)
-    calibration = calibrate_workload(workload, model) if calibrated else None
-    return trace(model, batch, name=workload, calibration=calibration), labels
+    name, data = inputs.workload, inputs.data
+    model, batch, labels = load_workload(name, limit=inputs.images, data=data)
+    calibration = calibrate_workload(name, model, data) if calibrated else None
+    return trace(model, batch, name=name, calibration=calibration), labels

@@ -8,18 +8,18 @@ import hashlib
 import json
 import math
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accelsim.datasets import load_dataset
+from accelsim.datasets import SPLITS, Split, fingerprint
 from accelsim.errors import ConfigError, DataError
 from accelsim.files import check_writable, write_atomically
 from accelsim.version import __version__
-from accelsim.workload import WORKLOADS, Recipe, Workload
+from accelsim.workload import WORKLOADS, Recipe, Workload, workload_split
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,6 +35,7 @@ def train(
     epochs: int | None = None,
     seed: int = 0,
     out: str | PathLike[str],
+    data: str | PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train a workload's network from scratch, write weights and card, and return the card.
@@ -55,6 +56,9 @@ def train(
         The weights file, ending in ``.safetensors``. The card (JSON: data, recipe, seed, accuracy,
         date, versions, SHA-256 of the weights) gets the same name with ``.json``. Each is written
         whole or not at all.
+    data : path, optional
+        The data folder, or a set of one's own instead of the workload's: see
+        `accelsim.datasets.read_split`. Missing training batches are noted in the card.
     progress : callable, optional
         Called after each epoch with (epoch from 1, epochs, mean training loss in nats).
 
@@ -70,7 +74,8 @@ def train(
     ConfigError
         If *epochs*, *seed* or *out* cannot be used.
     DataError
-        If the training diverges, or *out* cannot be written, which is found out before it starts.
+        If the data cannot be read or are not what the network takes, or *out* cannot be written,
+        which are found out before the training starts; or if it diverges.
     """
     entry = WORKLOADS[workload] if isinstance(workload, str) else workload
     path = Path(out)
@@ -81,11 +86,12 @@ def train(
         recipe = dataclasses.replace(recipe, epochs=_checked_int("epochs", epochs, least=1))
     seed = _checked_int("seed", seed, least=0, most=2**63 - 1)
     _write(check_writable, path)
+    splits = {split: workload_split(entry, split, data) for split in SPLITS}
     with _reproducible(seed, recipe.threads):
-        model, loss = _fit(entry, recipe, progress)
-        accuracies = {split: _accuracy(model, entry, split) for split in ("train", "test")}
+        model, loss = _fit(entry, recipe, splits["train"], progress)
+        accuracies = {name: _accuracy(model, split) for name, split in splits.items()}
     content = _to_safetensors(model)
-    card = _card(entry, recipe, seed, model, loss, accuracies, content)
+    card = _card(entry, recipe, splits, seed, model, loss, accuracies, content)
     _write(write_atomically, path, content)
     text = json.dumps(card, indent=2) + "\n"
     _write(write_atomically, path.with_suffix(".json"), text.encode())
@@ -124,11 +130,13 @@ def _reproducible(seed: int, threads: int) -> Iterator[None]:
             torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
 
 
-def _fit(workload: Workload, recipe: Recipe, progress: Progress | None) -> tuple[nn.Module, float]:
+def _fit(
+    workload: Workload, recipe: Recipe, data: Split, progress: Progress | None
+) -> tuple[nn.Module, float]:
     """Return the trained model and the mean loss of its last epoch."""
     import torch
 
-    images, labels = (torch.from_numpy(array) for array in load_dataset(workload.dataset, "train"))
+    images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
     model = workload.build().train()
     optimizer = torch.optim.Adam(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
@@ -156,10 +164,10 @@ def _fit(workload: Workload, recipe: Recipe, progress: Progress | None) -> tuple
     return model.eval(), mean_loss
 
 
-def _accuracy(model: nn.Module, workload: Workload, split: str) -> float:
+def _accuracy(model: nn.Module, data: Split) -> float:
     import torch
 
-    images, labels = (torch.from_numpy(array) for array in load_dataset(workload.dataset, split))
+    images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
     with torch.inference_mode():
         predicted = torch.cat([model(part).argmax(1) for part in images.split(500)])
     return float((predicted == labels).double().mean())
@@ -177,6 +185,7 @@ def _to_safetensors(model: nn.Module) -> bytes:
 def _card(
     workload: Workload,
     recipe: Recipe,
+    splits: Mapping[str, Split],
     seed: int,
     model: nn.Module,
     loss: float,
@@ -186,7 +195,12 @@ def _card(
     return {
         "workload": workload.name,
         "title": workload.title,
-        "dataset": workload.dataset,
+        "dataset": splits["train"].dataset,
+        "data": {
+            name: {"images": len(split), "sha256": fingerprint(split.images, split.labels)}
+            for name, split in splits.items()
+        },
+        "data_notes": [note for split in splits.values() for note in split.notes],
         "recipe": dataclasses.asdict(recipe),
         "optimizer": "Adam, cross entropy, learning rate falling along a half cosine to 0",
         "seed": seed,

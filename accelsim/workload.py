@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.datasets import load_dataset
+from accelsim.datasets import Split, read_split
 from accelsim.errors import ConfigError, DataError
 from accelsim.registry import Registry
 from accelsim.resources import resource_dir
@@ -36,6 +36,7 @@ __all__ = [
     "check_labels",
     "load_workload",
     "weights_hash",
+    "workload_split",
 ]
 
 
@@ -125,6 +126,7 @@ def load_workload(
     split: str = "test",
     limit: int | None = None,
     weights: str | PathLike[str] | None = None,
+    data: str | PathLike[str] | None = None,
 ) -> tuple[nn.Module, NDArray[np.float32], NDArray[np.int64]]:
     """Return a workload's trained model with images and labels of one split.
 
@@ -139,6 +141,9 @@ def load_workload(
     weights : path, optional
         Weights instead of the shipped ones: safetensors, or a state dict saved by torch, which is
         read without running any code it may hold.
+    data : path, optional
+        The data folder, or a set of one's own instead of the workload's: see
+        `accelsim.datasets.read_split`.
 
     Returns
     -------
@@ -154,18 +159,19 @@ def load_workload(
     ConfigError
         If *split* or *limit* cannot be used.
     DataError
-        If *limit* exceeds the split, or the weights are not those of this network.
+        If the data cannot be read or are not what the network takes, *limit* exceeds the split, or
+        the weights are not those of this network.
     """
     workload = WORKLOADS[name]
-    images, labels = load_dataset(workload.dataset, split)
+    found = workload_split(workload, split, data)
     if limit is not None:
         count = _checked_limit(limit)
-        if count > len(images):
+        if count > len(found):
             raise DataError(
-                f"limit asks for {count} images, but the {split} split of {workload.dataset!r} "
-                f"has {len(images)}"
+                f"limit asks for {count} images, but the {split} split of {found.dataset!r} "
+                f"has {len(found)}"
             )
-        images, labels = images[:count], labels[:count]
+        found = found.first(count)
     model = workload.build()
     path = workload.weights_path if weights is None else Path(weights)
     if weights is None and not path.is_file():
@@ -174,7 +180,38 @@ def load_workload(
             f"accelsim train {name} --out {path}"
         )
     read_weights(model, path)
-    return model.eval(), images, labels
+    return model.eval(), found.images, found.labels
+
+
+def workload_split(
+    workload: Workload, split: str, data: str | PathLike[str] | None = None
+) -> Split:
+    """Return one split of the data a workload is for, checked to be what its network takes.
+
+    Parameters
+    ----------
+    workload : Workload
+    split, data
+        As `accelsim.datasets.read_split` takes them.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As there; and DataError if images have another shape, or there are more classes.
+    """
+    found = read_split(workload.dataset, split, data)
+    shape = found.pixels.shape[1:]
+    if shape != workload.input_shape:
+        raise DataError(
+            f"workload {workload.name!r} takes images of {_times(workload.input_shape)}, but those "
+            f"of {found.dataset!r} have {_times(shape)}; give other data, or scale them"
+        )
+    check_labels(found.labels, len(found), workload.classes)
+    return found
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
 
 
 def weights_hash(name: str, weights: str | PathLike[str] | None = None) -> str:

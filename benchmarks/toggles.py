@@ -57,9 +57,9 @@ def streams_of(unit: str, dataflow: str, images: int) -> Streams:
         multiplier=unit, **{"array.dataflow": dataflow}
     )
     program = compile_program(trace, machine)
-    tilings = [one.tiling for one in program.steps if isinstance(one, MacStep)]
-    flowing_operands(trace, tilings, machine)  # compiles the unit's kernels
-    operands, seconds = timed(lambda: flowing_operands(trace, tilings, machine))
+    steps = [(one.layer, one.tiling) for one in program.steps if isinstance(one, MacStep)]
+    flowing_operands(trace, steps, machine)  # compiles the unit's kernels
+    operands, seconds = timed(lambda: flowing_operands(trace, steps, machine))
     print(f"{unit}, {dataflow}: operands of {trace.macs:,} products in {seconds:.2f} s")
     return Streams(operands, array_model(machine), MULTIPLIERS[unit].circuit.ports)
 

@@ -112,3 +112,11 @@ def test_rejects_a_folder_that_holds_neither(tmp_path):
     write_manifest(tmp_path, {"kind": "sweep"})
     with pytest.raises(DataError, match="neither runs nor scores"):
         compare_results([tmp_path])
+
+
+def test_rejects_scores_of_other_images_or_labels(tmp_path):
+    folders = [score(tmp_path / "a"), score(tmp_path / "b", attack="pgd")]
+    for folder, data in zip(folders, ("0123", "4567"), strict=True):
+        write_manifest(folder, {"kind": "score", "data_hash": data})
+    with pytest.raises(DataError, match=r"differ in images or labels \(data_hash\): 0123 and"):
+        compare_results(folders)

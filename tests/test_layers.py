@@ -47,7 +47,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "folders": (4, {"pandas"}),
     "store": (4, {"pandas"}),
     "rtl": (4, {"numpy"}),
-    "datasets": (5, {"numpy", "sklearn"}),
+    "datasets": (5, {"numpy", "sklearn", "PIL"}),
     "weights": (5, {"torch", "safetensors"}),
     "workload": (5, {"numpy", "torch"}),
     "training": (5, {"numpy", "torch", "safetensors"}),

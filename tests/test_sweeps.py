@@ -49,9 +49,9 @@ def test_a_row_per_point_in_grid_order_equal_to_simulate(tmp_path, monkeypatch):
 
 
 def test_units_of_integers_are_calibrated_and_their_scheme_varied(tmp_path, monkeypatch):
-    def evaluate(todo, workload, images, values, workers):
+    def evaluate(todo, inputs, values, workers):
         for key, point in todo.items():
-            yield key, sweeps.run_point(workload, images, values, point)
+            yield key, sweeps.run_point(inputs, values, point)
 
     monkeypatch.setattr(sweeps, "_evaluate", evaluate)
     grid = {"multiplier": ["exact_fp32", "exact_int8"], "quantization.weights": ["auto", "affine"]}

@@ -20,8 +20,8 @@ NAME = "lenet5_digits"
 @pytest.fixture
 def tiny(monkeypatch):
     """The shipped workload with a few images and a short recipe."""
-    load = training.load_dataset
-    monkeypatch.setattr(training, "load_dataset", lambda *args: [a[:64] for a in load(*args)])
+    load = training.workload_split
+    monkeypatch.setattr(training, "workload_split", lambda *args: load(*args).first(64))
     recipe = Recipe(epochs=2, batch_size=16, learning_rate=1e-3)
     return dataclasses.replace(WORKLOADS[NAME], recipe=recipe)
 

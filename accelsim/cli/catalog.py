@@ -4,7 +4,7 @@ To list all takes the import of every unit, and of what it compiles with; a unit
 of its products besides. The texts themselves change with the sources alone. So they are kept beside
 compiled code, in a folder named after the digest of all sources: another source is another folder.
 A text that cannot be read, or is not what was written, is made again; one that cannot be written is
-made each time.
+made each time. Where datasets lie is not in the sources: that is looked up each time, too.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from accelsim.cli.pages import PAGES, Page
+from accelsim.cli.pages import LIVE_PAGES, PAGES, Page
 from accelsim.files import write_atomically
 from accelsim.resources import RESOURCES, resource_dir
 from accelsim.sources import PACKAGE, cache_root, source_digest
 
-__all__ = ["KINDS", "Catalog"]
+__all__ = ["KINDS", "LIVE", "Catalog"]
 
 SUFFIXES = (".csv", ".py", ".yaml")
 """Of files that texts are made from: tables, units and everything they use, presets."""
@@ -43,18 +43,28 @@ class Catalog:
 
     Where a registry has been imported before, entries of this process alone may be in it: then all
     is made anew, and nothing is kept.
+
+    Parameters
+    ----------
+    data : str, optional
+        The data folder, else the one that ``ACCELSIM_DATA`` names.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, data: str | None = None) -> None:
+        self._data = data
         own = any(name in sys.modules for name in REGISTRIES)
         self._folder = None if own else _folder()
 
     def names(self, kind: str) -> dict[str, str]:
         """Return the names of *kind* with what they are, one line each."""
+        if kind in LIVE:
+            return LIVE[kind](self._data)
         return dict(self._kept(f"{kind}.json", KINDS[kind]))
 
     def page(self, kind: str, name: str) -> Page:
         """Return the page of *name*, which is one of ``names(kind)``."""
+        if kind in LIVE:
+            return LIVE_PAGES[kind](name, self._data)
         return Page(**self._kept(f"{kind}/{name}.json", lambda: asdict(PAGES[kind](name))))
 
     def _kept(self, place: str, make: Callable[[], Any]) -> Any:
@@ -178,3 +188,17 @@ KINDS: dict[str, Callable[[], dict[str, str]]] = {
     "tables": _tables,
 }
 """Kind -> function that returns name -> one line."""
+
+
+def _datasets(data: str | None) -> dict[str, str]:
+    from accelsim.datasets import DATASETS, FILE_FORM, find_state
+
+    described = {
+        name: f"{entry.title}; {find_state(entry, data)}" for name, entry in DATASETS.items()
+    }
+    forms = {family.form: family.title for family in DATASETS.families}
+    return described | forms | {FILE_FORM: DATASETS[FILE_FORM].title}
+
+
+LIVE: dict[str, Callable[[str | None], dict[str, str]]] = {"datasets": _datasets}
+"""Kind that is looked up each time -> function of the data folder, as in `KINDS`."""

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from accelsim.cli.options import BatchOption, JsonOption, OutOption, SchemeOption, build_scheme
+from accelsim.cli.options import (
+    BatchOption,
+    DataOption,
+    JsonOption,
+    OutOption,
+    SchemeOption,
+    build_scheme,
+)
 from accelsim.cli.output import note, print_json, print_table, progress
 from accelsim.errors import ConfigError
 
@@ -56,6 +63,7 @@ def characterize(
         ),
     ] = None,
     images: BatchOption = 16,
+    data: DataOption = None,
     settings: SchemeOption = None,
     out: OutOption = None,
     json: JsonOption = False,
@@ -75,7 +83,7 @@ def characterize(
     from accelsim.folders import prepare_folder
     from accelsim.multipliers import MULTIPLIERS
     from accelsim.operands import choose_pairs
-    from accelsim.workload import WORKLOADS
+    from accelsim.workload import WORKLOADS, workload_split
 
     entry = MULTIPLIERS[unit]
     baseline = baseline_of(entry, against)
@@ -85,6 +93,10 @@ def characterize(
         workload = WORKLOADS[workload].name
     elif settings:
         raise ConfigError("--set changes how a workload's operands are quantized; give --workload")
+    elif data is not None:
+        raise ConfigError("--data says where a workload's data lie; give --workload")
+    if workload is not None:
+        workload_split(WORKLOADS[workload], "test", data)
     if out is not None:
         # Found out now, not after the work.
         prepare_folder(out, "characterization")
@@ -99,6 +111,7 @@ def characterize(
                 exhaustive_bits=exhaustive_bits,
                 workload=workload,
                 images=images,
+                data=data,
                 scheme=scheme,
                 progress=update,
             )

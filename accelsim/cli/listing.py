@@ -6,12 +6,19 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli.catalog import KINDS, Catalog
+from accelsim.cli.catalog import KINDS, LIVE, Catalog
 from accelsim.cli.output import print_table
-from accelsim.cli.pages import PAGES, Page
+from accelsim.cli.pages import LIVE_PAGES, PAGES, Page
 from accelsim.errors import ConfigError, UnknownNameError, nearest
 
 __all__ = ["list_", "show"]
+
+FolderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="DIR", help="Folder in which datasets are looked for, else ACCELSIM_DATA."
+    ),
+]
 
 
 def list_(
@@ -19,36 +26,40 @@ def list_(
         str | None,
         typer.Argument(
             metavar="[KIND]",
-            help="multipliers, accumulators, dataflows, workloads, attacks, presets, dram, tables.",
+            help="multipliers, accumulators, dataflows, workloads, attacks, presets, dram, tables, "
+            "datasets.",
         ),
     ] = None,
+    data: FolderOption = None,
 ) -> None:
-    """List what can be named on the command line.
+    """List what can be named on the command line, datasets with where their files are.
 
     Example: accelsim list multipliers
     """
-    if kind is not None and kind not in KINDS:
-        raise ConfigError(f"no kind {kind!r}; known: {', '.join(KINDS)}.{nearest(kind, KINDS)}")
-    catalog = Catalog()
-    for title in KINDS if kind is None else [kind]:
+    kinds = [*KINDS, *LIVE]
+    if kind is not None and kind not in kinds:
+        raise ConfigError(f"no kind {kind!r}; known: {', '.join(kinds)}.{nearest(kind, kinds)}")
+    catalog = Catalog(data)
+    for title in kinds if kind is None else [kind]:
         names = catalog.names(title)
         print_table(title, ["name", "what it is"], list(names.items()), text=(0, 1))
 
 
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Any name that 'list' prints.")],
+    data: FolderOption = None,
 ) -> None:
-    """Show one multiplier, accumulator, dataflow, workload, attack, preset or energy table.
+    """Show one multiplier, accumulator, dataflow, workload, attack, preset, table or dataset.
 
     Example: accelsim show ax_fpm
     """
-    _print(_find(name))
+    _print(_find(name, data))
 
 
-def _find(name: str) -> Page:
-    catalog = Catalog()
+def _find(name: str, data: str | None) -> Page:
+    catalog = Catalog(data)
     known: list[str] = []
-    for kind in KINDS:
+    for kind in (*KINDS, *LIVE):
         names = catalog.names(kind)
         if name in names:
             return catalog.page(kind, name)
@@ -57,6 +68,10 @@ def _find(name: str) -> Page:
 
     if MULTIPLIERS.recognizes(name):  # as a member of a family, or as a unit file: nothing to keep
         return PAGES["multipliers"](name)
+    from accelsim.datasets import DATASETS
+
+    if DATASETS.recognizes(name):
+        return LIVE_PAGES["datasets"](name, data)
     raise UnknownNameError(
         f"nothing is named {name!r}; 'accelsim list' prints what is.{nearest(name, known)}"
     )

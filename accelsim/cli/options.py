@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AcceleratorOption",
     "BatchOption",
+    "DataOption",
     "JsonOption",
     "OutOption",
     "SchemeOption",
@@ -61,6 +62,15 @@ WeightsOption = Annotated[
     str | None,
     typer.Option("--weights", metavar="FILE", help="Weights instead of the shipped ones."),
 ]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="DIR|SET",
+        help="Folder of the datasets, else ACCELSIM_DATA; or a set of your own: FILE.npz, "
+        "folder:PATH and others of 'accelsim list datasets'.",
+    ),
+]
 BatchOption = Annotated[int, typer.Option("--images", min=1, help="Test images, run as one batch.")]
 OutOption = Annotated[
     str | None, typer.Option("--out", metavar="DIR", help="Folder for the results.")
@@ -84,7 +94,7 @@ def assignments(
 
 
 def scalar(text: str) -> Any:
-    """Return *text* as YAML reads it: a number, a truth value or the text itself."""
+    """Return *text* as YAML reads it: a number, a truth value, null (None) or the text itself."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -92,7 +102,7 @@ def scalar(text: str) -> Any:
         value = YAML(typ="safe").load(text)
     except YAMLError:
         return text
-    return value if isinstance(value, bool | int | float) else text
+    return value if value is None or isinstance(value, bool | int | float) else text
 
 
 def build_accelerator(name: str, settings: Sequence[str] | None, **changes: object) -> Accelerator:

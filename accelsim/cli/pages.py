@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["PAGES", "Page"]
+__all__ = ["LIVE_PAGES", "PAGES", "Page"]
 
 
 @dataclass(frozen=True)
@@ -166,3 +166,27 @@ PAGES: dict[str, Callable[[str], Page]] = {
     "tables": _table,
 }
 """Kind -> function that returns the page of one of its names."""
+
+
+def _dataset(name: str, data: str | None) -> Page:
+    import sys
+    import textwrap
+
+    from accelsim.datasets import DATASETS, FILE_FORM, SPLITS, find_folder
+
+    entry = DATASETS[name]
+    facts: dict[str, object] = {"source": entry.source}
+    if name != FILE_FORM and name not in {family.form for family in DATASETS.families}:
+        folder = find_folder(data)
+        for split in SPLITS:
+            facts[f"{split} split"] = entry.state(split, folder)
+            facts[f"{split} files"] = ", ".join(entry.files(split)) or "none"
+        if name in set(DATASETS):
+            none = "none is given, neither with --data DIR nor in ACCELSIM_DATA"
+            facts["data folder"] = none if folder is None else folder
+    module = sys.modules[type(entry).__module__]
+    return _facts(entry.title, facts, textwrap.dedent(module.__doc__ or "").strip())
+
+
+LIVE_PAGES: dict[str, Callable[[str, str | None], Page]] = {"datasets": _dataset}
+"""Kind that is looked up each time -> function of a name and the data folder, as in `PAGES`."""

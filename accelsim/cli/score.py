@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelsim.cli.options import (
+    DataOption,
     JsonOption,
     OutOption,
     SchemeOption,
@@ -62,6 +63,7 @@ def score(
     seed: Annotated[int, typer.Option("--seed", help="Of the attacks' random starts.")] = 0,
     quantization: SchemeOption = None,
     weights: WeightsOption = None,
+    data: DataOption = None,
     out: OutOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -75,12 +77,13 @@ def score(
 
     Example: accelsim score lenet5_digits -m ax_fpm --attack pgd --epsilon 0.1 --out scores/x
     """
+    from accelsim.datasets import fingerprint
     from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
     from accelsim.multipliers.imported import file_fingerprints
     from accelsim.quantization import scheme_of
     from accelsim.robustness import check_settings
     from accelsim.scores import ScoreFolder
-    from accelsim.workload import load_workload, weights_hash
+    from accelsim.workload import WORKLOADS, load_workload, weights_hash, workload_split
 
     machine = None if accelerator is None else build_accelerator(accelerator, quantization)
     scheme = build_scheme(quantization) if machine is None else scheme_of(machine)
@@ -89,10 +92,11 @@ def score(
     units = unique(multiplier or ["exact_fp32", "ax_fpm"])
     attacks = unique(attack or ["fgsm", "pgd"])
     check_settings(scenario, attacks, units, accumulator, epsilon, seed)
-    model, batch, labels = load_workload(workload, limit=images, weights=weights)
+    model, batch, labels = load_workload(workload, limit=images, weights=weights, data=data)
     settings = {
         "workload": workload,
         "weights_hash": weights_hash(workload, weights),
+        "data_hash": fingerprint(batch, labels)[:16],
         "scenario": scenario,
         "multipliers": units,
         "accumulator": accumulator,
@@ -101,9 +105,14 @@ def score(
         "seed": seed,
     }
     if any(isinstance(MULTIPLIERS[name], IntegerMultiplier) for name in units):
-        from accelsim.nn import WORKLOAD_CALIBRATION
+        from accelsim.nn import CALIBRATION_IMAGES, WORKLOAD_CALIBRATION
 
-        settings |= {"calibration": WORKLOAD_CALIBRATION, "quantization": vars(scheme)}
+        train = workload_split(WORKLOADS[workload], "train", data).first(CALIBRATION_IMAGES)
+        settings |= {
+            "calibration": WORKLOAD_CALIBRATION,
+            "calibration_data_hash": fingerprint(train.images, train.labels)[:16],
+            "quantization": vars(scheme),
+        }
     if machine is not None:
         settings["accelerator"] = machine.model_dump(mode="json")
     if files := file_fingerprints(units):
@@ -112,7 +121,7 @@ def score(
     rows: list[dict[str, Any]] = [] if folder is None else folder.rows(attacks)
     left = [name for name in attacks if name not in {row["attack"] for row in rows}]
     if left:
-        _run(model, batch, labels, left, settings, folder, rows)
+        _run(model, batch, labels, data, left, settings, folder, rows)
     rows.sort(key=lambda row: attacks.index(row["attack"]))
     if json:
         print_json(rows)
@@ -126,6 +135,7 @@ def _run(
     model: nn.Module,
     images: np.ndarray,
     labels: np.ndarray,
+    data: str | None,
     attacks: list[str],
     settings: dict[str, Any],
     folder: ScoreFolder | None,
@@ -141,7 +151,7 @@ def _run(
     if "accelerator" in settings:
         machine = Accelerator.from_dict(settings["accelerator"])
     if "calibration" in settings:
-        calibration = calibrate_workload(settings["workload"], model)
+        calibration = calibrate_workload(settings["workload"], model, data)
         scheme = Scheme(**settings["quantization"])
     fixed = ("scenario", "multipliers", "accumulator", "epsilon", "seed")
     total, before = len(attacks) * len(settings["multipliers"]), len(rows)

@@ -9,6 +9,7 @@ import typer
 from accelsim.cli.options import (
     AcceleratorOption,
     BatchOption,
+    DataOption,
     JsonOption,
     OutOption,
     SetOption,
@@ -37,6 +38,7 @@ def simulate(
     images: BatchOption = 16,
     settings: SetOption = None,
     weights: WeightsOption = None,
+    data: DataOption = None,
     multiplier_energy: Annotated[
         str | None,
         typer.Option(
@@ -74,11 +76,6 @@ def simulate(
     known = WORKLOADS[workload]
     folder = None if out is None else Path(out)
     folders = _folders(folder or Path(), [machine.multiplier for machine in machines])
-    if folder is not None:
-        # Found out now, not after the work.
-        prepare_folder(folder, "run")
-        for machine in machines:
-            prepare_folder(folders[machine.multiplier], "run")
 
     from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
     from accelsim.nn import calibrate_workload
@@ -86,7 +83,12 @@ def simulate(
     from accelsim.tracing import trace
     from accelsim.workload import load_workload
 
-    model, batch, labels = load_workload(known.name, limit=images, weights=weights)
+    model, batch, labels = load_workload(known.name, limit=images, weights=weights, data=data)
+    if folder is not None:
+        # Found out now, not after the work.
+        prepare_folder(folder, "run")
+        for machine in machines:
+            prepare_folder(folders[machine.multiplier], "run")
     traced = trace(model, batch, name=known.name)
     integer = {
         machine.multiplier: isinstance(MULTIPLIERS[machine.multiplier], IntegerMultiplier)
@@ -94,7 +96,7 @@ def simulate(
     }
     calibrated = traced
     if any(integer.values()):
-        calibrated = traced.calibrated(calibrate_workload(known.name, model))
+        calibrated = traced.calibrated(calibrate_workload(known.name, model, data))
     runs: list[Run] = []
     try:
         for machine in machines:

@@ -9,6 +9,7 @@ import typer
 from accelsim.cli.options import (
     AcceleratorOption,
     BatchOption,
+    DataOption,
     JsonOption,
     SetOption,
     WorkloadArgument,
@@ -40,6 +41,7 @@ def sweep(
     accelerator: AcceleratorOption = "edge_16x16",
     settings: SetOption = None,
     images: BatchOption = 4,
+    data: DataOption = None,
     timing_only: Annotated[
         bool, typer.Option("--timing-only", help="Cycles and energy without operands.")
     ] = False,
@@ -80,6 +82,7 @@ def sweep(
                 out=out,
                 accelerator=base,
                 images=images,
+                data=data,
                 values=not timing_only,
                 workers=workers,
                 progress=moved,

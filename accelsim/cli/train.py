@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli.options import WorkloadArgument
+from accelsim.cli.options import DataOption, WorkloadArgument
 from accelsim.cli.output import note, progress
 
 __all__ = ["train"]
@@ -21,6 +21,7 @@ def train(
         int | None, typer.Option("--epochs", help="Instead of the recipe's number.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Initial weights and order of images.")] = 0,
+    data: DataOption = None,
 ) -> None:
     """Train WORKLOAD by the recipe in its file; write weights and a JSON card beside them.
 
@@ -35,11 +36,14 @@ def train(
                 epochs=epochs,
                 seed=seed,
                 out=out,
+                data=data,
                 progress=lambda epoch, epochs, loss: update(epoch, epochs, f"loss {loss:.4f}"),
             )
     except KeyboardInterrupt:
         note(f"{out} was not written; the same command starts again")
         raise typer.Exit(130) from None
+    for text in card["data_notes"]:
+        note(text)
     for split in ("train", "test"):
         print(f"{split} accuracy {100 * card[f'{split}_accuracy']:.2f} %")
     note(f"wrote {out}")

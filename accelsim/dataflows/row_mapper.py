@@ -5,7 +5,8 @@ ofmap (e, f) and the batch (n) evenly are tried, each with the most filters in t
 Of those that fit the one with the lowest estimated latency is taken. For each step over channels
 that is: per pass the weights' way into the RFs, then the slowest of PEs, ifmap NoC and psum NoC; or
 the link's cycles, if they are more, less what does not fit beside the step before, which comes on
-top. Ties go to fewer words over the link, then fewer passes, then fewer PEs. How long the layer
+top. Ties go to fewer words over the link, then fewer passes, then fewer PEs. Ways whose products or
+words alone take longer than the best one so far are not tried with every cut. How long the layer
 really takes, the machine finds.
 
 `choose_row_tiling` takes q and r, on which the bits depend, as for one image and one group on the
@@ -40,6 +41,8 @@ __all__ = [
     "mapping_of_one",
 ]
 
+LEAST = 1 - 1e-9
+"""Of a sum that is rounded differently elsewhere."""
 APART = 1.3
 """Least ratio of two sizes into which a range is cut, both of which are tried."""
 
@@ -48,15 +51,14 @@ APART = 1.3
 class Link:
     """What the mapper must know of the way to the DRAM."""
 
-    words_per_cycle: Fraction | None = None
+    words_per_cycle: float | None = None
     """None: words take no time."""
     latency_cycles: int = 0
     """Of each transfer."""
 
     def cycles(self, words: int, transfers: int) -> float:
         """Return the cycles that *words* take in so many transfers."""
-        width = None if self.words_per_cycle is None else float(self.words_per_cycle)
-        return transfers * self.latency_cycles + _time(words, width)
+        return transfers * self.latency_cycles + _time(words, self.words_per_cycle)
 
 
 FREE_LINK = Link()
@@ -120,7 +122,7 @@ def choose_row_tiling(
         raise _refusal(shape, array, sets, layer)
     goal = "fewest cycles" if objective == "cycles" else "least DRAM traffic"
     text = f"{best.words} words of operands, about {best.latency:.0f} cycles"
-    return RowTiling(shape, best.mapping, f"{goal} of {best.found} that fit: {text}")
+    return RowTiling(shape, best.mapping, f"{goal} of {best.tried} tried: {text}")
 
 
 def mapping_of_one(
@@ -162,7 +164,8 @@ def choose_mapping(
         Not even one filter, channel, image, row and column at a time fits; the message names
         *layer* and the limits.
     """
-    best = _best(shape, array, Link(link_words_per_cycle), "cycles")
+    link = Link(None if link_words_per_cycle is None else float(link_words_per_cycle))
+    best = _best(shape, array, link, "cycles")
     if best is None:
         raise misfit(shape, _smallest(1, 1), array, layer=layer)
     return best.mapping
@@ -188,8 +191,8 @@ class _Best:
     latency: float
     words: int
     """Ifmaps and weights over the link."""
-    found: int = 1
-    """Mappings that fit."""
+    tried: int = 1
+    """Mappings that fit and were compared."""
 
 
 @lru_cache(maxsize=1024)
@@ -203,20 +206,25 @@ def _best(
 ) -> _Best | None:
     """Return the best mapping that fits, of those with (q, r) as *sets* says; None if none does."""
     best: tuple[tuple[float, ...], _Best] | None = None
-    found = 0
-    for mapping in _candidates(shape, array, sets):
-        latency, words, passes, pes = _score(shape, mapping, array, link, stays)
-        first = (latency, words) if objective == "cycles" else (words, latency)
-        score = (*first, passes, pes)
-        found += 1
-        if best is None or score < best[0]:
-            best = (score, _Best(mapping, latency, words))
-    return None if best is None else replace(best[1], found=found)
+    tried, by_latency = 0, objective == "cycles"
+    for way in _candidates(shape, array, sets):
+        floor = _floor(shape, way, array, link, stays)[0 if by_latency else 1]
+        if best is not None and floor * LEAST > best[0][0]:
+            continue
+        for mapping in _cut_maps(shape, way, array):
+            latency, words, passes, pes = _score(shape, mapping, array, link, stays)
+            first = (latency, words) if by_latency else (words, latency)
+            score = (*first, passes, pes)
+            tried += 1
+            if best is None or score < best[0]:
+                best = (score, _Best(mapping, latency, words))
+    return None if best is None else replace(best[1], tried=tried)
 
 
 def _candidates(
     shape: LayerShape, array: SpatialArray, sets: tuple[int, int] | None
 ) -> Iterator[RowMapping]:
+    """Yield the ways to divide the PEs, with as little as can be in the GLB."""
     channels, filters = shape.c // shape.groups, shape.m // shape.groups
     for q, r in _ways(channels, shape, array) if sets is None else [sets]:
         most = min(array.psum_rf_words // array.psum_words, array.filter_rf_words // (q * shape.s))
@@ -225,7 +233,7 @@ def _candidates(
                 for t in _cuts(-(-filters // p), array.rows * array.cols // (shape.r * e * r)):
                     smallest = RowMapping(p * t, 1, e, 1, p, q, r, t)
                     if fits(shape, smallest, array):
-                        yield from _cut_maps(shape, smallest, array)
+                        yield smallest
 
 
 def _ways(channels: int, shape: LayerShape, array: SpatialArray) -> Iterator[tuple[int, int]]:
@@ -240,20 +248,25 @@ def _cut_maps(shape: LayerShape, one: RowMapping, array: SpatialArray) -> Iterat
     parts = -(-(shape.m // shape.groups) // one.m)
     filters = one.m * (one.q * one.r * shape.r * shape.s + array.bias_words)
     rows = (one.e - 1) * shape.stride[0] + shape.r
-    for n in split_sizes(shape.n):
+    for n in _sizes(shape.n):
         found = 0
-        for f in split_sizes(shape.q):
+        for f in _sizes(shape.q):
             columns = (f - 1) * shape.stride[1] + shape.s
             room = array.psum_room(n * one.q * one.r * rows * columns, filters)
             most = min(parts, room // (n * one.m * one.e * f))
             if most >= 1:
                 even = -(-parts // -(-parts // most))
-                yield replace(one, n=n, f=f, m=one.m * even)
+                yield RowMapping(one.m * even, n, one.e, f, one.p, one.q, one.r, one.t)
                 found += 1
             if found == 2:
                 break
 
 
+_sizes = lru_cache(maxsize=1024)(split_sizes)
+"""The same, kept for all the ways that cut the same range."""
+
+
+@lru_cache(maxsize=4096)
 def _cuts(total: int, most: int) -> list[int]:
     """Return even cuts of *total* that are at most *most*, from the largest to 1.
 
@@ -261,7 +274,7 @@ def _cuts(total: int, most: int) -> list[int]:
     [22, 16, 11, 8, 6, 4, 3, 2, 1]
     """
     kept: list[int] = []
-    for size in split_sizes(total):
+    for size in _sizes(total):
         if size <= most and (not kept or size == 1 or size * APART <= kept[-1]):
             kept.append(size)
     return kept
@@ -297,6 +310,26 @@ def _score(
     words = strips * tiles * chunks * (brought + parts * weights)
     passes = strips * tiles * chunks * parts
     return latency, words, passes, shape.r * one.e * one.r * one.t
+
+
+def _floor(
+    shape: LayerShape, one: RowMapping, array: SpatialArray, link: Link, stays: Stays
+) -> tuple[float, int]:
+    """Return what (latency, words over the link) are not below for any cut of *one*."""
+    channels = -(-(shape.c // shape.groups) // (one.q * one.r))
+    parts = -(-(shape.m // shape.groups) // (one.p * one.t))
+    strips, columns = shape.groups * -(-shape.p // one.e), shape.n * shape.q
+    passes = strips * channels * parts
+    column = max(
+        one.q * shape.s * array.step_cycles(one.p) + one.p * array.psum_add_cycles,
+        _time(one.p * one.t * one.e * array.psum_words, array.psum_words_per_cycle),
+    )
+    words = passes * one.p * one.t * one.q * one.r * shape.r * shape.s
+    if not stays.ifmap:
+        rows = (one.e - 1) * shape.stride[0] + shape.r
+        new = min(shape.stride[1], shape.s)
+        words += strips * channels * one.q * one.r * rows * columns * new
+    return max(passes * columns * column, link.cycles(words, passes)), words
 
 
 def _time(words: int, words_per_cycle: float | None) -> float:

@@ -156,7 +156,12 @@ def misfit(
 
 def fits(shape: LayerShape, mapping: RowMapping, array: SpatialArray) -> bool:
     """Return whether the mapping fits the array and its memories."""
-    return not _faults(shape, mapping, array)
+    sizes = (mapping.m, mapping.n, mapping.e, mapping.f, mapping.p, mapping.q, mapping.r, mapping.t)
+    return (
+        shape.dilation == (1, 1)
+        and min(sizes) >= 1
+        and all(need <= has for need, has in _needs(shape, mapping, array).values())
+    )
 
 
 def _faults(shape: LayerShape, mapping: RowMapping, array: SpatialArray) -> list[str]:
@@ -170,6 +175,17 @@ def _faults(shape: LayerShape, mapping: RowMapping, array: SpatialArray) -> list
     ]
     if wrong:
         return wrong
+    return [
+        f"it needs {need} {what}, there are {has}"
+        for what, (need, has) in _needs(shape, mapping, array).items()
+        if need > has
+    ]
+
+
+def _needs(
+    shape: LayerShape, mapping: RowMapping, array: SpatialArray
+) -> dict[str, tuple[int, int]]:
+    """Return what the mapping takes of the array and its memories: what -> (needed, there)."""
     # A set wider than the array is cut into pieces, stacked like other sets.
     pieces = -(-mapping.e // array.cols)
     height, width = shape.r * mapping.r, -(-mapping.e // pieces)
@@ -179,20 +195,13 @@ def _faults(shape: LayerShape, mapping: RowMapping, array: SpatialArray) -> list
     filters = mapping.p * mapping.t * (mapping.q * mapping.r * shape.r * shape.s + array.bias_words)
     psums = mapping.n * mapping.m * mapping.e * mapping.f * array.psum_words
     ifmap = mapping.n * mapping.q * mapping.r * rows * columns
-    needs = {
+    return {
         f"places for {height} x {width} PEs": (pieces * mapping.t, places),
         "ifmap RF words (q * S)": (mapping.q * shape.s, array.ifmap_rf_words),
-        "filter RF words (p * q * S)": (
-            mapping.p * mapping.q * shape.s,
-            array.filter_rf_words,
-        ),
+        "filter RF words (p * q * S)": (mapping.p * mapping.q * shape.s, array.filter_rf_words),
         "psum RF words (p)": (mapping.p * array.psum_words, array.psum_rf_words),
         **array.glb_needs(ifmap, filters, psums),
     }
-    return [
-        f"it needs {need} {what}, there are {has}" for what, (need, has) in needs.items()
-        if need > has
-    ]  # fmt: skip
 
 
 def row_passes(shape: LayerShape, mapping: RowMapping) -> Iterator[RowPass]:

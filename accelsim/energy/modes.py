@@ -17,7 +17,6 @@ from accelsim.config import Accelerator
 from accelsim.dataflows import DATAFLOWS
 from accelsim.dataflows.order import AccumulationOrder
 from accelsim.dataflows.row_mapper import RowTiling
-from accelsim.dataflows.spatial import SpatialArray
 from accelsim.dataflows.systolic import SystolicDataflow
 from accelsim.dataflows.tiling import ArrayModel, Tiling
 from accelsim.energy.streams import LayerOperands, Streams
@@ -67,9 +66,9 @@ def check_mode(accelerator: Accelerator, table: EnergyTable, *, values: bool) ->
     if mode == "toggles":
         if not isinstance(DATAFLOWS[accelerator.array.dataflow], SystolicDataflow):
             raise ConfigError(
-                f"{owner} needs to know which operands reach a PE when, as it does for the "
-                f"dataflows os, ws and is, got {accelerator.array.dataflow!r}; choose one of them, "
-                "or multiplier_energy.mode=zero_gated or fixed"
+                f"{owner} is modelled for the dataflows os, ws and is, got "
+                f"{accelerator.array.dataflow!r}; choose one of them, or another "
+                "multiplier_energy.mode"
             )
         circuit_of(unit)
         _voltage_factor(unit, table)
@@ -117,11 +116,11 @@ def describe_mode(accelerator: Accelerator, table: EnergyTable) -> dict[str, Any
 
 def flowing_operands(
     trace: Trace,
-    tilings: Sequence[Tiling | RowTiling],
+    steps: Sequence[tuple[MacLayer, Tiling | RowTiling]],
     accelerator: Accelerator,
     orders: Sequence[AccumulationOrder] | None = None,
 ) -> list[LayerOperands]:
-    """Return the operands of every layer with products as they reach the array of *accelerator*.
+    """Return the operands of every layer of *steps* as they reach the array of *accelerator*.
 
     The layers are computed by the accelerator's own unit and accumulator, so that each gets what
     it gets on the machine, to the bit.
@@ -129,22 +128,24 @@ def flowing_operands(
     Parameters
     ----------
     trace : Trace
-    tilings : sequence of Tiling or RowTiling
-        Of the trace's layers with products.
+    steps : sequence of (MacLayer, tiling)
+        The layers of the trace that run on the array, in order, each with its tiling.
     accelerator : Accelerator
     orders : sequence of AccumulationOrder, optional
-        Of the same layers, as in `accelsim.kernels.network.run_trace`.
+        Of the additions of each of them, where k does not ascend.
     """
     unit, scheme = MULTIPLIERS[accelerator.multiplier], scheme_of(accelerator)
+    order_of = dict(zip((layer.name for layer, _ in steps), orders or (), strict=False))
+    tilings = {layer.name: tiling for layer, tiling in steps}
     tensors, found = {INPUT: trace.images}, []
-    rest, order_of = iter(tilings), iter(orders or ())
     for layer in trace.layers:
-        order = None
         if isinstance(layer, MacLayer):
-            quantization, order = layer_quantization(layer, unit, scheme), next(order_of, None)
-            found.append(LayerOperands.of(layer, next(rest), tensors, quantization))
-        adder = accelerator.accumulator
-        tensors[layer.name] = run_layer(layer, tensors, unit, adder, scheme, order)
+            quantization = layer_quantization(layer, unit, scheme)
+            found.append(LayerOperands.of(layer, tilings[layer.name], tensors, quantization))
+        order = order_of.get(layer.name)
+        tensors[layer.name] = run_layer(
+            layer, tensors, unit, accelerator.accumulator, scheme, order
+        )
     return found
 
 
@@ -162,7 +163,7 @@ def gated_counts(
 
 def multiplier_toggles(
     operands: Sequence[LayerOperands],
-    array: ArrayModel | SpatialArray,
+    array: ArrayModel,
     accelerator: Accelerator,
     table: EnergyTable,
     progress: Callable[[str, int, int], None] | None = None,

@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 
 from accelsim.circuits.circuit import Ports
 from accelsim.dataflows.row_mapper import RowTiling
-from accelsim.dataflows.spatial import SpatialArray
 from accelsim.dataflows.systolic import SystolicDataflow
 from accelsim.dataflows.tiling import ArrayModel, Tiling, tile_gemm
 from accelsim.errors import MappingError
@@ -47,7 +46,7 @@ class LayerOperands:
     Attributes
     ----------
     layer : MacLayer
-    tiling : Tiling
+    tiling : Tiling or RowTiling
     activations : ndarray, (N, C, H + padding, W + padding)
         float32, or of the format's dtype, with the padding around them.
     weights : ndarray, (M, C / groups * R * S)
@@ -71,24 +70,26 @@ class LayerOperands:
 
         Parameters
         ----------
-        tensors : mapping of str to ndarray of float32
-            What the layer reads, by name: outputs of other layers, or the images.
+        tensors : mapping
+            What the layer reads, by the name of the layer that made it.
         """
-        shape, second, fill = layer.shape, layer.weight, 0
-        activations = read(tensors[layer.source], layer.ifmap)
-        matmul = isinstance(second, Operand)
-        weights = (
-            read(tensors[second.source], second.view) if isinstance(second, Operand) else second
-        )
+        shape, fill = layer.shape, 0
+        first = read(tensors[layer.source], layer.ifmap)
+        if isinstance(layer.weight, Operand):
+            second = read(tensors[layer.weight.source], layer.weight.view)
+            # Matrices of the batch are groups: (k, m) and (n, k).
+            first, weights = (
+                one.reshape(-1, *one.shape[-2:]).swapaxes(1, 2) for one in (first, second)
+            )
+        else:
+            weights = layer.weight
+            if layer.channels_last:
+                first = np.moveaxis(first, -1, 1)
+        activations = first.reshape(shape.n, shape.c, shape.h, shape.w)
+        weights = weights.reshape(shape.m, -1)
         if quantization is not None:
             activations = quantization.quantize_activations(activations)
             weights, fill = quantization.quantize_weights(weights), quantization.fill
-        if matmul:  # (..., m, k) and (..., k, n)
-            activations, weights = activations.swapaxes(-1, -2), weights.swapaxes(-1, -2)
-        elif layer.channels_last:
-            activations = np.moveaxis(activations, -1, 1)
-        activations = activations.reshape(shape.n, shape.c, shape.h, shape.w)
-        weights = weights.reshape(shape.m, -1)
         around = ((0, 0), (0, 0), *((size, size) for size in shape.padding))
         return cls(layer, tiling, np.pad(activations, around, constant_values=fill), weights)
 
@@ -130,23 +131,15 @@ class Streams:
         For another dataflow.
     """
 
-    def __init__(
-        self, layers: Sequence[LayerOperands], array: ArrayModel | SpatialArray, ports: Ports
-    ) -> None:
-        flow = array.dataflow if isinstance(array, ArrayModel) else None
-        tilings = [one.tiling for one in layers if isinstance(one.tiling, Tiling)]
-        if not (
-            isinstance(array, ArrayModel)
-            and isinstance(flow, SystolicDataflow)
-            and len(tilings) == len(layers)
-        ):
+    def __init__(self, layers: Sequence[LayerOperands], array: ArrayModel, ports: Ports) -> None:
+        if not isinstance(array.dataflow, SystolicDataflow):
             raise MappingError(
-                "which operands reach a PE when is known for the dataflows os, ws and is; choose "
-                "one of them, or another multiplier_energy.mode than toggles"
+                f"which operands reach a PE when is known for the dataflows os, ws and is, got "
+                f"{array.dataflow.name!r}; choose one of them, or multiplier_energy.mode=fixed"
             )
         self.layers, self.array, self.ports = tuple(layers), array, ports
-        self.axes = flow.axes
-        self._tiles, passes = self._schedule(tilings)
+        self.axes = array.dataflow.axes
+        self._tiles, passes = self._schedule()
         self.first: Ints = passes[:, 1:4]
         """(passes, 3): first of rows, columns and pairs of a pass, along `axes`, in its tile."""
         self.sizes: Ints = passes[:, 4:]
@@ -155,7 +148,7 @@ class Streams:
         self.layer_of: Ints = self._tiles[self._tile_of, 0]
         """(passes,): number of the layer."""
 
-    def _schedule(self, tilings: Sequence[Tiling]) -> tuple[Ints, Ints]:
+    def _schedule(self) -> tuple[Ints, Ints]:
         """Return tiles (layer, group, image, row, rows, filter, channel) and passes.
 
         A pass is its tile, then first and size along each of the axes.
@@ -170,9 +163,11 @@ class Streams:
             return np.array(found, np.int64).swapaxes(1, 2).reshape(-1, 6)
 
         tiles, passes = [], []
-        for number, (one, tiling) in enumerate(zip(self.layers, tilings, strict=True)):
+        for number, one in enumerate(self.layers):
             shape = one.layer.shape
-            for tile in tiling.tiles():
+            if not isinstance(one.tiling, Tiling):
+                raise MappingError(f"layer {one.layer.name!r} has no tiling of a systolic array")
+            for tile in one.tiling.tiles():
                 filters = tile.group * (shape.m // shape.groups) + tile.filters.start
                 place = tile.images.start, tile.rows.start, tile.rows.size
                 tiles.append((number, tile.group, *place, filters, tile.channels.start))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 
 from accelsim.accumulators import accumulator_of
 from accelsim.clock import clock_mhz_of, delays_ps_of
@@ -215,4 +214,4 @@ def accumulation_orders(
 
 def _link(accelerator: Accelerator) -> Link:
     dram = estimate(accelerator)
-    return Link(Fraction(dram.bytes_per_cycle, WORD_BYTES), dram.latency_cycles)
+    return Link(dram.bytes_per_cycle / WORD_BYTES, dram.latency_cycles)

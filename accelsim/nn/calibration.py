@@ -8,6 +8,7 @@ are found by torch's own observers.
 from __future__ import annotations
 
 from collections.abc import Callable
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from accelsim.multipliers import MULTIPLIERS
 from accelsim.nn.interception import copied, run
 from accelsim.nn.operators import Unit
 from accelsim.quantization import Calibration
-from accelsim.workload import WORKLOADS, check_images, load_dataset
+from accelsim.workload import WORKLOADS, check_images, workload_split
 
 __all__ = [
     "CALIBRATION_IMAGES",
@@ -93,11 +94,15 @@ def calibrate(
     return Calibration(ranges, f"{observer} over {len(array)} images")
 
 
-def calibrate_workload(name: str, model: nn.Module) -> Calibration:
-    """Return the ranges of workload *name*'s *model* on its first training images."""
-    images, _ = load_dataset(WORKLOADS[name].dataset, "train")
-    ranges = calibrate(model, images[:CALIBRATION_IMAGES]).ranges
-    return Calibration(ranges, WORKLOAD_CALIBRATION)
+def calibrate_workload(
+    name: str, model: nn.Module, data: str | PathLike[str] | None = None
+) -> Calibration:
+    """Return the ranges of workload *name*'s *model* on its first training images.
+
+    *data* is what `accelsim.load_workload` takes.
+    """
+    split = workload_split(WORKLOADS[name], "train", data).first(CALIBRATION_IMAGES)
+    return Calibration(calibrate(model, split.images).ranges, WORKLOAD_CALIBRATION)
 
 
 def as_calibration(

@@ -135,7 +135,7 @@ class Unit:
                 f"{owner}: batches {tuple(input.shape[:-2])} and {tuple(other.shape[:-2])} do not "
                 "broadcast; expand or reshape one"
             ) from None
-        layer, ranges = None, self._ranges(owner, input.shape[-1], input, other)
+        layer, ranges = None, self._ranges("matmul", None, input.shape[-1], input, other)
         if self.integers is not None:
             low, high = ranges
             integers = self.integers
@@ -144,7 +144,8 @@ class Unit:
             one.expand(*batch, *one.shape[-2:]).reshape(-1, *one.shape[-2:])
             for one in (input, other)
         )
-        output = _Matmul.apply(self, layer, first, second, self._order_of_call())
+        with self._named("matmul", None):
+            output = _Matmul.apply(self, layer, first, second, self._order_of_call())
         return output.reshape(*batch, input.shape[-2], other.shape[-1])
 
     @property
@@ -171,22 +172,26 @@ class Unit:
         self, operator: str, activations: Tensor, weight: Tensor
     ) -> LayerQuantization | None:
         """Return the quantization of the layer that is called now, None without any."""
-        owner = self._name(operator, weight)
-        ranges = self._ranges(owner, math.prod(weight.shape[1:]), activations)
+        ranges = self._ranges(operator, weight, math.prod(weight.shape[1:]), activations)
         if self.integers is None:
             return None
-        integers = self.integers
+        owner, integers = self._name(operator, weight), self.integers
         return quantize_layer(ranges[0], _array(weight), integers.operands, integers.scheme, owner)
 
-    def _ranges(self, owner: str, depth: int, *activations: Tensor) -> tuple[Range, ...]:
+    def _ranges(
+        self, operator: str, weight: Tensor | None, depth: int, *activations: Tensor
+    ) -> tuple[Range, ...]:
         """Return the ranges of the activations that are read now, none for a unit of floats.
 
         *depth* products are summed for an output.
         """
+        self.calls += 1
+        if self.observe is None and self.integers is None:
+            return ()
+        owner = self._name(operator, weight)
         if self.observe is not None:
             for one in activations:
                 self.observe(owner, one)
-        self.calls += 1
         if self.integers is None:
             return ()
         first, ranges = self.operands, self.integers.calibration.ranges
@@ -227,7 +232,7 @@ class Unit:
                 )
 
     @contextmanager
-    def _named(self, operator: str, weight: Tensor) -> Iterator[None]:
+    def _named(self, operator: str, weight: Tensor | None) -> Iterator[None]:
         """Put the layer's name before what the kernels have to say about shapes."""
         try:
             yield

@@ -25,7 +25,7 @@ from dataclasses import asdict
 from accelsim.cli import catalog as module
 from accelsim.cli.pages import PAGES
 module.cache_root = lambda: pathlib.Path(sys.argv[1])
-catalog, KINDS = module.Catalog(), module.KINDS
+catalog, KINDS = module.Catalog(), module.KINDS  # not LIVE ones, which are never kept
 names = {kind: catalog.names(kind) for kind in KINDS}
 pages = {kind: {name: asdict(catalog.page(kind, name)) for name in names[kind]} for kind in KINDS}
 loaded = sorted({"numba", "numpy", "pandas", "torch"} & {*sys.modules})

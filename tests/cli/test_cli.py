@@ -75,11 +75,13 @@ def test_a_row_stationary_accelerator(accelsim, tmp_path):
     """Simulated, swept beside a systolic one, scored in its own order of additions."""
     eyeriss = ("--accelerator", "eyeriss_168")
     units = ("-m", "ax_fpm", "--set", "spatial.hop_cycles=1")
+    units += ("--set", "spatial.psum_words_per_cycle=null")
     code, out, err = accelsim(*SIMULATE, *eyeriss, *units, "--out", tmp_path / "x")
     assert code == 0, err
     assert "lenet5_digits on eyeriss_168 with ax_fpm, 1 images" in out
     saved = load_run(tmp_path / "x" / "ax_fpm")
     assert saved.accelerator.spatial.hop_cycles == 1
+    assert saved.accelerator.spatial.psum_words_per_cycle is None
     assert saved.layers["tiling"].str.contains("q4 r2").any()
     vary = ("--vary", "array.dataflow=rs,os", "--images", "1", "--workers", "1", "--timing-only")
     code, out, err = accelsim("sweep", "lenet5_digits", *eyeriss, *vary, "--out", tmp_path / "s")
@@ -143,15 +145,16 @@ def test_a_sweep_with_failed_points_exits_1_and_tells_where(accelsim, tmp_path):
         "presets",
         "dram",
         "tables",
+        "datasets",
     ],
 )
 def test_list_and_show_everything(accelsim, kind):
     code, out, _ = accelsim("list", kind)
     assert code == 0
     assert all(len(line) <= 80 for line in out.splitlines())
-    from accelsim.cli.catalog import KINDS
+    from accelsim.cli.catalog import Catalog
 
-    for name in KINDS[kind]():
+    for name in Catalog().names(kind):
         assert name in out
         code, shown, _ = accelsim("show", name)
         assert code == 0

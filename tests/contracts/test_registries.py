@@ -61,7 +61,7 @@ def test_every_dataflow_computes_every_output_once(name):
 
 
 @pytest.mark.parametrize(
-    "registry", ["MULTIPLIERS", "ACCUMULATORS", "DATAFLOWS", "WORKLOADS", "ATTACKS"]
+    "registry", ["MULTIPLIERS", "ACCUMULATORS", "DATAFLOWS", "WORKLOADS", "ATTACKS", "DATASETS"]
 )
 def test_every_entry_has_a_one_line_title(registry):
     for name, entry in getattr(accelsim, registry).items():

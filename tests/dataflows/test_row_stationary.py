@@ -1,13 +1,14 @@
 """Row-stationary: every product once, memories respected, closed form, order of additions."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from accelsim.dataflows import PeTiming
+from accelsim.dataflows import PeTiming, row_mapper
 from accelsim.dataflows.row_mapper import choose_mapping
 from accelsim.dataflows.row_stationary import (
     RowMapping,
@@ -187,6 +188,18 @@ def test_the_mapper_finds_what_fits(shape):
     else:
         check_mapping(shape, mapping, SMALL, layer="any")
         assert choose_mapping(shape, SMALL) == mapping
+
+
+@given(shapes(), st.sampled_from([None, Fraction(1, 3), 2]))
+def test_what_is_not_tried_is_not_the_best(shape, link):
+    """The mapping is that which comparing all that fit gives."""
+    assume(fits(shape, RowMapping(1, 1, 1, 1, 1, 1, 1, 1), ARRAY))
+    found = choose_mapping(shape, ARRAY, link_words_per_cycle=link)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(row_mapper, "LEAST", 0)
+        row_mapper._best.cache_clear()
+        assert choose_mapping(shape, ARRAY, link_words_per_cycle=link) == found
+    row_mapper._best.cache_clear()
 
 
 @given(shapes(), MAPPINGS, st.integers(0, 2**32 - 1))

@@ -14,7 +14,7 @@ from accelsim.energy.modes import check_mode, flowing_operands, gated_counts
 from accelsim.energy.streams import LayerOperands
 from accelsim.errors import ConfigError, EnergyTableError
 from accelsim.kernels import im2col
-from accelsim.layer import INPUT, LayerShape, MacLayer, Trace, VectorLayer
+from accelsim.layer import INPUT, LayerShape, MacLayer, Operand, Trace, VectorLayer, View
 from accelsim.machine.program import MacStep, compile_program
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.resources import resource_dir
@@ -51,8 +51,8 @@ def network():
 
 def operands_of(trace, machine):
     program = compile_program(trace, machine)
-    tilings = [one.tiling for one in program.steps if isinstance(one, MacStep)]
-    return flowing_operands(trace, tilings, machine)
+    steps = [(one.layer, one.tiling) for one in program.steps if isinstance(one, MacStep)]
+    return flowing_operands(trace, steps, machine)
 
 
 def columns_of(shape, images, fill):
@@ -178,9 +178,10 @@ def test_rejects_a_simulation_without_operands(network, machine):
         accelsim.simulate(network, machine, values=False)
 
 
-def test_rejects_toggles_where_it_is_not_known_what_reaches_a_pe(network):
-    with pytest.raises(ConfigError, match="dataflows os, ws and is, got 'rs'; choose one"):
-        accelsim.simulate(network, TOGGLES.replace(**{"array.dataflow": "rs"}))
+def test_rejects_toggles_of_a_dataflow_whose_streams_are_not_known():
+    machine = TOGGLES.replace(**{"array.dataflow": "rs"})
+    with pytest.raises(ConfigError, match="for the dataflows os, ws and is, got 'rs'; choose one"):
+        check_mode(machine, load_table("cmos45"), values=True)
 
 
 def test_row_stationary_arrays_gate_the_same_products(network):
@@ -262,3 +263,22 @@ def test_operands_of_a_layer_hold_its_padding(rng):
     layer = MacLayer("conv", "conv2d", INPUT, shape, np.ones((1, 1, 2, 2), np.float32), None)
     one = LayerOperands.of(layer, None, {INPUT: np.ones(4, np.float32)}, None)
     assert one.activations[0, 0].tolist() == [[0, 0], [1, 1], [1, 1], [0, 0]]
+
+
+def test_gating_knows_matmuls_and_row_stationary_arrays(rng):
+    """Products by zero are those of the operands that are multiplied, whatever the array."""
+    first = rng.standard_normal((2, 3, 5, 4)).astype(np.float32)
+    first[rng.random(first.shape) < 0.4] = 0
+    views = [View((2, 3, 5, 4), (60, 20, 4, 1)), View((2, 3, 4, 5), (60, 20, 1, 4))]
+    layer = MacLayer(
+        "mul", "matmul", INPUT, LayerShape.of_matmul(6, 5, 5, 4), Operand(INPUT, views[1]), None,
+        view=views[0],
+    )  # fmt: skip
+    trace = Trace("net", (layer,), first, "mul")
+    products = np.einsum("nhik,nhjk->nhijk", first != 0, first != 0)
+    for dataflow in ("os", "rs"):
+        machine = Accelerator.preset("eyeriss_168").replace(
+            **{"array.dataflow": dataflow, "multiplier_energy.mode": "zero_gated"}
+        )
+        layers = accelsim.simulate(trace, machine).layers
+        assert layers["gated_macs"][0] == products.size - products.sum()

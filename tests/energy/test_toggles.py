@@ -186,7 +186,7 @@ def test_what_is_counted_depends_on_the_work(larger, monkeypatch):
 
 def test_rejects_a_dataflow_that_does_not_say_what_reaches_a_pe(tiny):
     array = ArrayModel(EyerissLike(), 3, 2, PeTiming(), 16, 0)
-    with pytest.raises(MappingError, match="dataflows os, ws and is; choose one"):
+    with pytest.raises(MappingError, match="dataflows os, ws and is, got 'eyeriss_like'; choose"):
         Streams(tiny, array, MULTIPLIERS["ama5_u8"].circuit.ports)
 
 

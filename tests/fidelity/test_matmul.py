@@ -142,7 +142,7 @@ def test_a_matrix_in_one_tile_takes_the_dataflows_closed_form(trace, rows, cols,
         {
             "spatial.ifmap_rf_words": st.integers(1, 6),
             "spatial.filter_rf_words": st.integers(6, 30),
-            "spatial.psum_rf_words": st.integers(1, 6),
+            "spatial.psum_rf_words": st.integers(2, 6),
             "dma.queue_depth": st.integers(1, 3),
         }
     ),
@@ -262,18 +262,18 @@ def test_which_operand_comes_first_is_part_of_the_bits():
 def test_a_wrong_address_of_the_second_operand_gives_wrong_outputs(monkeypatch, attention):
     from dataclasses import replace
 
-    from accelsim.machine import mac
+    from accelsim.machine import array_run
 
     _, trace, _ = attention
     machine = Accelerator.preset("tiny_4x4")
-    right, block = run_machine(trace, machine).outputs, mac.weight_block
+    right, block = run_machine(trace, machine).outputs, array_run.weight_block
 
     def off_by_one(step, tile):
         found = block(step, tile)
         moved = step.layer.op == "matmul" and tile.index == 1
         return replace(found, address=found.address + int(moved))
 
-    monkeypatch.setattr(mac, "weight_block", off_by_one)
+    monkeypatch.setattr(array_run, "weight_block", off_by_one)
     assert run_machine(trace, machine).outputs.tobytes() != right.tobytes()
 
 

@@ -157,10 +157,10 @@ def test_each_pe_is_fed_what_the_machine_multiplies_there(
     program = compile_program(trace, accelerator)
     program = replace(program, steps=tuple(cut_up(one, weights_outer) for one in program.steps))
     run_program(program, trace, accelerator)
-    tilings = [one.tiling for one in program.steps if isinstance(one, MacStep)]
-    assert len(products) > 5 * len(tilings)  # several tiles a layer
+    steps = [(one.layer, one.tiling) for one in program.steps if isinstance(one, MacStep)]
+    assert len(products) > 5 * len(steps)  # several tiles a layer
     streams = Streams(
-        flowing_operands(trace, tilings, accelerator), array_model(accelerator), unit.circuit.ports
+        flowing_operands(trace, steps, accelerator), array_model(accelerator), unit.circuit.ports
     )
     expected = fed_register_by_register(products, (4, 3), unit, dataflow=flow)
     assert fed_by_blocks(streams) == expected
@@ -175,10 +175,10 @@ def test_any_transition_is_that_of_the_blocks(flow):
         **{"array.dataflow": flow, "glb.ifmap_kib": 0.5, "glb.weight_kib": 0.25}
     )
     program = compile_program(trace, accelerator)
-    tilings = [one.tiling for one in program.steps if isinstance(one, MacStep)]
+    steps = [(one.layer, one.tiling) for one in program.steps if isinstance(one, MacStep)]
     unit = MULTIPLIERS["exact_fp32"]
     streams = Streams(
-        flowing_operands(trace, tilings, accelerator), array_model(accelerator), unit.circuit.ports
+        flowing_operands(trace, steps, accelerator), array_model(accelerator), unit.circuit.ports
     )
     for p, ((rows, cols, count), (_, block)) in enumerate(
         zip(streams.sizes, streams.blocks(), strict=True)

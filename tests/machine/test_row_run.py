@@ -216,16 +216,16 @@ def test_an_ofmap_stays_in_the_glb_for_the_next_layer():
 
 
 def test_a_wrong_address_gives_wrong_outputs(monkeypatch):
-    """The machine executes: with rows a word apart the outputs change, or it refuses."""
+    """The machine executes: with rows closer together the outputs change, or it refuses."""
     trace = trace_of(conv(LayerShape(1, 2, 3, 5, 5, 3, 3)))
     right, block = run_machine(trace, MACHINE).outputs, row_run.ifmap_block
-    monkeypatch.setattr(
-        row_run, "ifmap_block", lambda *a: replace(block(*a), strides=(75, 25, 1, 1))
-    )
+
+    def with_rows_apart(words):
+        return lambda *a: replace(block(*a), strides=(75, 25, words, 1))
+
+    monkeypatch.setattr(row_run, "ifmap_block", with_rows_apart(4))
     assert run_machine(trace, MACHINE).outputs.tobytes() != right.tobytes()
-    monkeypatch.setattr(
-        row_run, "ifmap_block", lambda *a: replace(block(*a), strides=(75, 25, 4, 1))
-    )
+    monkeypatch.setattr(row_run, "ifmap_block", with_rows_apart(6))
     with pytest.raises(IndexError, match="reaches beyond"):
         run_machine(trace, MACHINE)
 

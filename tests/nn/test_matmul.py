@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from accelsim import kernels
+from accelsim.dataflows.order import AccumulationOrder
 from accelsim.errors import ConfigError, DataError, TraceError
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.nn import Calibration, Scheme, approximate, calibrate
@@ -211,6 +212,16 @@ def test_rejects_calibrations_of_other_networks(images):
         approximate(Call(WAYS["@"]), multiplier="exact_int8", calibration=few)(images)
     with pytest.raises(DataError, match=r"called 1 .* read 2 activations, but .* ranges for 3"):
         approximate(Call(WAYS["@"]), multiplier="exact_int8", calibration=many)(images)
+
+
+def test_rejects_orders_of_other_networks(images):
+    order = AccumulationOrder(np.arange(4), np.array([2, 2]))
+    twice = Call(lambda m, a, b: (a @ b) @ b)
+    for net, orders in ((twice, [order]), (Call(WAYS["@"]), [order, order])):
+        with pytest.raises(DataError, match=r"called (as number )?[12].* there are [12] orders"):
+            approximate(net, multiplier="exact_fp32", orders=orders)(images)
+    with pytest.raises(DataError, match="a call of matmul: called as number 2"):
+        approximate(twice, multiplier="exact_fp32", orders=[order])(images)
 
 
 def test_operands_without_a_range_are_told():

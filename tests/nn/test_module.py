@@ -271,7 +271,7 @@ def test_products_are_added_in_the_orders_given(images):
     ("ks", "reason"),
     [
         ((18,), r"layer '3': called as number 2, but there are 1 orders .*accumulation_orders\("),
-        ((18, 192, 9), "called 2 convolutions and linear layers, but there are 3 orders"),
+        ((18, 192, 9), "called 2 convolutions, linear layers and matmuls, but there are 3 orders"),
         ((21, 192), "layer '0': the order of additions is that of 21 products, .* has k=18"),
     ],
 )
