@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,6 +106,25 @@ def small_network(rng):
     return Trace("small", layers, rng.standard_normal((2, 2, 9, 8)).astype(np.float32), "fc")
 
 
+class Attention(torch.nn.Module):
+    """Linear layers on a sequence, and two matmuls of activations."""
+
+    def __init__(self):
+        super().__init__()
+        self.query, self.key = torch.nn.Linear(5, 4), torch.nn.Linear(5, 4)
+
+    def forward(self, images):
+        words = images.flatten(1, 2)
+        scores = self.query(words) @ self.key(words).transpose(-1, -2)
+        return (scores @ words).flatten(1)
+
+
+def attention(rng):
+    torch.manual_seed(0)
+    images = rng.standard_normal((2, 1, 6, 5)).astype(np.float32)
+    return accelsim.trace(Attention(), images, calibration=images)
+
+
 def cut_up(step, weights_outer):
     """Return a step of tiles of both images, two rows, two filters and half of the channels."""
     if not isinstance(step, MacStep):
@@ -118,9 +138,12 @@ def cut_up(step, weights_outer):
 
 @pytest.mark.parametrize("flow", ["os", "ws", "is"])
 @pytest.mark.parametrize(("unit", "weights_outer"), [("exact_fp32", True), ("exact_uint8", False)])
-def test_each_pe_is_fed_what_the_machine_multiplies_there(flow, unit, weights_outer, monkeypatch):
+@pytest.mark.parametrize("network", [small_network, attention])
+def test_each_pe_is_fed_what_the_machine_multiplies_there(
+    flow, unit, weights_outer, network, monkeypatch
+):
     """Tile after tile, as the machine hands them to its kernels; padding and zero points too."""
-    unit, trace = MULTIPLIERS[unit], small_network(np.random.default_rng(3))
+    unit, trace = MULTIPLIERS[unit], network(np.random.default_rng(3))
     accelerator = accelsim.Accelerator.preset("tiny_4x4").replace(
         multiplier=unit.name, **{"array.dataflow": flow, "array.cols": 3}
     )
