@@ -44,8 +44,8 @@ def diluted(energy: Mapping[str, float], ratio: float) -> dict[str, float]:
     Examples
     --------
     >>> energy = dict.fromkeys(COMPONENTS, 0.0) | {"multiplier": 2, "accumulator": 1, "dram": 5}
-    >>> diluted(energy, 0.5)["PE"], diluted(energy, 0.5)["system"]
-    (0.6666666666666666, 0.875)
+    >>> {level: round(ratio, 3) for level, ratio in diluted(energy, 0.5).items()}
+    {'unit': 0.5, 'PE': 0.667, 'chip': 0.667, 'system': 0.875}
     """
     missing = [name for name in COMPONENTS if name not in energy]
     if missing:

@@ -13,7 +13,7 @@ def test_toggles_are_printed_with_both_bounds_and_their_intervals(accelsim):
     assert code == 0, err
     assert all(len(line) <= 80 for line in out.splitlines())
     flat = " ".join(out.split())
-    assert "Toggles of exact_fp32, uJ at 0.9 V (0.669 of 1.1 V): of settled states (least)" in flat
+    assert "Toggles of exact_fp32, uJ at 0.9 V (0.696 of 1.1 V): of settled states (least)" in flat
     assert flat.count("conv2 ") == 2
     assert "exact " not in flat.partition("Toggles of exact_fp32")[2].partition("All layers")[0]
 
