@@ -65,7 +65,9 @@ def test_rejects_what_is_no_such_file(tmp_path, content, message):
 
 
 @pytest.mark.parametrize(
-    "content", [gzip.compress(WHOLE)[:-9], WHOLE, gzip.compress(WHOLE)[:20] + b"\0" * 20]
+    "content",
+    [gzip.compress(WHOLE)[:-9], WHOLE, gzip.compress(WHOLE)[:20] + b"\0" * 20],
+    ids=["cut off", "not compressed", "overwritten"],
 )
 def test_rejects_a_damaged_compressed_file(tmp_path, content):
     path = tmp_path / "t10k-images-idx3-ubyte.gz"
