@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from accelsim.config import Accelerator
+from accelsim.consistency import check_trace
 from accelsim.dataflows.tiling import ArrayModel
 from accelsim.energy import EnergyTable, check_node, energy_by_component, load_table
 from accelsim.energy.modes import (
@@ -82,6 +83,7 @@ def simulate(
                 f"{name} must be of type {kind.__name__}, got {type(value).__name__}; see "
                 "accelsim.trace and accelsim.Accelerator"
             )
+    check_trace(trace)
     classes = int(np.prod(_output_shape(trace)))
     truth = None if labels is None else _labels(labels, len(trace.images), classes)
     table = check_machine(accelerator, values=values)

@@ -9,6 +9,7 @@ from math import prod
 
 from accelsim.accumulators import accumulator_of, check_depth
 from accelsim.config import Accelerator
+from accelsim.consistency import check_trace
 from accelsim.dataflows.row_mapper import RowTiling
 from accelsim.dataflows.tiling import NOTHING_STAYS, Budget, Stays, Tiling
 from accelsim.errors import MappingError
@@ -161,6 +162,8 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
 
     Raises
     ------
+    TraceError
+        Layers do not fit each other.
     MappingError
         A layer fits no tiling.
     UnknownNameError
@@ -169,6 +172,7 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
         A layer adds more products than ``auto`` has room for, or the configuration asks for what
         its dataflow cannot do.
     """
+    check_trace(trace)
     array, allocator, resident = array_model(accelerator), _Allocator(), _Allocator()
     multiplier = MULTIPLIERS[accelerator.multiplier]
     tensors = {INPUT: allocator.tensor(trace.images.shape)}

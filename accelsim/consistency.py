@@ -1,0 +1,92 @@
+"""Whether the layers of a trace fit each other: what is asked before anything is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+import numpy as np
+
+from accelsim.errors import TraceError, nearest
+from accelsim.layer import INPUT, Layer, Operand, Trace, VectorLayer, View
+
+__all__ = ["check_trace"]
+
+
+def check_trace(trace: Trace) -> None:
+    """Raise unless every layer reads what an earlier one makes, with operands of its own shape.
+
+    Raises
+    ------
+    TraceError
+        Names the layer, what was expected and what was got.
+    """
+    images = trace.images
+    if not isinstance(images, np.ndarray) or images.dtype != np.float32 or images.ndim < 2:
+        raise TraceError(f"images of {trace.name} must be a float32 array (N, ...), got {images!r}")
+    words = {INPUT: images.size}
+    for layer in trace.layers:
+        if layer.name in words:
+            raise TraceError(f"layer {layer.name!r}: its name is taken; give each layer its own")
+        found = next(_faults(layer, words, len(images)), None)
+        if found:
+            raise TraceError(
+                f"layer {layer.name!r}: {found}; trace the network with accelsim.trace"
+            )
+        words[layer.name] = prod(layer.output_shape)
+    if trace.output not in words:
+        raise TraceError(
+            f"{trace.name} returns the output of {trace.output!r}, which is none of its layers: "
+            f"{', '.join(words)}.{nearest(trace.output, words)}"
+        )
+
+
+def _faults(layer: Layer, words: dict[str, int], images: int) -> Iterator[str]:
+    """Yield what is wrong with *layer*; *words* are those of what was made before."""
+    for source in layer.sources:
+        if source not in words:
+            known = ", ".join(words)
+            yield f"it reads {source!r}, which nothing before it makes; made so far: {known}"
+    if isinstance(layer, VectorLayer):
+        yield from _misfit("ifmap", layer.ifmap, tuple(layer.input_shape), words[layer.source])
+        if layer.input_shape[0] != images:
+            yield f"its batch is {layer.input_shape[0]}, there are {images} images"
+        return
+    shape = layer.shape
+    (m, n, k), batch = shape.gemm, layer.images
+    if batch != images or (not isinstance(layer.weight, Operand) and shape.n != images):
+        yield f"its batch is {shape.n}, there are {images} images"
+    if isinstance(layer.weight, Operand):
+        outer = layer.ifmap.shape[:-2]
+        if prod(outer) != shape.groups:
+            yield f"its first operand has {prod(outer)} matrices, its shape {shape.groups}"
+        yield from _misfit("first operand", layer.ifmap, (*outer, m, k), words[layer.source])
+        second = layer.weight.view
+        yield from _misfit("second operand", second, (*outer, k, n), words[layer.weight.source])
+        return
+    place = (shape.n, shape.c, shape.h, shape.w)
+    if layer.channels_last:
+        place = (shape.n, shape.h, shape.w, shape.c)
+    yield from _misfit("ifmap", layer.ifmap, place, words[layer.source], whole=layer.view is None)
+    for what, array, expected in (
+        ("weights", layer.weight, (shape.m, shape.c // shape.groups, shape.r, shape.s)),
+        ("biases", layer.bias, (shape.m,)),
+    ):
+        if array is None and what == "biases":
+            continue
+        got = (getattr(array, "shape", None), str(getattr(array, "dtype", type(array).__name__)))
+        if got != (expected, "float32"):
+            yield f"its {what} must be float32 of shape {expected}, got {got[1]} of {got[0]}"
+
+
+def _misfit(
+    what: str, view: View, expected: tuple[int, ...], words: int, *, whole: bool = False
+) -> Iterator[str]:
+    """Yield what is wrong with an operand that is read by *view* out of so many *words*."""
+    if view.shape != expected:
+        yield f"its {what} must have shape {expected}, got {view.shape}"
+    last = view.offset + sum(
+        (count - 1) * stride for count, stride in zip(view.shape, view.strides, strict=True)
+    )
+    if last >= words or (whole and prod(view.shape) != words):
+        yield f"its {what} {view.shape} does not fit what it reads, which has {words} words"
