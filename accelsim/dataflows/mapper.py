@@ -2,7 +2,8 @@
 
 The objective ``cycles`` takes the tiling with the lowest estimated latency: the compute cycles plus
 what they cannot hide (the first fetch and the last write-back), or the DRAM's cycles plus what
-those cannot hide (one tile's passes), whichever is larger. Ties go to less traffic, then fewer
+those cannot hide (one tile's passes), whichever is larger. To the DRAM's cycles belong those in
+which it opens rows for tiles whose words lie apart. Ties go to less traffic, then fewer
 compute cycles, then fewer tiles. The objective ``traffic`` asks for the fewest words between DRAM
 and GLB first. The choice is deterministic, and `Tiling.why` and `Tiling.reason` say what it was;
 how long the layer takes, the machine finds.
@@ -70,10 +71,14 @@ def choose_tiling(
             extents = (images, ofmap_rows, filters, channels)
             compute, tiles = _cost(shape, extents, array)
             ends = array.dram_cycles(_first_and_last_words(shape, *extents, stays), 3)
+            openings = _opening_cycles(shape, *extents, array)
             for weights_outer, spilled in _orders(shape, extents, spills=spills):
                 psum_words = budget.psum_words if spilled else 0
                 words, transfers = _traffic(shape, *extents, weights_outer, psum_words, stays)
                 dram = array.dram_cycles(words, transfers)
+                if any(openings):
+                    loads = _loads(shape, *extents, weights_outer, stays, spilled=spilled)
+                    dram += sum(n * cycles for n, cycles in zip(loads, openings, strict=True))
                 latency = max(compute + ends, dram + compute // tiles)
                 score = (latency, words, compute, tiles)
                 if objective == "traffic":
@@ -179,13 +184,48 @@ def _traffic(
 
     *spilled_words* are those of one psum where psums are spilled, else 0.
     """
-    per_group_channels = shape.c // shape.groups
-    ifmap_rows = sum(_ifmap_rows(shape, rows))
-    ifmap = shape.n * per_group_channels * ifmap_rows * shape.w
-    weights = shape.m // shape.groups * per_group_channels * shape.r * shape.s
-    filter_tiles = -(-(shape.m // shape.groups) // filters)
-    places = -(-shape.n // images) * -(-shape.p // rows)
-    channel_tiles = -(-per_group_channels // channels)
+    channels_of_group = shape.c // shape.groups
+    ifmap = shape.n * channels_of_group * sum(_ifmap_rows(shape, rows)) * shape.w
+    weights = shape.m // shape.groups * channels_of_group * shape.r * shape.s
+    filter_tiles, places, channel_tiles = _tile_counts(shape, images, rows, filters, channels)
+    spilled = bool(spilled_words)
+    ifmap_fetches, weight_fetches, writes = _loads(
+        shape, images, rows, filters, channels, weights_outer, stays, spilled=spilled
+    )
+    # Out and in again between channels.
+    spills = 2 * (channel_tiles - 1) if spilled else 0
+    written = int(not stays.ofmap)
+    ofmap = shape.n * shape.m * shape.p * shape.q * (written + spills * spilled_words)
+    words = ifmap * ifmap_fetches // (places * channel_tiles)
+    words += weights * weight_fetches // (filter_tiles * channel_tiles) + ofmap
+    spill_transfers = shape.groups * places * filter_tiles * spills
+    return words, ifmap_fetches + weight_fetches + writes + spill_transfers
+
+
+def _tile_counts(
+    shape: LayerShape, images: int, rows: int, filters: int, channels: int
+) -> tuple[int, int, int]:
+    """Return into how many parts filters, places and channels of a group are cut."""
+    return (
+        -(-(shape.m // shape.groups) // filters),
+        -(-shape.n // images) * -(-shape.p // rows),
+        -(-(shape.c // shape.groups) // channels),
+    )
+
+
+def _loads(
+    shape: LayerShape,
+    images: int,
+    rows: int,
+    filters: int,
+    channels: int,
+    weights_outer: bool,
+    stays: Stays,
+    *,
+    spilled: bool,
+) -> tuple[int, int, int]:
+    """Return the transfers of ifmap tiles, weight tiles and finished ofmap tiles."""
+    filter_tiles, places, channel_tiles = _tile_counts(shape, images, rows, filters, channels)
     # With one channel tile the operand of the outer loop stays until its loop moves on; so does
     # the inner one when its loop has a single step. With several, every step changes both.
     ifmap_loads, weight_loads = filter_tiles, places
@@ -197,18 +237,32 @@ def _traffic(
         ifmap_loads = 1
     if channel_tiles == filter_tiles == 1:
         weight_loads = 1
-    if spilled_words:
+    if spilled:
         ifmap_loads = filter_tiles if weights_outer else 1
         weight_loads = 1 if weights_outer else places
     if stays.ifmap:
         ifmap_loads = 0
-    # Out and in again between channels.
-    spills = 2 * (channel_tiles - 1) if spilled_words else 0
-    written = int(not stays.ofmap)
-    ofmap = shape.n * shape.m * shape.p * shape.q * (written + spills * spilled_words)
-    words = shape.groups * (ifmap * ifmap_loads + weights * weight_loads) + ofmap
-    fetches = (places * ifmap_loads + filter_tiles * weight_loads) * channel_tiles
-    return words, shape.groups * (fetches + places * filter_tiles * (written + spills))
+    return (
+        shape.groups * places * ifmap_loads * channel_tiles,
+        shape.groups * filter_tiles * weight_loads * channel_tiles,
+        shape.groups * places * filter_tiles * int(not stays.ofmap),
+    )
+
+
+def _opening_cycles(
+    shape: LayerShape, images: int, rows: int, filters: int, channels: int, array: ArrayModel
+) -> tuple[int, int, int]:
+    """Return the cycles in which a tile of ifmap, weights and ofmap waits for rows of the DRAM.
+
+    As if tensors were dense, (N, C, H, W); spilled psums are taken to wait for none.
+    """
+    plane, out_plane, taps = shape.h * shape.w, shape.p * shape.q, shape.r * shape.s
+    filter_words = shape.c // shape.groups * taps
+    return (
+        array.opening_cycles(images * channels, _most_ifmap_rows(shape, rows) * shape.w, plane),
+        array.opening_cycles(filters, channels * taps, filter_words),
+        array.opening_cycles(images * filters, rows * shape.q, out_plane),
+    )
 
 
 def _first_and_last_words(

@@ -46,12 +46,31 @@ class ArrayModel:
     dram_bytes_per_cycle: int
     dram_latency_cycles: int
     overlap: Overlap = "none"
+    dram_row_words: int = 0
+    """Words of a row of the DRAM; 0: it has none."""
+    dram_row_cycles: int = 0
+    """Cycles that it takes to open another one."""
 
     def dram_cycles(self, words: int, transfers: int) -> int:
         """Return the cycles that the DRAM channel is held for *words* in *transfers* transfers."""
         return transfers * self.dram_latency_cycles - (
             -words * WORD_BYTES // self.dram_bytes_per_cycle
         )
+
+    def opening_cycles(self, runs: int, run_words: int, stride: int) -> int:
+        """Return the cycles in which a transfer waits for rows of the DRAM to be opened.
+
+        *runs* of *run_words* neighboring words lie *stride* words apart. A row is opened while the
+        words of the one before are moved, as far as these take long enough.
+        """
+        if self.dram_row_words == 0:
+            return 0
+        opened = min(
+            runs * -(-run_words // self.dram_row_words),
+            -(-runs * stride // self.dram_row_words),
+        )
+        moving = min(runs * run_words // opened, self.dram_row_words) * WORD_BYTES
+        return opened * max(0, self.dram_row_cycles - moving // self.dram_bytes_per_cycle)
 
     def compute_cycles(self, m: int, n: int, k: int, *, resume: bool) -> int:
         """Return the array's busy cycles for one tile's matrix product."""

@@ -61,6 +61,8 @@ def array_model(accelerator: Accelerator) -> PeArray:
         dram.bytes_per_cycle,
         dram.latency_cycles,
         accelerator.array.overlap,
+        dram.row_words,
+        dram.row_cycles,
     )
 
 

@@ -31,7 +31,16 @@ from accelsim.layer import WORD_BYTES
 from accelsim.machine.block import Block
 from accelsim.machine.dram_kinds import DramKind, dram_kind
 
-__all__ = ["DeviceTiming", "DramTiming", "SimpleTiming", "Transfer", "dram_timing", "row_segments"]
+__all__ = [
+    "DeviceTiming",
+    "DramTiming",
+    "Estimate",
+    "SimpleTiming",
+    "Transfer",
+    "dram_timing",
+    "estimate",
+    "row_segments",
+]
 
 Integers = NDArray[np.int64]
 
@@ -201,15 +210,30 @@ def dram_timing(accelerator: Accelerator) -> SimpleTiming | DeviceTiming:
     return DeviceTiming(kind, dram.channels, link, clock_mhz_of(accelerator))
 
 
-def estimate(accelerator: Accelerator) -> SimpleTiming:
-    """Return what the mapper takes the DRAM for: its peak bandwidth and the latency of a row."""
+class Estimate(NamedTuple):
+    """What the mapper takes the DRAM for."""
+
+    bytes_per_cycle: int
+    """At its peak."""
+    latency_cycles: int
+    """Of a transfer, the opening of its first row in it."""
+    row_words: int
+    """Words of a row; 0: there are none."""
+    row_cycles: int
+    """From one row of a bank to the next."""
+
+
+def estimate(accelerator: Accelerator) -> Estimate:
+    """Return what the mapper takes the DRAM for."""
     timing = dram_timing(accelerator)
     if isinstance(timing, SimpleTiming):
-        return timing
+        return Estimate(timing.bytes_per_cycle, timing.latency_cycles, 0, 0)
     kind = timing.kind
     peak = timing.burst_words * WORD_BYTES / kind.burst_ns * 1e3 / timing.clock_mhz
     latency = timing.cycles(kind.t_rp_ns + kind.t_rcd_ns + kind.t_cl_ns)
-    return SimpleTiming(
+    return Estimate(
         max(1, min(timing.link.bytes_per_cycle, int(peak))),
         timing.link.latency_cycles + latency,
+        timing.row_bursts * timing.burst_words,
+        timing.cycles(kind.t_rp_ns + kind.t_rcd_ns),
     )

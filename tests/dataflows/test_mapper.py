@@ -191,3 +191,26 @@ def test_rejects_a_layer_that_cannot_fit_and_says_why(budget, partition):
     shape = LayerShape(n=1, m=4, c=4, h=16, w=16, r=3, s=3)
     with pytest.raises(MappingError, match=f"layer 'conv9' fits no tiling, .*{partition}"):
         choose_tiling(shape, budget, ARRAY, layer="conv9")
+
+
+@pytest.mark.parametrize(
+    ("runs", "run_words", "stride", "opened", "wait"),
+    [
+        (1, 1000, 5000, 2, 0),  # 500 words a row, 250 cycles: longer than it takes to open one
+        (40, 10, 5000, 40, 15),  # a row for each run, 5 of the 20 cycles under its words
+        (40, 10, 100, 8, 0),  # five runs of a row: 50 words, 25 cycles
+        (40, 2, 100, 8, 15),
+    ],
+)
+def test_words_that_lie_apart_wait_for_rows(runs, run_words, stride, opened, wait):
+    rows = replace(ARRAY, dram_row_words=512, dram_row_cycles=20)
+    assert rows.opening_cycles(runs, run_words, stride) == opened * wait
+    assert ARRAY.opening_cycles(runs, run_words, stride) == 0
+
+
+def test_a_dram_with_rows_gets_tiles_of_longer_runs():
+    """Of a linear layer, whose filters lie far apart: 82 words take as long as opening a row."""
+    shape, budget = LayerShape(n=1, m=512, c=2048), Budget(2048, 2048, 2048, 1)
+    rows = replace(ARRAY, dram_row_words=512, dram_row_cycles=40)
+    flat, aware = (choose_tiling(shape, budget, one, layer="fc") for one in (ARRAY, rows))
+    assert (flat.channels, aware.channels) == (7, 82)
