@@ -137,6 +137,31 @@ CONTENDED = st.fixed_dictionaries(MACHINES | {"glb.banks": st.integers(1, 3)})
 
 @few
 @given(traces(), CONTENDED)
+def test_somebody_works_in_every_cycle(trace, changes):
+    """So a layer never takes longer than its blocks' work one after the other.
+
+    This holds where ports are contended, too. There a faster part may make the whole slower: who
+    comes first is served first, as Graham's anomalies have it (SIAM J. Appl. Math. 17(2), 1969).
+    """
+    machine, program = compiled(trace, changes)
+    result = run_program(program, trace, machine, values=False)
+    for record in result.layers:
+        entries = sorted(one for one in result.timeline if one.layer == record.layer)
+        reached = record.cycle_start
+        for one in entries:
+            assert one.cycle_start <= reached
+            reached = max(reached, one.cycle_end)
+        assert reached == record.cycle_end
+        work = sum(
+            one.cycle_end - one.cycle_start
+            for one in entries
+            if not one.block.startswith("dma_")  # the DRAM's other end
+        )
+        assert record.total_cycles <= work
+
+
+@few
+@given(traces(), CONTENDED)
 def test_no_layer_is_faster_than_its_roofs(trace, changes):
     """Compute, DRAM bus, vector unit and GLB ports: each alone bounds every layer's time."""
     machine, program = compiled(trace, changes)
