@@ -6,17 +6,16 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from accelsim import kernels
 from accelsim.accumulators import accumulator_of, check_depth
 from accelsim.dataflows.order import AccumulationOrder
 from accelsim.errors import ConfigError, DataError
 from accelsim.formats import IntegerFormat
 from accelsim.multipliers import Multiplier
+from accelsim.nn.functions import Conv2dFunction, LinearFunction, MatmulFunction, array_of
 from accelsim.nn.gradients import UnitGradient
 from accelsim.quantization import (
     Calibration,
@@ -104,7 +103,7 @@ class Unit:
         window = _pair(stride), padding, dilation, groups
         with self._named("conv2d", weight):
             order = self._order_of_call()
-            output = _Conv2d.apply(self, layer, images, weight, bias, *window, order)
+            output = Conv2dFunction.apply(self, layer, images, weight, bias, *window, order)
         return output if input.dim() == 4 else output.squeeze(0)
 
     def linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:  # noqa: A002
@@ -114,7 +113,7 @@ class Unit:
         rows = input.reshape(-1, input.shape[-1])
         layer = self._layer("linear", rows, weight)
         with self._named("linear", weight):
-            output = _Linear.apply(self, layer, rows, weight, bias, self._order_of_call())
+            output = LinearFunction.apply(self, layer, rows, weight, bias, self._order_of_call())
         return output.reshape(*input.shape[:-1], len(weight))
 
     def matmul(self, input: Tensor, other: Tensor) -> Tensor:  # noqa: A002
@@ -145,7 +144,7 @@ class Unit:
             for one in (input, other)
         )
         with self._named("matmul", None):
-            output = _Matmul.apply(self, layer, first, second, self._order_of_call())
+            output = MatmulFunction.apply(self, layer, first, second, self._order_of_call())
         return output.reshape(*batch, input.shape[-2], other.shape[-1])
 
     @property
@@ -176,7 +175,9 @@ class Unit:
         if self.integers is None:
             return None
         owner, integers = self._name(operator, weight), self.integers
-        return quantize_layer(ranges[0], _array(weight), integers.operands, integers.scheme, owner)
+        return quantize_layer(
+            ranges[0], array_of(weight), integers.operands, integers.scheme, owner
+        )
 
     def _ranges(
         self, operator: str, weight: Tensor | None, depth: int, *activations: Tensor
@@ -246,127 +247,6 @@ class Unit:
         return f"a call of {operator}"
 
 
-class _Conv2d(torch.autograd.Function):
-    """Forward on the unit; backward of the exact convolution, or through the unit's table."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        unit: Unit,
-        layer: LayerQuantization | None,
-        images: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        stride: tuple[int, int],
-        padding: tuple[int, int],
-        dilation: tuple[int, int],
-        groups: int,
-        order: AccumulationOrder | None,
-    ) -> Tensor:
-        ctx.save_for_backward(images, weight)
-        ctx.settings = (stride, padding, dilation)
-        ctx.groups, ctx.bias = groups, None if bias is None else list(bias.shape)
-        ctx.unit, ctx.layer = unit, layer
-        x, w, b = _array(images), _array(weight), None if bias is None else _array(bias)
-        window = (stride, padding, dilation, groups)
-        if layer is None:
-            output = kernels.conv2d(unit.multiplier, unit.accumulator, x, w, b, *window, order)
-        else:
-            output = kernels.conv2d_quantized(
-                unit.multiplier, unit.accumulator, layer, x, w, b, *window, order
-            )
-        return torch.from_numpy(output)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        images, weight = ctx.saved_tensors
-        wanted = list(ctx.needs_input_grad[2:5])
-        through = ctx.unit.gradient
-        if through is None:
-            gradients = torch.ops.aten.convolution_backward(
-                grads[0], images, weight, ctx.bias, *ctx.settings, False, [0, 0], ctx.groups, wanted
-            )
-        else:
-            settings = (*ctx.settings, ctx.groups)
-            gradients = (
-                *through.conv2d(ctx.layer, grads[0], images, weight, *settings),
-                grads[0].sum((0, 2, 3)) if wanted[2] else None,
-            )
-        return None, None, *gradients, None, None, None, None, None
-
-
-class _Linear(torch.autograd.Function):
-    """Forward on the unit; backward of the exact linear layer, or through the unit's table."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        unit: Unit,
-        layer: LayerQuantization | None,
-        rows: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        order: AccumulationOrder | None,
-    ) -> Tensor:
-        ctx.save_for_backward(rows, weight)
-        ctx.unit, ctx.layer = unit, layer
-        operands = (_array(rows), _array(weight), None if bias is None else _array(bias))
-        if layer is None:
-            output = kernels.linear(unit.multiplier, unit.accumulator, *operands, order)
-        else:
-            output = kernels.linear_quantized(
-                unit.multiplier, unit.accumulator, layer, *operands, order
-            )
-        return torch.from_numpy(output)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        rows, weight = ctx.saved_tensors
-        (grad,) = grads
-        wants_rows, wants_weight, wants_bias = ctx.needs_input_grad[2:5]
-        to_bias = grad.sum(0) if wants_bias else None
-        through = ctx.unit.gradient
-        if through is not None:
-            return None, None, *through.linear(ctx.layer, grad, rows, weight), to_bias, None
-        to_rows = grad @ weight if wants_rows else None
-        return None, None, to_rows, grad.T @ rows if wants_weight else None, to_bias, None
-
-
-class _Matmul(torch.autograd.Function):
-    """Forward on the unit; backward of the exact products, or through the unit's table."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        unit: Unit,
-        layer: LayerQuantization | None,
-        first: Tensor,
-        second: Tensor,
-        order: AccumulationOrder | None,
-    ) -> Tensor:
-        ctx.save_for_backward(first, second)
-        ctx.unit, ctx.layer = unit, layer
-        operands = (_array(first), _array(second))
-        if layer is None:
-            output = kernels.matmul(unit.multiplier, unit.accumulator, *operands, order)
-        else:
-            output = kernels.matmul_quantized(
-                unit.multiplier, unit.accumulator, layer, *operands, order
-            )
-        return torch.from_numpy(output)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        first, second = ctx.saved_tensors
-        (grad,) = grads
-        wants_first, wants_second = ctx.needs_input_grad[2:4]
-        through = ctx.unit.gradient
-        if through is not None:
-            return None, None, *through.matmul(ctx.layer, grad, first, second), None
-        to_first = grad @ second.mT if wants_first else None
-        return None, None, to_first, first.mT @ grad if wants_second else None, None
-
-
 def _storages(network: nn.Module) -> set[int]:
     """Return where parameters, buffers and other tensors of *network*'s modules lie."""
     attributes = (value for module in network.modules() for value in vars(module).values())
@@ -399,7 +279,3 @@ def _pair(value: int | Iterable[int]) -> tuple[int, int]:
             f"conv2d: stride, padding and dilation take one or two numbers, got {items}"
         )
     return items[0], items[-1]
-
-
-def _array(tensor: Tensor) -> Any:
-    return tensor.detach().contiguous().numpy()
