@@ -22,7 +22,6 @@ from torch import nn
 
 import accelsim
 from accelsim.clock import clock_mhz_of
-from accelsim.dataflows import PeTiming
 from accelsim.energy import diluted
 from accelsim.energy.account import COMPONENTS
 from accelsim.figures import claims_by_level
@@ -64,8 +63,8 @@ TRACES = {
 
 
 @cache
-def cycles(network: str, accelerator: accelsim.Accelerator, timing: PeTiming) -> int:
-    """Return the cycles of a batch; *timing* stands for the delays, which then do not matter."""
+def cycles(network: str, accelerator: accelsim.Accelerator) -> int:
+    """Return the cycles of a batch."""
     return run_machine(TRACES[network], accelerator, values=False).total_cycles
 
 
@@ -85,7 +84,7 @@ def latency_us(network: str, machine: str, clock: str, delay_ps: float) -> float
         "array.multiplier_delay_ps": timing.multiply_cycles * period,
         "array.adder_delay_ps": timing.add_cycles * period,
     }
-    return cycles(network, accelerator.replace(**alike), timing) / mhz
+    return cycles(network, accelerator.replace(**alike)) / mhz
 
 
 def components(network: str, machine: str) -> dict[str, float]:

@@ -66,7 +66,8 @@ class Dma:
         return (yield from self._issue(self.dram.write(what, "ofmap", target, data, tile), slots))
 
     def _issue(self, transfer: Process, slots: Handover | None = None) -> Issue:
-        if len(self.under_way) == self.under_way.maxlen:
+        full = len(self.under_way) == self.under_way.maxlen
+        if full and self.under_way[0].is_alive:
             yield from self.state.wait("dma", "a place in its queue", self.under_way[0])
         issued = self.state.env.process(self._run(transfer, slots))
         self.under_way.append(issued)

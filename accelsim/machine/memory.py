@@ -86,7 +86,7 @@ class Memory:
                 f"{block} reaches beyond the {part.words.size} words of {self.name} that begin at "
                 f"{self._first[number]}"
             )
-        # Not np.lib.stride_tricks.as_strided, which takes ten times as long.
+        # Not np.lib.stride_tricks.as_strided, which is much slower: a machine makes many views.
         view = np.ndarray(block.counts, np.float32, part.words, offset * WORD_BYTES, strides)
         return part, view
 

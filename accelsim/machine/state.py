@@ -70,12 +70,7 @@ class Clock:
                 self.timeline.append(Entry(start, end, with_block, what, self.layer, tile))
 
     def wait(self, block: str, what: str, event: simpy.Event) -> Process:
-        """Let *block* wait for *event*, known by *what* if it never comes.
-
-        What is there already is taken at once, without waiting for the event's turn in this cycle.
-        """
-        if event.triggered and not isinstance(event, simpy.Timeout):
-            return event.value
+        """Let *block* wait for *event*, known by *what* if it never comes."""
         self.waiting[block] = (what, self.now)
         value = yield event
         del self.waiting[block]
@@ -108,8 +103,8 @@ class Clock:
 class Handover:
     """What one block hands on to another, in order: operands, results, or slots that are free.
 
-    Handing on and taking what is there are no events and take no turn in the cycle, which is what
-    makes a `simpy.Store` ten times as slow.
+    Handing on and taking what is there are no events and take no turn in the cycle, as they would
+    with a `simpy.Store`, which is most of what one costs.
 
     Parameters
     ----------
