@@ -25,9 +25,9 @@ from accelsim.errors import DataError
 from accelsim.folders import versions
 from accelsim.kernels.network import run_trace
 from accelsim.layer import MacLayer, Trace
-from accelsim.machine import MachineResult, run_machine
+from accelsim.machine import MachineResult, run_program
 from accelsim.machine.array import accumulation_orders, array_model
-from accelsim.machine.program import MacStep, compile_program, possible_actions
+from accelsim.machine.program import MacStep, Program, compile_program, possible_actions
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.imported import file_fingerprints
 from accelsim.quantization import layer_quantization, scheme_of
@@ -90,7 +90,8 @@ def simulate(
     if values:
         _check_ranges(trace, accelerator)
     simulated = trace if images is None else trace.batch(images)
-    result = run_machine(simulated, accelerator, values=values, progress=progress)
+    program = compile_program(simulated, accelerator)
+    result = run_program(program, simulated, accelerator, values=values, progress=progress)
     outputs = None
     if result.outputs is not None:
         outputs = result.outputs.reshape(len(simulated.images), -1)
@@ -100,7 +101,7 @@ def simulate(
         # A row with NaN has no largest logit: it classifies nothing.
         right = (outputs.argmax(axis=1) == truth) & np.isfinite(outputs).all(axis=1)
         accuracy = float(right.mean())
-    result, toggles = _operand_dependent(simulated, accelerator, table, result, progress)
+    result, toggles = _operand_dependent(program, simulated, accelerator, table, result, progress)
     layers, summary, timeline = tabulate(
         simulated, accelerator, table, result, accuracy, seed, toggles
     )
@@ -147,6 +148,7 @@ def check_machine(accelerator: Accelerator, *, values: bool = True) -> EnergyTab
 
 
 def _operand_dependent(
+    program: Program,
     trace: Trace,
     accelerator: Accelerator,
     table: EnergyTable,
@@ -157,11 +159,7 @@ def _operand_dependent(
     mode = accelerator.multiplier_energy.mode
     if mode == "fixed":
         return result, {}
-    steps = [
-        (step.layer, step.tiling)
-        for step in compile_program(trace, accelerator).steps
-        if isinstance(step, MacStep)
-    ]
+    steps = [(step.layer, step.tiling) for step in program.steps if isinstance(step, MacStep)]
     orders = accumulation_orders(trace, accelerator)
     operands = flowing_operands(trace, steps, accelerator, orders)
     if mode == "zero_gated":

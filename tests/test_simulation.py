@@ -5,6 +5,7 @@ import pytest
 import accelsim
 from accelsim.energy.account import COMPONENTS
 from accelsim.errors import DataError, EnergyTableError, TraceError, UnknownNameError
+from accelsim.machine import run_machine
 
 MACHINE = accelsim.Accelerator.preset("edge_16x16")
 
@@ -42,15 +43,15 @@ def test_utilization_is_macs_per_pe_and_cycle(runs):
 def test_a_logit_that_is_nan_classifies_nothing(small_trace, monkeypatch):
     from accelsim import simulation
 
-    real = simulation.run_machine
+    real = simulation.run_program
 
     def poisoned(*arguments, **keywords):
         result = real(*arguments, **keywords)
         result.outputs[1].flat[3] = np.nan
         return result
 
-    monkeypatch.setattr(simulation, "run_machine", poisoned)
-    truth = real(small_trace, MACHINE).outputs.reshape(2, -1).argmax(axis=1)
+    monkeypatch.setattr(simulation, "run_program", poisoned)
+    truth = run_machine(small_trace, MACHINE).outputs.reshape(2, -1).argmax(axis=1)
     truth[1] = 3
     run = accelsim.simulate(small_trace, MACHINE, labels=truth)
     assert run.summary["accuracy"][0] == 0.5
@@ -130,7 +131,7 @@ def test_the_manifest_says_what_was_in_a_unit_file(small_trace, runs, tmp_path, 
 def test_rejects_a_unit_of_integers_without_calibration(small_trace, monkeypatch):
     machine = MACHINE.replace(multiplier="exact_int8")
     assert accelsim.simulate(small_trace, machine, values=False).outputs is None
-    monkeypatch.setattr("accelsim.simulation.run_machine", lambda *a, **k: pytest.fail("ran"))
+    monkeypatch.setattr("accelsim.simulation.run_program", lambda *a, **k: pytest.fail("ran"))
     with pytest.raises(
         DataError, match=r"layer 'conv1': .* accelsim\.trace\(model, images, calibr"
     ):
@@ -172,6 +173,6 @@ def test_rejects_more_images_than_there_are(small_trace):
     ],
 )
 def test_rejects_before_the_work_what_could_fail_after_it(small_trace, change, error, monkeypatch):
-    monkeypatch.setattr("accelsim.simulation.run_machine", lambda *a, **k: pytest.fail("ran"))
+    monkeypatch.setattr("accelsim.simulation.run_program", lambda *a, **k: pytest.fail("ran"))
     with pytest.raises(error):
         accelsim.simulate(small_trace, MACHINE.replace(**change))

@@ -412,7 +412,7 @@ def test_interrupted_verbs_say_what_is_kept(accelsim, tmp_path, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("accelsim.simulation.run_machine", interrupt)
+    monkeypatch.setattr("accelsim.simulation.run_program", interrupt)
     code, _, err = accelsim(*SIMULATE, "--out", tmp_path / "r")
     assert code == 130
     assert f"0 of 1 runs are kept in {tmp_path / 'r'}; the same command" in err
