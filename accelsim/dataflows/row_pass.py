@@ -116,20 +116,44 @@ class RowPass:
         """Return the additions of its PEs: of every product, and of every PE's sum to a psum."""
         return self.macs(shape) + self.psums * shape.r * self.stacked_sets
 
-    def rf_accesses(self, shape: LayerShape, psum_words: int) -> tuple[int, int]:
-        """Return (reads, writes) of 32-bit words in the RFs, psums of *psum_words*."""
+    def rf_words(self, shape: LayerShape, psum_words: int) -> dict[tuple[str, str], int]:
+        """Return (RF, ``read`` or ``write``) -> 32-bit words, psums of *psum_words*."""
         products, hops = self.macs(shape), self.psums * shape.r * self.stacked_sets
-        reads = (2 + psum_words) * products + 2 * psum_words * hops
-        writes = psum_words * (products + hops)
-        if self.fetch_weights:
-            writes += self.filter_words(shape) * self.rows.size
+        arriving = self.noc_words(shape)
+        return {
+            ("ifmap", "read"): products,
+            ("ifmap", "write"): arriving["ifmap"],
+            ("filter", "read"): products,
+            ("filter", "write"): arriving["filter"],
+            ("psum", "read"): psum_words * (products + 2 * hops),
+            ("psum", "write"): psum_words * (products + hops),
+        }
+
+    def rf_accesses(self, shape: LayerShape, psum_words: int) -> tuple[int, int]:
+        """Return (reads, writes) of 32-bit words in all RFs, psums of *psum_words*."""
+        words = self.rf_words(shape, psum_words)
+        reads, writes = (
+            sum(count for (_, action), count in words.items() if action == wanted)
+            for wanted in ("read", "write")
+        )
+        return reads, writes
+
+    def noc_words(self, shape: LayerShape) -> dict[str, int]:
+        """Return operand -> words that arrive: at each PE that gets one, and psums in the GLB.
+
+        Psums pass from a PE to the one above and from the top PE to the GLB; those of a pass that
+        goes on with stored psums come from there to the bottom PE as well.
+        """
         # The first window of a row is new as a whole, of the others what the stride brings in.
         width = shape.s + (self.columns.size - 1) * min(shape.stride[1], shape.s)
         parallel = -(-self.filters.size // self.pe_filters)
-        writes += (
-            self.images.size * self.channels.size * shape.r * self.rows.size * parallel * width
-        )
-        return reads, writes
+        rows = self.images.size * self.channels.size * shape.r * self.rows.size * parallel
+        stored = 0 if self.starts_psums else self.psums
+        return {
+            "ifmap": rows * width,
+            "filter": self.filter_words(shape) * self.rows.size if self.fetch_weights else 0,
+            "psum": self.psums * shape.r * self.stacked_sets + stored,
+        }
 
 
 @lru_cache(maxsize=4096)

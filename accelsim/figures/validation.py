@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from accelsim.figures.style import PALETTE, new_figure, quiet
+from accelsim.validation.eyeriss_energy import COMPONENTS, FITTED_ON
 
-__all__ = ["measured_and_simulated"]
+__all__ = ["measured_and_simulated", "power_by_component"]
+
+MEASURED = "#333333"
 
 NAMES = {"alexnet": "AlexNet, batch of 4", "vgg16": "VGG-16, batch of 3"}
 
@@ -21,11 +25,8 @@ def measured_and_simulated(table: pd.DataFrame) -> Figure:
     table : DataFrame
         Of `accelsim.validation.validate_eyeriss`.
     """
-    networks = list(table["network"].unique())
-    figure, all_axes = new_figure(12, 4.6, axes=len(networks))
-    for axes, network in zip(all_axes, networks, strict=True):
-        whole = table[table["network"] == network]
-        part, total = whole[whole["layer"] != "total"], whole[whole["layer"] == "total"].iloc[0]
+    figure, panels = _panels(table)
+    for axes, part, total in panels:
         places = np.arange(len(part))
         for number, (kind, label) in enumerate(
             (("measured", "measured"), ("simulated", "simulated"))
@@ -37,25 +38,88 @@ def measured_and_simulated(table: pd.DataFrame) -> Figure:
                 color=PALETTE[number],
                 label=label,
             )
-        for place, row in zip(places, part.itertuples(index=False), strict=True):
-            axes.annotate(
-                f"{100 * row.error:+.1f}",
-                (place, max(row.measured_ms, row.simulated_ms)),
-                (0, 2),
-                textcoords="offset points",
-                ha="center",
-                fontsize=7,
-            )
-        axes.set_xticks(places, [name.removeprefix("CONV") for name in part["layer"]], fontsize=8)
-        axes.set_xlabel("CONV layer (errors in %)")
+        tops = part[["measured_ms", "simulated_ms"]].max(axis=1)
+        _by_layer(axes, part["layer"], tops, part["error"])
         axes.set_ylabel("processing latency (ms)")
         axes.set_title(
-            f"{NAMES.get(network, network)}: {total['measured_ms']:,.1f} ms measured, "
+            f"{_name(total)}: {total['measured_ms']:,.1f} ms measured, "
             f"{100 * total['error']:+.1f} %",
             fontsize=10,
         )
         quiet(axes)
-    all_axes[0].legend(frameon=False, fontsize=9)
+    panels[0][0].legend(frameon=False, fontsize=9)
     how = "mappings of the mapper" if "chosen" in set(table["mapping_source"]) else "its mappings"
     figure.suptitle(f"Eyeriss, 168 PEs at 200 MHz, {how}: measured and simulated", fontsize=11)
     return figure
+
+
+def power_by_component(table: pd.DataFrame) -> Figure:
+    """Return bars of chip power a layer: measured, and simulated by component with the clock.
+
+    Signed errors are those of the simulated power, clock included.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `accelsim.validation.validate_eyeriss_energy`.
+    """
+    figure, panels = _panels(table)
+    for axes, part, total in panels:
+        places = np.arange(len(part))
+        axes.bar(places - 0.2, part["measured_mw"], 0.37, color=MEASURED, label="measured")
+        bottom = np.zeros(len(part))
+        for number, name in enumerate((*COMPONENTS, "clock")):
+            power = 1e3 * part[f"{name}_mj"].to_numpy() / part["simulated_ms"].to_numpy()
+            label = "clock (fitted)" if name == "clock" else name
+            axes.bar(places + 0.2, power, 0.37, bottom, color=PALETTE[number], label=label)
+            bottom += power
+        tops = part[["measured_mw", "clocked_mw"]].max(axis=1)
+        _by_layer(axes, part["layer"], tops, part["clocked_error"])
+        axes.set_ylabel("chip power (mW)")
+        fitted = total["network"] == FITTED_ON
+        axes.set_title(
+            f"{_name(total)}: {total['measured_mw']:.0f} mW measured\n"
+            f"{100 * total['error']:+.1f} % without clock, "
+            + ("0 by the fit with it" if fitted else f"{100 * total['clocked_error']:+.1f} % with"),
+            fontsize=10,
+        )
+        quiet(axes)
+    handles, names = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles[::-1], names[::-1], loc="outside right center", frameon=False, fontsize=9)
+    figure.suptitle(
+        f"Eyeriss' power; the clock's {table['clock_mw'].iloc[0]:.0f} mW are fitted to AlexNet's "
+        "mean alone",
+        fontsize=11,
+    )
+    return figure
+
+
+def _panels(table: pd.DataFrame) -> tuple[Figure, list[tuple[Axes, pd.DataFrame, pd.Series]]]:
+    """Return a figure, and for each network its plot, its layers and its total."""
+    parts = [part for _, part in table.groupby("network", sort=False)]
+    figure, all_axes = new_figure(12, 4.6, axes=len(parts))
+    panels = [
+        (axes, part[part["layer"] != "total"], part[part["layer"] == "total"].iloc[0])
+        for axes, part in zip(all_axes, parts, strict=True)
+    ]
+    return figure, panels
+
+
+def _name(total: pd.Series) -> str:
+    return NAMES.get(total["network"], str(total["network"]))
+
+
+def _by_layer(axes: Axes, layers: pd.Series, tops: pd.Series, errors: pd.Series) -> None:
+    """Name the layers below their bars, and write signed errors above them."""
+    for place, (top, error) in enumerate(zip(tops, errors, strict=True)):
+        axes.annotate(
+            f"{100 * error:+.1f}",
+            (place, top),
+            (0, 2),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
+        )
+    labels = [name.removeprefix("CONV") for name in layers]
+    axes.set_xticks(range(len(labels)), labels, fontsize=8)
+    axes.set_xlabel("CONV layer (errors in %)")

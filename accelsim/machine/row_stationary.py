@@ -222,6 +222,11 @@ class _Run:
         counts["glb.psum", "read"] += 0 if starts else one.psums
         counts["glb.psum", "write"] += one.psums
         counts["multiplier", "compute"] += one.macs(shape)
+        counts["accumulator", "add"] += one.additions(shape)
+        for (name, action), words in one.rf_words(shape, self.array.psum_words).items():
+            counts[f"rf.{name}", action] += words
+        for operand, words in one.noc_words(shape).items():
+            counts[f"noc.{operand}", "transfer"] += words
 
 
 class _LastOfCycle(simpy.Event):

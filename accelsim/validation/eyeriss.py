@@ -1,5 +1,7 @@
 """Eyeriss as measured (JSSC 2017): AlexNet's and VGG-16's convolutions, simulated beside.
 
+Latency and GLB accesses; power and energy are `accelsim.validation.eyeriss_energy`'s.
+
 ``eyeriss_chip.csv`` holds the chip, ``eyeriss_layers.csv`` the layers, their mappings and what was
 measured; each row names its source. Mappings of AlexNet are the published ones, those of VGG-16 are
 not public and were inferred from published counts, not from latencies (docs/validation.md).
@@ -7,7 +9,7 @@ not public and were inferred from published counts, not from latencies (docs/val
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import lru_cache
@@ -23,7 +25,16 @@ from accelsim.errors import ConfigError, nearest
 from accelsim.layer import LayerShape
 from accelsim.machine.row_stationary import RowRecord, run_row_stationary
 
-__all__ = ["MAPPINGS", "EyerissLayer", "eyeriss_array", "eyeriss_layers", "validate_eyeriss"]
+__all__ = [
+    "MAPPINGS",
+    "WORD_BYTES",
+    "EyerissLayer",
+    "chip",
+    "eyeriss_array",
+    "eyeriss_layers",
+    "simulated_layers",
+    "validate_eyeriss",
+]
 
 MAPPINGS = ("table", "chosen")
 """The chip's mappings from ``eyeriss_layers.csv``, or those that this project's mapper chooses."""
@@ -47,14 +58,18 @@ class EyerissLayer:
     glb_mb: float
     """Psums read and written and ifmaps read, in 10^6 bytes."""
     active_pes: int
+    power_mw: float
+    """Of the chip, over the total latency; the DRAM is none of it."""
+    ifmap_zeros: float
+    """Fraction of the layer's ifmap words that are zero."""
     source: str
 
 
 def eyeriss_array() -> SpatialArray:
     """Return the chip's PEs, NoC and GLB."""
-    chip = _chip()
+    known = chip()
     sizes: dict[str, Any] = {
-        field.name: int(chip[field.name]) for field in fields(SpatialArray) if field.name in chip
+        field.name: int(known[field.name]) for field in fields(SpatialArray) if field.name in known
     }
     return SpatialArray(**sizes)
 
@@ -88,20 +103,8 @@ def validate_eyeriss(
     ConfigError
         An unknown mapping.
     """
-    if mapping not in MAPPINGS:
-        known = ", ".join(MAPPINGS)
-        raise ConfigError(f"no mapping {mapping!r}; known: {known}.{nearest(mapping, MAPPINGS)}")
-    chip, array, layers, rows = _chip(), eyeriss_array(), eyeriss_layers(), []
-    link = Fraction(int(chip["link_words_per_cycle"] * chip["link_mhz"]), int(chip["core_mhz"]))
-    for done, one in enumerate(layers):
-        if progress is not None:
-            progress(done, len(layers), one.layer)
-        used, source = one.mapping, one.mapping_source
-        if mapping == "chosen":
-            used = choose_mapping(one.shape, array, layer=one.layer, link_words_per_cycle=link)
-            source = "chosen"
-        record = _record(one.shape, used, array, link)
-        cycles_per_ms = 1000 * chip["core_mhz"]
+    cycles_per_ms, rows = 1000 * chip()["core_mhz"], []
+    for one, used, source, record in simulated_layers(mapping, progress=progress):
         rows.append(
             {
                 "network": one.network,
@@ -119,6 +122,28 @@ def validate_eyeriss(
             }
         )
     return _with_errors(pd.DataFrame(rows))
+
+
+def simulated_layers(
+    mapping: str = "table", *, progress: Callable[[int, int, str], None] | None = None
+) -> Iterator[tuple[EyerissLayer, RowMapping, str, RowRecord]]:
+    """Yield each measured layer, the mapping used, where that is from, and what was simulated.
+
+    The parameters and errors are those of `validate_eyeriss`.
+    """
+    if mapping not in MAPPINGS:
+        known = ", ".join(MAPPINGS)
+        raise ConfigError(f"no mapping {mapping!r}; known: {known}.{nearest(mapping, MAPPINGS)}")
+    sizes, array, layers = chip(), eyeriss_array(), eyeriss_layers()
+    link = Fraction(int(sizes["link_words_per_cycle"] * sizes["link_mhz"]), int(sizes["core_mhz"]))
+    for done, one in enumerate(layers):
+        if progress is not None:
+            progress(done, len(layers), one.layer)
+        used, source = one.mapping, one.mapping_source
+        if mapping == "chosen":
+            used = choose_mapping(one.shape, array, layer=one.layer, link_words_per_cycle=link)
+            source = "chosen"
+        yield one, used, source, _record(one.shape, used, array, link)
 
 
 @lru_cache(maxsize=64)
@@ -148,7 +173,8 @@ def _with_errors(table: pd.DataFrame) -> pd.DataFrame:
     return whole
 
 
-def _chip() -> dict[str, float]:
+def chip() -> dict[str, float]:
+    """Return the chip's sizes, widths and clocks by name, as `eyeriss_chip.csv` has them."""
     table = pd.read_csv(HERE / "eyeriss_chip.csv")
     return dict(zip(table["quantity"], table["value"], strict=True))
 
@@ -176,5 +202,7 @@ def _layer(row: pd.Series) -> EyerissLayer:
         float(row["total_ms"]),
         float(row["glb_mb"]),
         int(row["active_pes"]),
+        float(row["power_mw"]),
+        float(row["ifmap_zeros_percent"]) / 100,
         row["source"],
     )

@@ -60,6 +60,16 @@ def test_a_pass_by_hand():
     assert one.ifmap_words(shape) == 2 * 3 * 3
     assert one.filter_words(shape) == 2 * 2 * 4
     assert one.macs(shape) == shape.macs
+    # Each PE gets a row of 3 words of each channel, and the kernel row of each filter and channel.
+    # Each of 8 psums goes up one PE, and out.
+    assert one.noc_words(shape) == {"ifmap": 4 * 2 * 3, "filter": 4 * 2 * 2 * 2, "psum": 8 * 2}
+    words = one.rf_words(shape, 1)
+    assert words["ifmap", "read"] == words["filter", "read"] == shape.macs == 64
+    assert (words["ifmap", "write"], words["filter", "write"]) == (24, 32)
+    assert (words["psum", "read"], words["psum", "write"]) == (64 + 2 * 16, 64 + 16)
+    assert one.rf_accesses(shape, 2) == (4 * 64 + 4 * 16, 24 + 32 + 2 * (64 + 16))
+    again = replace(one, starts_psums=False, fetch_weights=False)
+    assert again.noc_words(shape) == {"ifmap": 24, "filter": 0, "psum": 8 * 2 + 8}
 
 
 def test_published_mapping_of_alexnet_conv2():

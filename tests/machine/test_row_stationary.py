@@ -57,6 +57,18 @@ def test_a_layer_by_hand():
         (22, 28, "link", "write ofmaps"),
     ]
     assert (record.total_cycles, record.processing_cycles) == (28, 10)
+    assert {pair: n for pair, n in record.counts.items() if pair[0].startswith(("rf", "noc"))} == {
+        ("rf.ifmap", "read"): 6,
+        ("rf.ifmap", "write"): 4,
+        ("rf.filter", "read"): 6,
+        ("rf.filter", "write"): 2,
+        ("rf.psum", "read"): 6 + 2 * 3,
+        ("rf.psum", "write"): 6 + 3,
+        ("noc.ifmap", "transfer"): 4,
+        ("noc.filter", "transfer"): 2,
+        ("noc.psum", "transfer"): 3,
+    }
+    assert record.counts["accumulator", "add"] == 6 + 3
 
 
 @given(cases())
@@ -111,6 +123,15 @@ def test_physics(case):
     assert counts["glb.psum", "write"] % outputs == 0
     weights = shape.m * shape.c // shape.groups * shape.r * shape.s
     assert counts["glb.filter", "read"] >= weights
+    for operand in ("ifmap", "filter"):
+        assert counts[f"rf.{operand}", "read"] == shape.macs
+        assert counts[f"rf.{operand}", "write"] == counts[f"noc.{operand}", "transfer"]
+    assert counts["noc.filter", "transfer"] >= counts["glb.filter", "read"]
+    # A psum is added to on each of its hops but the one that brings it out of the GLB.
+    stored = counts["glb.psum", "read"] - outputs
+    hops = counts["accumulator", "add"] - shape.macs
+    assert counts["noc.psum", "transfer"] == hops + stored
+    assert counts["rf.psum", "write"] == shape.macs + hops
 
 
 def test_rejects_what_does_not_fit_and_bandwidths_that_are_none():
