@@ -14,7 +14,10 @@ from accelsim.dataflows.spatial import SpatialArray
 from accelsim.dataflows.tiling import Span
 from accelsim.layer import LayerShape
 
-__all__ = ["RowPass"]
+__all__ = ["RF_OPERANDS", "RowPass"]
+
+RF_OPERANDS = ("ifmap", "filter", "psum")
+"""What a PE has an RF for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ class RowPass:
         return self.macs(shape) + self.psums * shape.r * self.stacked_sets
 
     def rf_words(self, shape: LayerShape, psum_words: int) -> dict[tuple[str, str], int]:
-        """Return (RF, ``read`` or ``write``) -> 32-bit words, psums of *psum_words*."""
+        """Return (one of `RF_OPERANDS`, ``read`` or ``write``) -> words, psums of *psum_words*."""
         products, hops = self.macs(shape), self.psums * shape.r * self.stacked_sets
         arriving = self.noc_words(shape)
         return {
@@ -128,15 +131,6 @@ class RowPass:
             ("psum", "read"): psum_words * (products + 2 * hops),
             ("psum", "write"): psum_words * (products + hops),
         }
-
-    def rf_accesses(self, shape: LayerShape, psum_words: int) -> tuple[int, int]:
-        """Return (reads, writes) of 32-bit words in all RFs, psums of *psum_words*."""
-        words = self.rf_words(shape, psum_words)
-        reads, writes = (
-            sum(count for (_, action), count in words.items() if action == wanted)
-            for wanted in ("read", "write")
-        )
-        return reads, writes
 
     def noc_words(self, shape: LayerShape) -> dict[str, int]:
         """Return operand -> words that arrive: at each PE that gets one, and psums in the GLB.

@@ -19,6 +19,10 @@ __all__ = ["COMPONENTS", "check_node", "energy_by_action", "energy_by_component"
 COMPONENTS = ("multiplier", "accumulator", "rf", "glb", "dram", "vector_unit", "leakage")
 """Columns of a breakdown: `energy_<component>_pj`."""
 
+SRAM_RF_BYTES = 512
+"""An RF of as many bytes or more is an SRAM, a smaller one is made of registers: as on Eyeriss, the
+filters' of 224 words, and those of ifmaps and psums of 12 and 24."""
+
 
 def energy_by_component(
     counts: Mapping[tuple[str, str], int],
@@ -59,8 +63,9 @@ def energy_by_action(
     ----------
     counts : mapping
         (component, action) -> count, with the components ``multiplier.<unit>``,
-        ``accumulator.<name>``, ``rf``, ``glb.<partition>``, ``dram`` and ``vector_unit``;
-        reads and writes of memories are per 32-bit word.
+        ``accumulator.<name>``, ``rf`` or, of the rs dataflow, ``rf.<operand>``,
+        ``glb.<partition>``, ``dram`` and ``vector_unit``; reads and writes of memories are per
+        32-bit word.
     cycles : int
         Cycles during which the chip leaks and a DRAM device stands by.
     accelerator : Accelerator
@@ -74,13 +79,17 @@ def energy_by_action(
         The table lacks an action that was counted, a power, or a memory of that size and width.
     """
     capacities, bits = glb_capacities(accelerator), accelerator.glb.access_bits
-    dram = accelerator.dram
+    files, dram = rf_capacities(accelerator), accelerator.dram
     energy: dict[tuple[str, str], float] = {}
     for (component, action), count in sorted(counts.items()):
         family, _, part = component.partition(".")
         if family == "glb":
             accesses = count * 8 * WORD_BYTES / bits
             spent = accesses * table.energy_pj("glb", action, capacities[part], bits)
+        elif family == "rf" and files.get(part, 0) >= SRAM_RF_BYTES:
+            spent = count * table.energy_pj("rf.sram", action, files[part], 8 * WORD_BYTES)
+        elif family == "rf":
+            spent = count * table.energy_pj("rf", action)
         elif family != "dram":
             spent = count * table.energy_pj(component, action)
         elif not dram.is_device:
@@ -109,21 +118,31 @@ def glb_capacities(accelerator: Accelerator) -> dict[str, float]:
     }
 
 
+def rf_capacities(accelerator: Accelerator) -> dict[str, int]:
+    """Return operand -> bytes of its RF in a PE of the rs dataflow; empty in the others."""
+    if not isinstance(DATAFLOWS[accelerator.array.dataflow], RowStationary):
+        return {}
+    rf = accelerator.spatial
+    words = {"ifmap": rf.ifmap_rf_words, "filter": rf.filter_rf_words, "psum": rf.psum_rf_words}
+    return {operand: WORD_BYTES * count for operand, count in words.items()}
+
+
 def static_powers(accelerator: Accelerator, table: EnergyTable) -> dict[tuple[str, str], float]:
     """Return (component, action) -> the power in mW (pJ per ns) of what goes on all the time.
 
     A PE has a multiplier, an accumulator and registers for an activation, a weight and a psum, or
-    the words of its RFs in the rs dataflow; the GLB three partitions or one memory; the vector unit
-    its lanes. A DRAM device stands by in each channel; the ``simple`` one has no such power of its
-    own.
+    its RFs in the rs dataflow, of registers or SRAMs; the GLB three partitions or one memory; the
+    vector unit its lanes. A DRAM device stands by in each channel; the ``simple`` one has no such
+    power of its own.
     """
     pes = accelerator.array.rows * accelerator.array.cols
     unit = MULTIPLIERS[accelerator.multiplier]
     accumulator = accumulator_of(unit, accelerator.accumulator)
     registers = 2 + accumulator.bytes // WORD_BYTES  # activation, weight, psum
-    if isinstance(DATAFLOWS[accelerator.array.dataflow], RowStationary):
-        rf = accelerator.spatial
-        registers = rf.ifmap_rf_words + rf.filter_rf_words + rf.psum_rf_words
+    files = rf_capacities(accelerator)
+    srams = [size for size in files.values() if size >= SRAM_RF_BYTES]
+    if files:
+        registers = (sum(files.values()) - sum(srams)) // WORD_BYTES
     instances = {
         f"multiplier.{unit.name}": pes,
         f"accumulator.{accumulator.name}": pes,
@@ -134,6 +153,9 @@ def static_powers(accelerator: Accelerator, table: EnergyTable) -> dict[tuple[st
         (component, "leak"): number * table.power_mw(component, "leak")
         for component, number in instances.items()
     }
+    for size in srams:
+        leak_mw = table.power_mw("rf.sram", "leak", size, 8 * WORD_BYTES)
+        powers["rf.sram", "leak"] = powers.get(("rf.sram", "leak"), 0.0) + pes * leak_mw
     capacities, bits = list(glb_capacities(accelerator).values()), accelerator.glb.access_bits
     memories = capacities[:1] if accelerator.glb.unified else capacities
     powers["glb", "leak"] = sum(table.power_mw("glb", "leak", size, bits) for size in memories)

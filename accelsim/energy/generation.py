@@ -21,7 +21,7 @@ K, one read-write port, one bank; supplies from its ``tech_params``. The points:
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from accelsim.energy.rows import EnergyRow, rows_to_csv
@@ -36,6 +36,12 @@ CACTI_SOURCE = "CACTI 7 @1ffd8df with Accelergy's default configuration, itrs-ls
 
 MEMORY_COLUMNS = (("read", "read_pj", "pJ"), ("write", "write_pj", "pJ"), ("leak", "leak_mw", "mW"))
 """Action, its column in CACTI's points, and that column's unit."""
+
+MEMORIES: dict[str, Callable[[dict[str, float]], bool]] = {
+    "glb": lambda _: True,
+    "rf.sram": lambda point: point["bits"] == 32 and point["capacity_bytes"] <= 32 * 1024,
+}
+"""Component -> which of CACTI's points it has."""
 
 SCALED = {"cmos22": (22, 0.8), "cmos7": (7, 0.7)}
 """Name -> node and supply of the tables scaled from cmos45."""
@@ -52,7 +58,7 @@ EYERISS_GLB_PJ = 15
 def shipped_tables() -> dict[str, str]:
     """Return name -> CSV text of every shipped table."""
     base = load_table("cmos45").rows
-    own = [row for row in base if row.component != "glb"]
+    own = [row for row in base if row.component not in MEMORIES]
     tables = {"cmos45": [*own, *_cacti_rows(45, 45, 0.9)]}
     for name, (node, supply) in SCALED.items():
         tables[name] = [scale_row(row, node, supply) for row in own]
@@ -80,19 +86,24 @@ def _points(technology_nm: float) -> Iterator[dict[str, float]]:
 
 
 def _cacti_rows(from_nm: float, technology_nm: float, voltage_v: float) -> list[EnergyRow]:
-    """Return CACTI's points at *from_nm*, scaled to a node and supply."""
+    """Return CACTI's points at *from_nm*, scaled to a node and supply.
+
+    An SRAM RF is accessed by words of 32 bits and not larger than its largest point says.
+    """
     return [
         scale_row(
             EnergyRow(
-                "glb", action, point[column], unit, from_nm, point["voltage_v"],
+                component, action, point[column], unit, from_nm, point["voltage_v"],
                 int(point["bits"]), int(point["capacity_bytes"]), "itrs-lstp, 300 K", "",
                 CACTI_SOURCE, from_nm, point["voltage_v"], "modelled", "",
             ),
             technology_nm,
             voltage_v,
         )
+        for component, fits in MEMORIES.items()
         for action, column, unit in MEMORY_COLUMNS
         for point in _points(from_nm)
+        if fits(point)
     ]  # fmt: skip
 
 

@@ -10,7 +10,10 @@ from math import prod
 from accelsim.accumulators import accumulator_of, check_depth
 from accelsim.config import Accelerator
 from accelsim.consistency import check_trace
+from accelsim.dataflows import DATAFLOWS
 from accelsim.dataflows.row_mapper import RowTiling
+from accelsim.dataflows.row_pass import RF_OPERANDS
+from accelsim.dataflows.row_stationary import RowStationary
 from accelsim.dataflows.tiling import NOTHING_STAYS, Budget, Stays, Tiling
 from accelsim.errors import MappingError
 from accelsim.layer import INPUT, WORD_BYTES, Layer, MacLayer, Operand, Trace, VectorLayer, View
@@ -29,7 +32,7 @@ __all__ = [
     "unit_work",
 ]
 
-MEMORIES = ("rf", "glb.ifmap", "glb.weight", "glb.ofmap", "dram")
+MEMORIES = ("glb.ifmap", "glb.weight", "glb.ofmap", "dram")
 
 DEVICE_ACTIONS = ("read_burst", "write_burst", "activate")
 """What a DRAM with rows does besides moving words."""
@@ -147,11 +150,13 @@ def possible_actions(accelerator: Accelerator) -> list[tuple[str, str]]:
     """Return every (component, action) that a machine may count: what an energy table must have."""
     multiplier = MULTIPLIERS[accelerator.multiplier]
     work = unit_work(accelerator)
+    rows = isinstance(DATAFLOWS[accelerator.array.dataflow], RowStationary)
+    files = [f"rf.{operand}" for operand in RF_OPERANDS] if rows else ["rf"]
     actions = ["add", "compare", "divide", *(["multiply", "quantize"] if work.quantizes else [])]
     return [
         (f"multiplier.{multiplier.name}", "compute"),
         (f"accumulator.{accumulator_of(multiplier, accelerator.accumulator).name}", "add"),
-        *((memory, action) for memory in MEMORIES for action in ("read", "write")),
+        *((memory, action) for memory in (*files, *MEMORIES) for action in ("read", "write")),
         *(("dram", action) for action in DEVICE_ACTIONS if accelerator.dram.is_device),
         *(("vector_unit", action) for action in actions),
     ]

@@ -109,13 +109,12 @@ class RowRun(ArrayRun):
         yield from self.glb.busy("array", "pass", cycles, one.index, words)
         self.compute_cycles += one.cycles(shape, self.array)
         adder = f"accumulator.{self.accumulator.name}"
-        reads, writes = one.rf_accesses(shape, self.psum_words)
         counts[f"multiplier.{self.multiplier.name}", "compute"] += one.macs(shape)
         counts[adder, "add"] += one.additions(shape)
         if self.work.sums_activations:
             counts[adder, "add"] += one.macs(shape) // one.filters.size
-        counts["rf", "read"] += reads
-        counts["rf", "write"] += writes
+        for (operand, action), words_of_rf in one.rf_words(shape, self.psum_words).items():
+            counts[f"rf.{operand}", action] += words_of_rf
         counts["glb.ifmap", "read"] += ifmap_words
         if self.work.quantizes:
             counts["vector_unit", "quantize"] += ifmap_words

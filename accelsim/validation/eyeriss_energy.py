@@ -71,7 +71,7 @@ def validate_eyeriss_energy(
     Parameters
     ----------
     table : str
-        Energy table, with rows for ``noc`` and the three RFs.
+        Energy table, with rows for ``noc`` and RFs as large as the chip's (``spad.<operand>``).
     gated : collection of (component, action)
         Actions that a product by zero does not take; ``()`` for no gating.
     progress : callable, optional
@@ -202,7 +202,8 @@ def _action_pj(component: str, action: str, table: EnergyTable) -> float:
         return table.energy_pj(UNITS[family], action)
     if family == "glb":
         return WORD_SHARE * table.energy_pj("glb", action, *_glb_size())
-    return WORD_SHARE * table.energy_pj("noc" if family == "noc" else component, action)
+    row = "noc" if family == "noc" else component.replace("rf.", "spad.")
+    return WORD_SHARE * table.energy_pj(row, action)
 
 
 def _static_mw(table: EnergyTable) -> float:

@@ -67,7 +67,9 @@ def test_a_pass_by_hand():
     assert words["ifmap", "read"] == words["filter", "read"] == shape.macs == 64
     assert (words["ifmap", "write"], words["filter", "write"]) == (24, 32)
     assert (words["psum", "read"], words["psum", "write"]) == (64 + 2 * 16, 64 + 16)
-    assert one.rf_accesses(shape, 2) == (4 * 64 + 4 * 16, 24 + 32 + 2 * (64 + 16))
+    wide = one.rf_words(shape, 2)
+    assert (wide["psum", "read"], wide["psum", "write"]) == (2 * (64 + 2 * 16), 2 * (64 + 16))
+    assert wide["filter", "write"] == 32
     again = replace(one, starts_psums=False, fetch_weights=False)
     assert again.noc_words(shape) == {"ifmap": 24, "filter": 0, "psum": 8 * 2 + 8}
 
@@ -136,10 +138,10 @@ def test_words_read_from_the_glb_are_those_that_windows_need(shape, mapping):
 
 
 @given(shapes(), MAPPINGS, st.integers(1, 2))
-def test_rf_accesses_counted_pe_by_pe(shape, mapping, psum_words):
+def test_rf_and_noc_words_counted_pe_by_pe(shape, mapping, psum_words):
     """Each PE for itself: its filters, its channels, its kernel row, its ofmap row."""
     for one in row_passes(shape, mapping):
-        reads = writes = 0
+        products = hops = ifmap = weights = 0
         channels = [min(mapping.q, one.channels.size - first) for first in range(
             0, one.channels.size, mapping.q)]  # fmt: skip
         filters = [min(mapping.p, one.filters.size - first) for first in range(
@@ -147,19 +149,27 @@ def test_rf_accesses_counted_pe_by_pe(shape, mapping, psum_words):
         for own_channels in channels:
             for own_filters in filters:
                 for _ in range(shape.r * one.rows.size):
-                    writes += own_filters * own_channels * shape.s * int(one.fetch_weights)
+                    weights += own_filters * own_channels * shape.s * int(one.fetch_weights)
                     for _ in range(one.images.size):
                         places = {
                             column * shape.stride[1] + s
                             for column in range(one.columns.size)
                             for s in range(shape.s)
                         }
-                        writes += own_channels * len(places)
-                    products = own_filters * own_channels * shape.s * one.windows
-                    hops = own_filters * one.windows
-                    reads += (2 + psum_words) * products + 2 * psum_words * hops
-                    writes += psum_words * (products + hops)
-        assert one.rf_accesses(shape, psum_words) == (reads, writes)
+                        ifmap += own_channels * len(places)
+                    products += own_filters * own_channels * shape.s * one.windows
+                    hops += own_filters * one.windows
+        assert one.rf_words(shape, psum_words) == {
+            ("ifmap", "read"): products,
+            ("ifmap", "write"): ifmap,
+            ("filter", "read"): products,
+            ("filter", "write"): weights,
+            ("psum", "read"): psum_words * (products + 2 * hops),
+            ("psum", "write"): psum_words * (products + hops),
+        }
+        # Each PE hands its psums on, and those at the bottom get theirs from the GLB if stored.
+        stored = 0 if one.starts_psums else one.psums
+        assert one.noc_words(shape) == {"ifmap": ifmap, "filter": weights, "psum": hops + stored}
 
 
 TIMINGS = st.builds(

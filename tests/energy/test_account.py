@@ -1,11 +1,14 @@
 """Energy is counts times a table: by hand, by component, with DRAM rows and widths of accesses."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import accelsim
 from accelsim.config import Accelerator
+from accelsim.dataflows.row_pass import RF_OPERANDS
 from accelsim.energy import check_node, energy_by_action, energy_by_component, load_table
 from accelsim.energy.account import COMPONENTS, static_powers
 from accelsim.errors import EnergyTableError
@@ -30,10 +33,15 @@ def test_energy_is_count_times_table_and_nothing_else():
     assert energy == pytest.approx(expected)
 
 
-@given(data=st.data(), kind=st.sampled_from(dram_kinds()), cycles=st.integers(0, 10**9))
-def test_the_breakdown_sums_to_the_total_and_every_part_is_one_product(data, kind, cycles):
+@given(
+    data=st.data(),
+    kind=st.sampled_from(dram_kinds()),
+    flow=st.sampled_from(["os", "rs"]),
+    cycles=st.integers(0, 10**9),
+)
+def test_the_breakdown_sums_to_the_total_and_every_part_is_one_product(data, kind, flow, cycles):
     """A count doubled doubles its own part and leaves the others as they are."""
-    machine = MACHINE.replace(**{"dram.kind": kind})
+    machine = MACHINE.replace(**{"dram.kind": kind, "array.dataflow": flow})
     actions = possible_actions(machine)
     counts = {pair: data.draw(st.integers(0, 10**9), str(pair)) for pair in actions}
     parts = energy_by_action(counts, cycles, machine, TABLE)
@@ -124,11 +132,41 @@ def test_a_rows_width_is_that_of_the_device(kind):
     assert rows[component, "activate"].bits == 8 * device.row_bytes
 
 
-def test_register_files_leak_as_so_many_registers():
-    """A PE of the rs dataflow has 12 + 224 + 24 words instead of three registers."""
+def on_log_axes(low, high, at):
+    """A figure between those at 512 and 2048 bytes, at 45 nm and 1.1 V, brought to 0.9 V."""
+    return low * (high / low) ** math.log(at / 512, 4) * 0.696
+
+
+@pytest.mark.parametrize(("words", "sram"), [(127, False), (128, True), (224, True)])
+def test_rfs_leak_as_registers_or_as_srams(words, sram):
+    """A PE of the rs dataflow has 12 + 24 words of registers, and an SRAM from 512 bytes on."""
     flows = [MACHINE.replace(**{"array.dataflow": flow}) for flow in ("os", "rs")]
-    registers, files = (sum(static_powers(machine, TABLE).values()) for machine in flows)
-    assert files - registers == pytest.approx(16 * (260 - 3) * 32 * 79.1e-6 * 0.696)
+    flows[1] = flows[1].replace(**{"spatial.filter_rf_words": words})
+    registers, files = (static_powers(machine, TABLE) for machine in flows)
+    register = 32 * 79.1e-6 * 0.696
+    assert registers["rf", "leak"] == pytest.approx(16 * 3 * register)
+    assert files["rf", "leak"] == pytest.approx(16 * (36 + (0 if sram else words)) * register)
+    expected = on_log_axes(2.19439e-05, 7.52517e-05, 4 * words)
+    assert files.get(("rf.sram", "leak")) == (pytest.approx(16 * expected) if sram else None)
+
+
+@pytest.mark.parametrize("words", [127, 128, 224])
+def test_rfs_are_charged_as_registers_or_as_srams(words):
+    machine = MACHINE.replace(**{"array.dataflow": "rs", "spatial.filter_rf_words": words})
+    pairs = [(f"rf.{name}", action) for name in RF_OPERANDS for action in ("read", "write")]
+    energy = energy_by_action(dict.fromkeys(pairs, 10), 0, machine, TABLE)
+    register = 10 * 32 * 0.009 * 1.166
+    for pair in pairs[:2] + pairs[4:]:
+        assert energy[pair] == pytest.approx(register)
+    read, write = (energy["rf.filter", action] for action in ("read", "write"))
+    if words < 128:
+        assert (read, write) == pytest.approx((register, register))
+    else:
+        assert read == pytest.approx(10 * on_log_axes(0.846316, 2.23182, 4 * words))
+        assert write == pytest.approx(10 * on_log_axes(1.75729, 2.63511, 4 * words))
+    assert energy_by_component(dict.fromkeys(pairs, 10), 0, machine, TABLE)["rf"] == pytest.approx(
+        sum(energy[pair] for pair in pairs)
+    )
 
 
 @pytest.mark.parametrize("count", [("rf", "erase"), ("multiplier.none", "compute")])

@@ -91,15 +91,19 @@ def test_counts_by_hand():
     """The same layer: 3 outputs of 2 products.
 
     A PE adds 2 products for each output, and its sum to the psum: 9 additions. It reads ifmap,
-    filter and psum for each product, its sum and the psum from below for each output: 3 * 6 + 2 *
-    3. It writes a psum for each product and output, 2 weights, and 4 ifmap words: 6 + 3 + 2 + 4.
+    filter and psum for each product, its sum and the psum from below for each output. It writes a
+    psum for each product and output, 2 weights, and 4 ifmap words.
     """
     counts = run_machine(trace_of(conv(ONE_ROW)), MACHINE).layers[0].counts
     assert {key: n for key, n in counts.items() if n} == {
         ("multiplier.exact_fp32", "compute"): 6,
         ("accumulator.float32", "add"): 9,
-        ("rf", "read"): 24,
-        ("rf", "write"): 15,
+        ("rf.ifmap", "read"): 6,
+        ("rf.ifmap", "write"): 4,
+        ("rf.filter", "read"): 6,
+        ("rf.filter", "write"): 2,
+        ("rf.psum", "read"): 6 + 2 * 3,
+        ("rf.psum", "write"): 6 + 3,
         ("glb.weight", "write"): 2,
         ("glb.weight", "read"): 2,
         ("glb.ifmap", "write"): 4,
