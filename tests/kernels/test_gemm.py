@@ -116,7 +116,7 @@ class TestBitsOfThePlainLoops:
         accumulate_groups(unit, adder, both, parts, psums)
         for own, part, sums in zip(both, parts, psums, strict=True):
             zeros = np.zeros((3, columns), adder.dtype)
-            assert_same_bits(sums, plain(unit, adder.name, own, part.copy(), zeros))
+            assert_same_bits(sums, plain(unit.name, adder.name, own, part.copy(), zeros))
 
     def test_two_calls_add_up_like_one(self, unit, accumulator):
         activations, weights = operands((6, 20, 40))
