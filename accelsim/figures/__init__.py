@@ -1,5 +1,6 @@
 """Figures: each function takes a result table and returns a matplotlib Figure."""
 
+from accelsim.figures.accuracy import accuracy_by_unit
 from accelsim.figures.claims import claims_by_level
 from accelsim.figures.energy import energy_by_component
 from accelsim.figures.latency import latency_by_layer
@@ -9,6 +10,7 @@ from accelsim.figures.validation import measured_and_simulated
 
 __all__ = [
     "FIGURES",
+    "accuracy_by_unit",
     "claims_by_level",
     "energy_by_component",
     "error_magnitude",
