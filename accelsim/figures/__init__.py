@@ -6,7 +6,7 @@ from accelsim.figures.energy import energy_by_component
 from accelsim.figures.latency import latency_by_layer
 from accelsim.figures.product_error import error_magnitude, error_surfaces
 from accelsim.figures.style import rendered
-from accelsim.figures.validation import measured_and_simulated
+from accelsim.figures.validation import measured_and_simulated, published_and_modeled
 
 __all__ = [
     "FIGURES",
@@ -17,6 +17,7 @@ __all__ = [
     "error_surfaces",
     "latency_by_layer",
     "measured_and_simulated",
+    "published_and_modeled",
     "rendered",
 ]
 
