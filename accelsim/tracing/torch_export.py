@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from accelsim.quantization import Calibration
 
-__all__ = ["trace"]
+__all__ = ["exported", "is_modelled", "trace"]
 
 
 def trace(
@@ -66,14 +66,8 @@ def trace(
         Images of the wrong rank or dtype, or with NaN or infinity; a calibration that cannot be
         used.
     """
-    import torch
-
-    if not isinstance(model, torch.nn.Module):
-        raise TraceError(f"model must be a torch.nn.Module, got {type(model).__name__}")
-    check_images(images)
-    _check_parameters(model)
     label = name or type(model).__name__
-    program = _export(model, torch.from_numpy(np.array(images)), label)
+    program = exported(model, images, label)
     builder, output = Builder(program, label), ""
     for node in program.graph.nodes:
         if node.op == "placeholder":
@@ -90,6 +84,22 @@ def trace(
     from accelsim.nn.calibration import as_calibration
 
     return traced.calibrated(as_calibration(model, calibration))
+
+
+def exported(model: torch.nn.Module, images: np.ndarray, label: str) -> Any:
+    """Return what torch.export makes of *model*, called *label*; errors are those of `trace`."""
+    import torch
+
+    if not isinstance(model, torch.nn.Module):
+        raise TraceError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    check_images(images)
+    _check_parameters(model)
+    return _export(model, torch.from_numpy(np.array(images)), label)
+
+
+def is_modelled(operator: str) -> bool:
+    """Return whether a node of *operator*, by torch's full name, becomes layers or views."""
+    return operator in _HANDLERS or operator in VECTOR_OPERATORS
 
 
 def _check_parameters(model: torch.nn.Module) -> None:
@@ -132,13 +142,14 @@ def _visit(builder: Builder, node: Any) -> None:
             f"{where(node)}: operator {name!r} changes a parameter or buffer ({node.args[0]}), but "
             "a trace has them as they are; call model.eval() first, or call it out of place"
         )
-    if target not in _HANDLERS and target not in VECTOR_OPERATORS:
+    if not is_modelled(target):
+        own = target.replace("_.", ".") if node.target._schema.is_mutable else target
         known = sorted({one.split(".")[1] for one in (*_HANDLERS, *VECTOR_OPERATORS)})
         builder.refuse(
             node,
             f"operator {name!r} in {path_of(node) or builder.label} is not modelled; "
             f"modelled: {', '.join(known)}.{nearest(name, known)} One that makes each element of "
-            f"its own can be added: accelsim.register_operator({target!r}, function, operations)",
+            f"its own can be added: accelsim.register_operator({own!r}, function, operations)",
         )
         return
     arguments = Arguments(node.target, node.args, node.kwargs)
