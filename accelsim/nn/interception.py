@@ -205,6 +205,12 @@ class _Guard(TorchDispatchMode):
                 "nn.Linear, F.conv2d, F.linear or torch.matmul"
             )
             raise self.refusal
+        if torch.is_inference_mode_enabled():
+            # Only there do operators arrive that are made of others, softmax and norms among them.
+            with self:
+                made = func.decompose(*args, **(kwargs or {}))
+            if made is not NotImplemented:
+                return made
         return func(*args, **(kwargs or {}))
 
 
