@@ -14,10 +14,11 @@ from accelsim.kernels.convolution import conv2d, linear
 from accelsim.kernels.gemm import entries
 from accelsim.kernels.matmul import matmul, matmul_quantized
 from accelsim.kernels.quantized import conv2d_quantized, linear_quantized
-from accelsim.kernels.vector import pool2d, relu
-from accelsim.layer import INPUT, Layer, MacLayer, Operand, Trace, VectorLayer, View
+from accelsim.kernels.vector import pool2d
+from accelsim.layer import INPUT, Layer, MacLayer, Operand, Pooling, Trace, VectorLayer, View
 from accelsim.multipliers import Multiplier
 from accelsim.quantization import LayerQuantization, Scheme, layer_quantization
+from accelsim.vector_functions import VECTOR_FUNCTIONS
 
 __all__ = ["read", "run_layer", "run_trace"]
 
@@ -70,7 +71,13 @@ def run_layer(
     """Return one layer's output, as `run_trace` does; *tensors* holds what it reads, by name."""
     ifmap = read(tensors[layer.source], layer.ifmap)
     if isinstance(layer, VectorLayer):
-        return _run_vector(layer, np.ascontiguousarray(ifmap))
+        if layer.pooling is not None:
+            return _run_pooling(layer, np.ascontiguousarray(ifmap), layer.pooling)
+        others = [
+            read(tensors[one.source] if isinstance(one, Operand) else one.values, one.view)
+            for one in layer.others
+        ]
+        return VECTOR_FUNCTIONS[layer.op](ifmap, *others, *layer.settings)
     units = entries(multiplier, accumulator)
     quantization = layer_quantization(layer, units[0], scheme)
     if isinstance(layer.weight, Operand):
@@ -124,20 +131,16 @@ def _run_matmul(
     return outputs.reshape(layer.output_shape)
 
 
-def _run_vector(layer: VectorLayer, ifmap: Float) -> Float:
-    if layer.op == "copy":
-        return ifmap
-    if layer.pooling is None:
-        return relu(ifmap)
+def _run_pooling(layer: VectorLayer, ifmap: Float, pooling: Pooling) -> Float:
     height = layer.input_shape[2]
     return np.stack(
         [
             pool2d(
                 layer.op,
                 image,
-                layer.pooling,
+                pooling,
                 (layer.output_shape[2], layer.output_shape[3]),
-                first_row=-layer.pooling.padding[0],
+                first_row=-pooling.padding[0],
                 slab_row=0,
                 height=height,
             )

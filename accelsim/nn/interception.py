@@ -1,9 +1,11 @@
 """Two nets spread below a network while it runs, so that no product escapes the unit.
 
-The upper one (`torch.overrides.TorchFunctionMode`) catches every call of conv2d, linear and matmul,
-whoever makes it: an `nn.Conv2d` or `nn.Linear`, a subclass, `F.conv2d` or ``@`` in somebody's
-forward, an exported graph. The lower one (`TorchDispatchMode`) lets no other operator through that
-multiplies and accumulates: a product that nobody has modeled is an error, never silently exact.
+The upper one (`torch.overrides.TorchFunctionMode`) catches every call of conv2d, linear, matmul and
+scaled-dot-product attention, whoever makes it: an `nn.Conv2d` or `nn.Linear`, a subclass,
+`F.conv2d` or ``@`` in somebody's forward, an exported graph. The lower one (`TorchDispatchMode`)
+lets no other operator through that multiplies and accumulates: a product that nobody has modeled is
+an error, never silently exact. It also has softmax, norms and activation functions computed by the
+vector unit's functions, below torch's graph: gradients are those of torch's own operators.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable, Iterable, Mapping
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -21,6 +24,7 @@ from torch.utils.flop_counter import flop_registry
 
 from accelsim.errors import ConfigError, TraceError
 from accelsim.nn.operators import Unit
+from accelsim.nn.vector import vector_function
 
 __all__ = ["copied", "run"]
 
@@ -84,6 +88,11 @@ _MATMUL = {
     torch.ops.aten.mm,
     torch.ops.aten.mm.default,
 }
+_ATTENTION = {
+    nn.functional.scaled_dot_product_attention,
+    torch.ops.aten.scaled_dot_product_attention,
+    torch.ops.aten.scaled_dot_product_attention.default,
+}
 
 # Those that torch's own list of operators worth counting leaves out, by the name of their packet.
 _UNCOUNTED = {
@@ -120,8 +129,24 @@ _UNCOUNTED = {
 _MAC_OPERATORS = {str(p) for p in flop_registry if str(p).startswith("aten.")} | _UNCOUNTED
 
 
+def _inside_out(function: Any) -> FunctionType:
+    """Return a *function* of torch's in Python that does its work instead of handing it to modes.
+
+    Torch hands the call as a whole to a mode, which then is not asked for what it calls inside.
+    """
+    unasked = {"has_torch_function": lambda arguments: False}
+    made = FunctionType(
+        function.__code__, function.__globals__ | unasked, function.__name__, function.__defaults__
+    )
+    made.__kwdefaults__ = function.__kwdefaults__
+    return made
+
+
+_multi_head_attention = _inside_out(nn.functional.multi_head_attention_forward)
+
+
 class _Interceptor(TorchFunctionMode):
-    """Sends conv2d, linear and matmul to the unit, tells the guard what else is being called."""
+    """Sends conv2d, linear, matmul, attention to the unit, tells the guard what else is called."""
 
     def __init__(self, unit: Unit, guard: _Guard) -> None:
         super().__init__()
@@ -143,6 +168,11 @@ class _Interceptor(TorchFunctionMode):
         if func in _MATMUL and "out" not in kwargs:
             named = {"other" if name == "mat2" else name: value for name, value in kwargs.items()}
             return self.unit.matmul(*args, **named)
+        if func in _ATTENTION:
+            return self.unit.attention(*args, **kwargs)
+        if func is nn.functional.multi_head_attention_forward:
+            with self:
+                return _multi_head_attention(*args, **kwargs)
         self.guard.called = func
         return func(*args, **kwargs)
 
@@ -162,16 +192,25 @@ class _Guard(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
+        function = vector_function(func)
+        if function is not None:
+            return function(func, args, kwargs or {})
         if str(func.overloadpacket) in _MAC_OPERATORS:
             shapes = [tuple(value.shape) for value in args if isinstance(value, Tensor)]
             name = None if self.called is None else resolve_name(self.called)
             self.refusal = TraceError(
                 f"operator {name or 'of a compiled module'} ({func.overloadpacket}, operands "
-                f"{shapes}) multiplies and accumulates, but only conv2d, linear and matmul run on "
-                "a functional unit; write it as nn.Conv2d, nn.Linear, F.conv2d, F.linear or "
-                "torch.matmul"
+                f"{shapes}) multiplies and accumulates, but only conv2d, linear, matmul and "
+                "scaled_dot_product_attention run on a functional unit; write it as nn.Conv2d, "
+                "nn.Linear, F.conv2d, F.linear or torch.matmul"
             )
             raise self.refusal
+        if torch.is_inference_mode_enabled():
+            # Only there do operators arrive that are made of others, softmax and norms among them.
+            with self:
+                made = func.decompose(*args, **(kwargs or {}))
+            if made is not NotImplemented:
+                return made
         return func(*args, **(kwargs or {}))
 
 

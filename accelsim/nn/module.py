@@ -84,10 +84,12 @@ def approximate(
     Notes
     -----
     The forward pass raises `DataError` for operands that are not float32 on the CPU or *orders* of
-    another network, and `TraceError` for products other than conv2d, linear and matmul (conv1d,
-    fused attention, recurrent layers). Products that a module computes outside torch, or
-    elementwise with ``*``, cannot be seen; elementwise operators stay exact, as they are on the
-    vector unit.
+    another network, and `TraceError` for products other than conv2d, linear, matmul and attention
+    (conv1d, recurrent layers). Products that a module computes outside torch, or elementwise with
+    ``*``, cannot be seen; those are the vector unit's, and exact.
+
+    Attention is taken apart into two matmuls and a softmax. Softmax, norms and activation functions
+    are computed as the vector unit does: in float64, rounded once. Their gradients are torch's.
 
     Of a matmul (``@``, bmm, mm) the first operand is the unit's activation, the second its weight.
     A second operand that is a matrix among the network's parameters makes it a linear layer.

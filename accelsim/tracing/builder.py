@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from accelsim.errors import TraceError
-from accelsim.layer import INPUT, Layer, VectorLayer, View
-from accelsim.tracing.words import NeedsCopyError, Words, merged
+from accelsim.layer import INPUT, Layer, Operand, Parameter, VectorLayer, View
+from accelsim.tracing.words import NeedsCopyError, Words, elements
+from accelsim.vector_functions import VECTOR_FUNCTIONS
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Arguments", "Builder", "four", "path_of", "shape_of", "where"]
+__all__ = ["Builder", "four", "path_of", "shape_of", "where"]
 
 Made = TypeVar("Made")
 
@@ -38,6 +39,12 @@ class Builder:
         self.lists: dict[str, list[Words]] = {}
         """Graph node -> the same of several tensors."""
         self.constants: dict[str, Any] = _constants(program)
+        self.refused: dict[str, str] = {}
+        """Graph node that is not modelled -> what to say to who reads it."""
+        self.folded = set[str]()
+        """Graph nodes of constants that were computed from others."""
+        self.parameters: dict[str, np.ndarray] = {}
+        """Name -> array that layers of the vector unit read."""
         self.storages: dict[str, str] = {}
         """Graph node -> the node whose memory it is a view of in torch."""
         self.inputs = set(program.graph_signature.user_inputs)
@@ -52,14 +59,31 @@ class Builder:
         self.tensors[node.name] = words
         self.storages[node.name] = node.name if storage is None else storage
 
+    def refuse(self, node: Any, why: str) -> None:
+        """Let whoever reads what *node* makes raise TraceError with *why*, or with an earlier one.
+
+        What nobody reads is not computed: nn.MultiheadAttention averages weights by default.
+        """
+        if node.target._schema.is_mutable:
+            raise TraceError(why)
+        earlier = (self.refused.get(one.name) for one in node.all_input_nodes)
+        self.refused[node.name] = next(filter(None, earlier), why)
+
     def words(self, node: Any, value: Any) -> Words:
         """Return the words of tensor *value*, which *node* reads."""
+        self.check_refused(value)
         if getattr(value, "name", None) not in self.tensors:
             raise TraceError(
                 f"{where(node)}: its input must come from the images, got {value!r}; "
                 "a constant or a second input is not modelled"
             )
         return self.tensors[value.name]
+
+    def check_refused(self, value: Any) -> None:
+        """Raise TraceError if *value* is what a node that was refused makes."""
+        why = self.refused.get(getattr(value, "name", ""))
+        if why is not None:
+            raise TraceError(why)
 
     def arranged(self, node: Any, words: Words, use: Callable[[Words], Made]) -> Made:
         """Return what *use* makes of *words*, or of a copy where it needs another order."""
@@ -70,13 +94,56 @@ class Builder:
 
     def copied(self, node: Any, words: Words) -> Words:
         """Return the same tensor as words of a copy, dense and in order; *node* needs it."""
-        return self.elementwise(self.name(node, "_copy"), "copy", words)
+        return self.elementwise(node, self.name(node, "_copy"), "copy", words, rearranged=True)
 
-    def elementwise(self, name: str, op: str, words: Words) -> Words:
-        """Add a layer that makes a word of each of *words*; return its output."""
-        view = _within_images(words)
-        self.layers.append(VectorLayer(name, op, words.source, view.shape, view.shape, view=view))
-        return words.made_by(name, words.dims)
+    def elementwise(
+        self,
+        node: Any,
+        name: str,
+        op: str,
+        *operands: Words,
+        settings: tuple[float, ...] = (),
+        rearranged: bool = False,
+    ) -> Words:
+        """Add a layer of vector function *op* for *node*; return its output.
+
+        The operands are broadcast, the first one is no parameter. Where that one is all of a
+        layer's output, the results lie as it does, unless they are to be *rearranged*. A function
+        of rows or planes has them in the last dimensions.
+        """
+        kept = VECTOR_FUNCTIONS[op].reduces
+        try:
+            found = elements(*operands, rearranged=rearranged, kept=kept)
+        except NeedsCopyError:
+            operands = tuple(
+                one if one.is_parameter else self.copied(node, one) for one in operands
+            )
+            found = elements(*operands, rearranged=rearranged, kept=kept)
+        view, *others = (_as_images(view, kept) for view in found.views)
+        read = tuple(self._operand(*one) for one in zip(operands[1:], others, strict=True))
+        first = operands[0]
+        self.layers.append(
+            VectorLayer(name, op, first.source, view.shape, view.shape, None, view, read, settings)
+        )
+        if found.in_place:
+            return replace(first, source=name)
+        return first.made_by(name, found.dims)
+
+    def _operand(self, words: Words, view: View) -> Operand | Parameter:
+        if words.is_parameter:
+            return Parameter(self.parameters[words.source], view)
+        return Operand(words.source, view)
+
+    def operand(self, node: Any, value: Any, images: int) -> Words:
+        """Return the words of *value*, a tensor or a parameter that so many images read."""
+        if not self.is_constant(value):
+            return self.words(node, value)
+        return self.parameter(value.name, self.constant(node, value, "operand"), images)
+
+    def parameter(self, name: str, values: np.ndarray, images: int) -> Words:
+        """Return the words of the parameter *values*, which so many images read."""
+        self.parameters[name] = values
+        return Words.parameter(name, images, values.shape)
 
     def overwrite(self, node: Any, value: Any, name: str) -> None:
         """Let all views of tensor *value* stand for the output of layer *name* instead.
@@ -99,6 +166,7 @@ class Builder:
 
     def constant(self, node: Any, value: Any, what: str) -> np.ndarray:
         """Return parameter or buffer *value* as float32."""
+        self.check_refused(value)
         tensor = self.constants.get(getattr(value, "name", ""))
         if tensor is None:
             raise TraceError(f"{where(node)}: its {what} must be a parameter, got {value!r}")
@@ -113,6 +181,31 @@ class Builder:
         """Return whether *value* is a parameter, a buffer, or a view of one."""
         return getattr(value, "name", None) in self.constants
 
+    def fold(self, node: Any) -> bool:
+        """Let *node* stand for a constant if torch computes it from constants alone; say whether.
+
+        An in-place operator only works on what was computed here: parameters stay as they are.
+        """
+        import torch
+
+        if not all(map(self.is_constant, node.all_input_nodes)):
+            return False
+        in_place = node.target._schema.is_mutable
+        if in_place and getattr(node.args[0], "name", None) not in self.folded:
+            return False
+        if torch.Tag.nondeterministic_seeded in node.target.tags:
+            return False
+        args, kwargs = torch.fx.node.map_arg(
+            (node.args, node.kwargs), lambda one: self.constants[one.name]
+        )
+        with torch.no_grad():
+            made = node.target(*args, **kwargs)
+        if not isinstance(made, torch.Tensor):
+            return False
+        self.constants[node.name] = made
+        self.folded.add(node.name)
+        return True
+
     def name(self, node: Any, suffix: str = "") -> str:
         """Return a unique name: the module's path, or the operator's name if none is its own."""
         base = (path_of(node) or node.name) + suffix
@@ -125,6 +218,8 @@ class Builder:
     def output(self, node: Any) -> str:
         """Return the name of the layer whose output the graph's output *node* returns."""
         returned = node.args[0]
+        for value in returned:
+            self.check_refused(value)
         if len(returned) != 1 or getattr(returned[0], "name", None) not in self.tensors:
             names = [getattr(value, "name", repr(value)) for value in returned]
             raise TraceError(
@@ -140,34 +235,6 @@ class Builder:
                 f"first dimension must be the images', {words.images}"
             )
         return words.source if words.in_order else self.copied(returned[0], words).source
-
-
-class Arguments:
-    """Arguments of a node by the names of the operator's schema, defaults included."""
-
-    def __init__(self, node: Any) -> None:
-        self._values: dict[str, Any] = {}
-        for position, argument in enumerate(node.target._schema.arguments):
-            if position < len(node.args):
-                self._values[argument.name] = node.args[position]
-            else:
-                default = argument.default_value if argument.has_default_value() else None
-                self._values[argument.name] = node.kwargs.get(argument.name, default)
-
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name]
-
-    @property
-    def first_two(self) -> tuple[Any, Any]:
-        """The operands of a binary operator."""
-        first, second, *_ = self._values.values()
-        return first, second
-
-    def pair(self, name: str) -> tuple[int, int]:
-        """Return an int or int list as a pair."""
-        value = self._values[name]
-        values = [value] if isinstance(value, int) else list(value)
-        return (int(values[0]), int(values[-1]))
 
 
 def path_of(node: Any) -> str:
@@ -204,11 +271,17 @@ def four(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (*shape, *(1,) * (4 - len(shape)))
 
 
-def _within_images(words: Words) -> View:
-    """Return the view (N, ..., C, H, W) of *words*, in as few dimensions as they take."""
-    view = words.view([[axis] for axis in merged(words.inner)])
-    missing = (1,) * (4 - len(view.shape))
-    return View(four(view.shape), (*view.strides, *missing), view.offset)
+def _as_images(view: View, kept: int) -> View:
+    """Return *view* as (N, ..., C, H, W), its *kept* last dimensions as the last ones.
+
+    >>> _as_images(View.dense((2, 10)), 1).shape, _as_images(View.dense((2, 10)), 0).shape
+    ((2, 1, 1, 10), (2, 10, 1, 1))
+    """
+    missing, at = (1,) * (4 - len(view.shape)), len(view.shape) - kept
+    return view._replace(
+        shape=(*view.shape[:at], *missing, *view.shape[at:]),
+        strides=(*view.strides[:at], *missing, *view.strides[at:]),
+    )
 
 
 def _constants(program: Any) -> dict[str, torch.Tensor]:

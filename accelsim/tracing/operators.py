@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -11,7 +10,8 @@ import numpy as np
 
 from accelsim.errors import TraceError
 from accelsim.layer import LayerShape, MacLayer, Operand, Pooling, VectorLayer, View
-from accelsim.tracing.builder import Arguments, Builder, four, shape_of, where
+from accelsim.tracing.arguments import Arguments
+from accelsim.tracing.builder import Builder, shape_of, where
 from accelsim.tracing.words import (
     Axis,
     MixedImagesError,
@@ -22,7 +22,7 @@ from accelsim.tracing.words import (
     merged,
 )
 
-__all__ = ["OPERATORS"]
+__all__ = ["OPERATORS", "add_matmul"]
 
 
 def _conv2d(builder: Builder, node: Any, arguments: Arguments) -> None:
@@ -134,15 +134,18 @@ def _matmul(builder: Builder, node: Any, arguments: Arguments) -> None:
             f"dimensions, got ({values[0]}, {values[1]}) of {ranks[0]} and {ranks[1]}; write it as "
             "nn.Linear"
         )
-    first, second = (
-        builder.arranged(node, builder.words(node, value), _matrix) for value in values
-    )
+    first, second = (builder.words(node, value) for value in values)
+    builder.put(node, add_matmul(builder, node, builder.name(node), first, second))
+
+
+def add_matmul(builder: Builder, node: Any, name: str, first: Words, second: Words) -> Words:
+    """Add a matmul layer of two activations; return its output."""
+    first, second = (builder.arranged(node, words, _matrix) for words in (first, second))
     try:
         views = matrices(first, second)
     except NeedsCopyError:
         first, second = builder.copied(node, first), builder.copied(node, second)
         views = matrices(first, second)
-    name = builder.name(node)
     (*batch, m, k), n = views.first.shape, views.second.shape[-1]
     layer = MacLayer(
         name,
@@ -154,37 +157,13 @@ def _matmul(builder: Builder, node: Any, arguments: Arguments) -> None:
         view=views.first,
     )
     builder.layers.append(layer)
-    builder.put(node, first.made_by(name, (*views.batch, axes(m, 1), axes(n, 1))))
+    return first.made_by(name, (*views.batch, axes(m, 1), axes(n, 1)))
 
 
 def _matrix(words: Words) -> Words:
     """Return *words* if each of its last two dimensions is one axis."""
     words.view(words.dims[-2:])
     return words
-
-
-def _relu(builder: Builder, node: Any, arguments: Arguments) -> None:
-    value = arguments["self"]
-    words, name = builder.words(node, value), builder.name(node)
-    in_place = str(node.target) == "aten.relu_.default"
-    if not words.whole:
-        if in_place:
-            raise TraceError(
-                f"{where(node)}: an in-place ReLU of a part of a tensor is not modelled; call it "
-                "out of place"
-            )
-        builder.put(node, builder.elementwise(name, "relu", words))
-        return
-    # All words of a layer's output: the ReLU's output has them where the input has them.
-    shape: tuple[int, ...] = (words.images, words.image_words)
-    if words.in_order and words.images_first:
-        shape = shape_of(node, value)
-    builder.layers.append(VectorLayer(name, "relu", words.source, four(shape), four(shape)))
-    if in_place:
-        builder.overwrite(node, value, name)
-    builder.put(
-        node, replace(words, source=name), builder.storages[value.name] if in_place else None
-    )
 
 
 def _max_pool2d(builder: Builder, node: Any, arguments: Arguments) -> None:
@@ -226,8 +205,6 @@ OPERATORS = {
     "aten.matmul.default": _matmul,
     "aten.bmm.default": _matmul,
     "aten.mm.default": _matmul,
-    "aten.relu.default": _relu,
-    "aten.relu_.default": _relu,
     "aten.max_pool2d.default": _max_pool2d,
     "aten.avg_pool2d.default": _avg_pool2d,
 }

@@ -2,7 +2,8 @@
 
 torch.export gives the operators that the module calls for the given images, in order, with every
 tensor's shape; each becomes a layer, or, where it only says which words of its input are read, a
-view of it. What no strides can say becomes a layer that copies.
+view of it. What no strides can say becomes a layer that copies. What depends on no image is
+computed by torch, and is a constant.
 """
 
 from __future__ import annotations
@@ -15,8 +16,13 @@ import numpy as np
 
 from accelsim.errors import TraceError, nearest
 from accelsim.layer import Trace
-from accelsim.tracing.builder import Arguments, Builder, path_of, where
+from accelsim.tracing.arguments import Arguments
+from accelsim.tracing.attention import ATTENTION
+from accelsim.tracing.builder import Builder, path_of, where
+from accelsim.tracing.elementwise import ELEMENTWISE, add_vector_operator
 from accelsim.tracing.operators import OPERATORS
+from accelsim.tracing.rows import ROWS
+from accelsim.tracing.vector_operators import VECTOR_OPERATORS
 from accelsim.tracing.views import VIEWS, take
 from accelsim.tracing.words import MixedImagesError, NeedsCopyError
 from accelsim.workload import check_images
@@ -26,7 +32,7 @@ if TYPE_CHECKING:
 
     from accelsim.quantization import Calibration
 
-__all__ = ["trace"]
+__all__ = ["exported", "is_modelled", "trace"]
 
 
 def trace(
@@ -41,9 +47,11 @@ def trace(
     Parameters
     ----------
     model : torch.nn.Module
-        Any wiring of conv2d, linear, matmul of two activations (``@``, bmm, mm), ReLU, max and
-        average pooling, views (reshape, permute, expand, select, slice, split and their like) and
-        (in evaluation mode) dropout. It is traced as it is; put it into evaluation mode first.
+        Any wiring of conv2d, linear, matmul of two activations (``@``, bmm, mm), attention,
+        activation functions, arithmetic, softmax, layer, group and batch norm, max and average
+        pooling, views (reshape, permute, expand, select, slice, split and their like) and dropout:
+        docs/operators.md lists them, `accelsim.register_operator` adds one. It is traced as it is;
+        put it into evaluation mode first.
     images : float32 array, (N, C, H, W)
         The network's input.
     name : str, optional
@@ -61,14 +69,8 @@ def trace(
         Images of the wrong rank or dtype, or with NaN or infinity; a calibration that cannot be
         used.
     """
-    import torch
-
-    if not isinstance(model, torch.nn.Module):
-        raise TraceError(f"model must be a torch.nn.Module, got {type(model).__name__}")
-    check_images(images)
-    _check_parameters(model)
     label = name or type(model).__name__
-    program = _export(model, torch.from_numpy(np.array(images)), label)
+    program = exported(model, images, label)
     builder, output = Builder(program, label), ""
     for node in program.graph.nodes:
         if node.op == "placeholder":
@@ -85,6 +87,22 @@ def trace(
     from accelsim.nn.calibration import as_calibration
 
     return traced.calibrated(as_calibration(model, calibration))
+
+
+def exported(model: torch.nn.Module, images: np.ndarray, label: str) -> Any:
+    """Return what torch.export makes of *model*, called *label*; errors are those of `trace`."""
+    import torch
+
+    if not isinstance(model, torch.nn.Module):
+        raise TraceError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    check_images(images)
+    _check_parameters(model)
+    return _export(model, torch.from_numpy(np.array(images)), label)
+
+
+def is_modelled(operator: str) -> bool:
+    """Return whether a node of *operator*, by torch's full name, becomes layers or views."""
+    return operator in _HANDLERS or operator in VECTOR_OPERATORS
 
 
 def _check_parameters(model: torch.nn.Module) -> None:
@@ -117,16 +135,32 @@ def _visit(builder: Builder, node: Any) -> None:
     if node.target is operator.getitem:
         take(builder, node)
         return
-    handler = _HANDLERS.get(str(node.target))
-    name = str(node.target).removeprefix("aten.").rsplit(".", 1)[0]
-    if handler is None:
-        known = sorted({target.split(".")[1] for target in _HANDLERS})
+    target = str(node.target)
+    name = target.removeprefix("aten.").rsplit(".", 1)[0]
+    exact = target in ELEMENTWISE or target not in _HANDLERS
+    if exact and builder.fold(node):
+        return
+    if node.target._schema.is_mutable and builder.is_constant(node.args[0]):
         raise TraceError(
-            f"operator {name!r} in {path_of(node) or builder.label} is not modelled; "
-            f"modelled: {', '.join(known)}.{nearest(name, known)}"
+            f"{where(node)}: operator {name!r} changes a parameter or buffer ({node.args[0]}), but "
+            "a trace has them as they are; call model.eval() first, or call it out of place"
         )
+    if not is_modelled(target):
+        own = target.replace("_.", ".") if node.target._schema.is_mutable else target
+        known = sorted({one.split(".")[1] for one in (*_HANDLERS, *VECTOR_OPERATORS)})
+        builder.refuse(
+            node,
+            f"operator {name!r} in {path_of(node) or builder.label} is not modelled; "
+            f"modelled: {', '.join(known)}.{nearest(name, known)} One that makes each element of "
+            f"its own can be added: accelsim.register_operator({own!r}, function, operations)",
+        )
+        return
+    arguments = Arguments(node.target, node.args, node.kwargs)
     try:
-        handler(builder, node, Arguments(node))
+        if target in _HANDLERS:
+            _HANDLERS[target](builder, node, arguments)
+        else:
+            add_vector_operator(builder, node, arguments, VECTOR_OPERATORS[target])
     except (MixedImagesError, NeedsCopyError):
         # What needs a copy of a copy, needs the images between the words of one.
         shapes = [value.meta["val"].shape for value in node.args if hasattr(value, "meta")]
@@ -137,4 +171,4 @@ def _visit(builder: Builder, node: Any) -> None:
         ) from None
 
 
-_HANDLERS = {**OPERATORS, **VIEWS}
+_HANDLERS = {**OPERATORS, **ELEMENTWISE, **ROWS, **ATTENTION, **VIEWS}
