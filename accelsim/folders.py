@@ -41,7 +41,7 @@ SCHEMA = 1
 MANIFEST = "manifest.json"
 
 KIND_FILES = {
-    "run": ("layers.csv", "summary.csv", "timeline.csv.gz", "outputs.csv"),
+    "run": ("layers.csv", "actions.csv", "summary.csv", "timeline.csv.gz", "outputs.csv"),
     "characterization": (
         "metrics.csv",
         "metrics.json",

@@ -9,12 +9,22 @@ from accelsim.clock import period_ns_of
 from accelsim.config import Accelerator
 from accelsim.dataflows import DATAFLOWS
 from accelsim.dataflows.row_stationary import RowStationary
+from accelsim.energy.actions import is_power
 from accelsim.energy.table import EnergyTable, tables
 from accelsim.errors import EnergyTableError
 from accelsim.layer import WORD_BYTES
 from accelsim.multipliers import MULTIPLIERS
 
-__all__ = ["COMPONENTS", "check_node", "energy_by_action", "energy_by_component", "static_powers"]
+__all__ = [
+    "COMPONENTS",
+    "all_counts",
+    "by_component",
+    "check_node",
+    "energy_by_action",
+    "energy_by_component",
+    "energy_per_action",
+    "static_powers",
+]
 
 COMPONENTS = ("multiplier", "accumulator", "rf", "glb", "dram", "vector_unit", "leakage")
 """Columns of a breakdown: `energy_<component>_pj`."""
@@ -28,18 +38,24 @@ def energy_by_component(
 ) -> dict[str, float]:
     """Return the energy in pJ by component for action counts over *cycles* cycles.
 
+    The parameters and errors are those of `energy_by_action`, the result is that of `by_component`.
+    """
+    return by_component(energy_by_action(counts, cycles, accelerator, table))
+
+
+def by_component(energy: Mapping[tuple[str, str], float]) -> dict[str, float]:
+    """Return energies by (component, action) added up by component.
+
     Returns
     -------
     dict
         One entry for each of `COMPONENTS`; they sum to the total. The leakage of all components of
         the chip is one of its own; what a DRAM device takes standing by is the DRAM's.
-
-    The parameters and errors are those of `energy_by_action`.
     """
-    energy = dict.fromkeys(COMPONENTS, 0.0)
-    for (component, action), spent in energy_by_action(counts, cycles, accelerator, table).items():
-        energy["leakage" if action == "leak" else component.partition(".")[0]] += spent
-    return energy
+    sums = dict.fromkeys(COMPONENTS, 0.0)
+    for (component, action), spent in energy.items():
+        sums["leakage" if action == "leak" else component.partition(".")[0]] += spent
+    return sums
 
 
 def energy_by_action(
@@ -48,12 +64,7 @@ def energy_by_action(
     accelerator: Accelerator,
     table: EnergyTable,
 ) -> dict[tuple[str, str], float]:
-    """Return the energy in pJ by (component, action), of which there is nothing else.
-
-    A GLB moves words of 32 bits in accesses of its width, all of whose words are used. A DRAM
-    device is charged the bursts and the rows that it opens, in each of its channels; its words,
-    which are part of those bursts, are counted for traffic and cost nothing more. The ``simple``
-    DRAM is charged words.
+    """Return the energy in pJ by (component, action): each one's count x `energy_per_action`.
 
     Parameters
     ----------
@@ -73,27 +84,60 @@ def energy_by_action(
     EnergyTableError
         The table lacks an action that was counted, a power, or a memory of that size and width.
     """
-    capacities, bits = glb_capacities(accelerator), accelerator.glb.access_bits
-    dram = accelerator.dram
-    energy: dict[tuple[str, str], float] = {}
-    for (component, action), count in sorted(counts.items()):
-        family, _, part = component.partition(".")
-        if family == "glb":
-            accesses = count * 8 * WORD_BYTES / bits
-            spent = accesses * table.energy_pj("glb", action, capacities[part], bits)
-        elif family != "dram":
-            spent = count * table.energy_pj(component, action)
-        elif not dram.is_device:
-            spent = count * table.energy_pj(f"dram.{dram.kind}", action)
-        elif action in ("read", "write"):
-            continue
-        else:
-            spent = count * dram.channels * table.energy_pj(f"dram.{dram.kind}", action)
-        energy[component, action] = spent
-    elapsed_ns = cycles * period_ns_of(accelerator)
-    for pair, power_mw in static_powers(accelerator, table).items():
-        energy[pair] = power_mw * elapsed_ns
-    return energy
+    return {
+        pair: count * energy_per_action(*pair, accelerator, table)
+        for pair, count in all_counts(counts, cycles, accelerator, table).items()
+    }
+
+
+def all_counts(
+    counts: Mapping[tuple[str, str], int],
+    cycles: int,
+    accelerator: Accelerator,
+    table: EnergyTable,
+) -> dict[tuple[str, str], int]:
+    """Return *counts* in order, and behind them what goes on all the time: once in each cycle."""
+    always = dict.fromkeys(static_powers(accelerator, table), cycles)
+    return {**dict(sorted(counts.items())), **always}
+
+
+def energy_per_action(
+    component: str, action: str, accelerator: Accelerator, table: EnergyTable
+) -> float:
+    """Return the energy in pJ of one action as it is counted.
+
+    A GLB moves words of 32 bits in accesses of its width, all of whose words are used. A DRAM
+    device is charged the bursts and the rows that it opens, in each of its channels; its words,
+    which are part of those bursts, are counted for traffic and cost nothing more. The ``simple``
+    DRAM is charged words. What goes on all the time is counted in cycles, and costs its power
+    times the clock's period.
+
+    Raises
+    ------
+    EnergyTableError
+        The table lacks the action, or has no memory of that size and width.
+    """
+    if is_power(action):
+        powers = static_powers(accelerator, table)
+        if (component, action) not in powers:
+            known = ", ".join(" ".join(pair) for pair in powers)
+            raise EnergyTableError(
+                f"nothing of accelerator {accelerator.name!r} has the power {component} {action}; "
+                f"it has: {known}"
+            )
+        return powers[component, action] * period_ns_of(accelerator)
+    family, _, part = component.partition(".")
+    dram, bits = accelerator.dram, accelerator.glb.access_bits
+    if family == "glb":
+        accesses = 8 * WORD_BYTES / bits
+        return accesses * table.energy_pj("glb", action, glb_capacities(accelerator)[part], bits)
+    if family != "dram":
+        return table.energy_pj(component, action)
+    if not dram.is_device:
+        return table.energy_pj(f"dram.{dram.kind}", action)
+    if action in ("read", "write"):
+        return 0.0
+    return dram.channels * table.energy_pj(f"dram.{dram.kind}", action)
 
 
 def glb_capacities(accelerator: Accelerator) -> dict[str, float]:
