@@ -61,6 +61,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "sweeps": (6, {"pandas", "loky"}),
     "comparison": (6, {"pandas"}),
     "scores": (6, {"pandas"}),
+    "sensitivities": (6, {"pandas"}),
     "figures": (6, {"numpy", "pandas", "matplotlib"}),
     "cli": (6, {"typer", "rich", "pandas", "ruamel"}),
     "__init__": (6, set()),

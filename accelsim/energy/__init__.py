@@ -7,6 +7,7 @@ from accelsim.energy.account import (
     energy_by_action,
     energy_by_component,
     energy_per_action,
+    looked_up,
 )
 from accelsim.energy.dilution import LEVELS, diluted
 from accelsim.energy.rows import rows_to_csv
@@ -24,6 +25,7 @@ __all__ = [
     "energy_by_component",
     "energy_per_action",
     "load_table",
+    "looked_up",
     "rows_to_csv",
     "scale_table",
     "tables",

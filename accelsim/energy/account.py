@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from accelsim.accumulators import accumulator_of
 from accelsim.clock import period_ns_of
@@ -17,12 +18,14 @@ from accelsim.multipliers import MULTIPLIERS
 
 __all__ = [
     "COMPONENTS",
+    "LookUp",
     "all_counts",
     "by_component",
     "check_node",
     "energy_by_action",
     "energy_by_component",
     "energy_per_action",
+    "looked_up",
     "static_powers",
 ]
 
@@ -126,18 +129,35 @@ def energy_per_action(
                 f"it has: {known}"
             )
         return powers[component, action] * period_ns_of(accelerator)
+    row, dram = looked_up(component, action, accelerator), accelerator.dram
+    if component == "dram" and dram.is_device:
+        words = action in ("read", "write")
+        return 0.0 if words else dram.channels * table.energy_pj(row.component, action)
+    accesses = 8 * WORD_BYTES / row.bits if row.bits else 1
+    return accesses * table.energy_pj(*row)
+
+
+class LookUp(NamedTuple):
+    """What a table is asked for: a component's action and, of a memory, its size and width."""
+
+    component: str
+    action: str
+    capacity_bytes: float | None = None
+    bits: int | None = None
+
+
+def looked_up(component: str, action: str, accelerator: Accelerator) -> LookUp:
+    """Return what the table is asked for by a counted action.
+
+    The leakage of the GLB is one for all of its memories.
+    """
     family, _, part = component.partition(".")
-    dram, bits = accelerator.dram, accelerator.glb.access_bits
-    if family == "glb":
-        accesses = 8 * WORD_BYTES / bits
-        return accesses * table.energy_pj("glb", action, glb_capacities(accelerator)[part], bits)
-    if family != "dram":
-        return table.energy_pj(component, action)
-    if not dram.is_device:
-        return table.energy_pj(f"dram.{dram.kind}", action)
-    if action in ("read", "write"):
-        return 0.0
-    return dram.channels * table.energy_pj(f"dram.{dram.kind}", action)
+    if family == "glb" and part:
+        capacity, bits = glb_capacities(accelerator)[part], accelerator.glb.access_bits
+        return LookUp(family, action, capacity, bits)
+    if family == "dram":
+        return LookUp(f"dram.{accelerator.dram.kind}", action)
+    return LookUp(component, action)
 
 
 def glb_capacities(accelerator: Accelerator) -> dict[str, float]:
