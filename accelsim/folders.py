@@ -50,6 +50,7 @@ KIND_FILES = {
         "error_surface.png",
         "error_magnitude.png",
     ),
+    "accelergy": ("action_counts.yaml", "ERT.yaml", "ART.yaml"),
     "rtl": (
         "bench.v",
         "parameters.vh",

@@ -25,6 +25,7 @@ __all__ = [
     "energy_by_action",
     "energy_by_component",
     "energy_per_action",
+    "instances",
     "looked_up",
     "static_powers",
 ]
@@ -147,14 +148,12 @@ class LookUp(NamedTuple):
 
 
 def looked_up(component: str, action: str, accelerator: Accelerator) -> LookUp:
-    """Return what the table is asked for by a counted action.
-
-    The leakage of the GLB is one for all of its memories.
-    """
+    """Return what the table is asked for by a counted action."""
     family, _, part = component.partition(".")
-    if family == "glb" and part:
-        capacity, bits = glb_capacities(accelerator)[part], accelerator.glb.access_bits
-        return LookUp(family, action, capacity, bits)
+    if family == "glb":
+        # Of a unified GLB, whose leakage is of no partition, all are as large as the whole.
+        capacity = glb_capacities(accelerator)[part or "ifmap"]
+        return LookUp(family, action, capacity, accelerator.glb.access_bits)
     if family == "dram":
         return LookUp(f"dram.{accelerator.dram.kind}", action)
     return LookUp(component, action)
@@ -176,10 +175,26 @@ def glb_capacities(accelerator: Accelerator) -> dict[str, float]:
 def static_powers(accelerator: Accelerator, table: EnergyTable) -> dict[tuple[str, str], float]:
     """Return (component, action) -> the power in mW (pJ per ns) of what goes on all the time.
 
+    All `instances` leak. A DRAM device stands by in each channel; the ``simple`` one has no such
+    power of its own.
+    """
+    powers = {
+        (component, "leak"): number * table.power_mw(*looked_up(component, "leak", accelerator))
+        for component, number in instances(accelerator).items()
+    }
+    dram = accelerator.dram
+    if dram.is_device:
+        standby_mw = table.power_mw(*looked_up("dram", "background", accelerator))
+        powers["dram", "background"] = dram.channels * standby_mw
+    return powers
+
+
+def instances(accelerator: Accelerator) -> dict[str, int]:
+    """Return component of the chip -> how many there are.
+
     A PE has a multiplier, an accumulator and registers for an activation, a weight and a psum, or
     the words of its RFs in the rs dataflow; the GLB three partitions or one memory; the vector unit
-    its lanes. A DRAM device stands by in each channel; the ``simple`` one has no such power of its
-    own.
+    its lanes.
     """
     pes = accelerator.array.rows * accelerator.array.cols
     unit = MULTIPLIERS[accelerator.multiplier]
@@ -188,24 +203,14 @@ def static_powers(accelerator: Accelerator, table: EnergyTable) -> dict[tuple[st
     if isinstance(DATAFLOWS[accelerator.array.dataflow], RowStationary):
         rf = accelerator.spatial
         registers = rf.ifmap_rf_words + rf.filter_rf_words + rf.psum_rf_words
-    instances = {
+    partitions = [f"glb.{partition}" for partition in glb_capacities(accelerator)]
+    return {
         f"multiplier.{unit.name}": pes,
         f"accumulator.{accumulator.name}": pes,
         "rf": pes * registers,
         "vector_unit": accelerator.vector_unit.lanes,
+        **dict.fromkeys(["glb"] if accelerator.glb.unified else partitions, 1),
     }
-    powers = {
-        (component, "leak"): number * table.power_mw(component, "leak")
-        for component, number in instances.items()
-    }
-    capacities, bits = list(glb_capacities(accelerator).values()), accelerator.glb.access_bits
-    memories = capacities[:1] if accelerator.glb.unified else capacities
-    powers["glb", "leak"] = sum(table.power_mw("glb", "leak", size, bits) for size in memories)
-    dram = accelerator.dram
-    if dram.is_device:
-        standby_mw = table.power_mw(f"dram.{dram.kind}", "background")
-        powers["dram", "background"] = dram.channels * standby_mw
-    return powers
 
 
 def check_node(accelerator: Accelerator, table: EnergyTable) -> None:
