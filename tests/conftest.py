@@ -1,6 +1,8 @@
-"""Shared fixtures: a small trace and runs of it."""
+"""Shared fixtures: a small trace and runs of it, and what tests need that may not be there."""
 
+import importlib.util
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -61,3 +63,10 @@ def energies_of(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def yosys():
+    """Skips where no Yosys can be run."""
+    if shutil.which("yosys") is None and importlib.util.find_spec("pyosys") is None:
+        pytest.skip("no yosys program on PATH and no pyosys package: pip install accelsim[rtl]")
