@@ -30,6 +30,7 @@ _HOMES = {
     "load_run": "accelsim.results",
     "load_workload": "accelsim.workload",
     "register_operator": "accelsim.tracing",
+    "sensitivity": "accelsim.sensitivities",
     "set_threads": "accelsim.threads",
     "simulate": "accelsim.simulation",
     "sweep": "accelsim.sweeps",

@@ -12,7 +12,7 @@ from accelsim.errors import DataError
 from accelsim.folders import find_results, read_manifest, read_table
 from accelsim.results import BASELINE, Run, load_run
 
-__all__ = ["compare_results"]
+__all__ = ["check_same", "compare_results", "run_conditions"]
 
 
 def compare_results(folders: Iterable[str | Path]) -> pd.DataFrame:
@@ -41,19 +41,19 @@ def compare_results(folders: Iterable[str | Path]) -> pd.DataFrame:
         if manifest["kind"] == "run":
             run = load_run(folder)
             summary = run.summary.iloc[0]
-            _check_same(conditions, "run", _run_conditions(run), folder)
+            check_same(conditions, "run", run_conditions(run), folder)
             if run.manifest.get("calibration"):
                 calibrated = {
                     "workload": summary["workload"],
                     "calibration (trace_hash)": summary["trace_hash"],
                 }
-                _check_same(conditions, "calibrated run", calibrated, folder)
+                check_same(conditions, "calibrated run", calibrated, folder)
             _add(columns, str(summary["multiplier"]), _cost(summary), folder)
         elif manifest["kind"] == "score":
             for _, row in read_table(folder / "scores.csv").iterrows():
                 accumulator = manifest.get("accumulator", row["accumulator"])
                 data = manifest.get("data_hash", "not recorded")
-                _check_same(conditions, "score", _score_conditions(row, accumulator, data), folder)
+                check_same(conditions, "score", _score_conditions(row, accumulator, data), folder)
                 _add(columns, str(row["multiplier"]), _robustness(row), folder)
     if not columns:
         raise DataError("nothing to compare: the folders hold neither runs nor scores")
@@ -78,7 +78,7 @@ def compare_results(folders: Iterable[str | Path]) -> pd.DataFrame:
     )
 
 
-def _run_conditions(run: Run) -> dict[str, object]:
+def run_conditions(run: Run) -> dict[str, object]:
     """Return what must be the same in all runs: everything but the multiplier."""
     summary = run.summary.iloc[0]
     return {
@@ -108,15 +108,33 @@ def _asked_for(accumulator: str) -> str:
     return AUTO if accumulator == "float32" else accumulator
 
 
-def _check_same(
-    conditions: dict[str, dict[str, object]], kind: str, found: dict[str, object], folder: Path
+def check_same(
+    conditions: dict[str, dict[str, object]], kind: str, found: dict[str, object], where: str | Path
 ) -> None:
+    """Remember the conditions of the first result of a *kind*, and refuse others that differ.
+
+    Parameters
+    ----------
+    conditions : dict
+        Kind -> what the first had; filled here.
+    kind : str
+        Such as ``run``.
+    found : dict
+        Name of a condition -> its value in this result.
+    where : str or path
+        Folder or multiplier of this result, for the message.
+
+    Raises
+    ------
+    DataError
+        One differs.
+    """
     expected = conditions.setdefault(kind, found)
     for name, value in found.items():
         if value != expected[name]:
             raise DataError(
                 f"the {kind}s to compare differ in {name}: {expected[name]} and, in "
-                f"{str(folder)!r}, {value}; give {kind}s that differ in the multiplier alone"
+                f"{str(where)!r}, {value}; give {kind}s that differ in the multiplier alone"
             )
 
 

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,10 +24,9 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from accelsim.errors import ConfigError, UnknownNameError, nearest
+from accelsim.yaml_files import dump_yaml, load_yaml
 
 __all__ = [
     "Accelerator",
@@ -283,21 +281,7 @@ class Accelerator(_Section):
             message lists every fault as ``file:line:column: field: rule, got value``.
         """
         path = Path(path)
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise ConfigError(f"cannot read accelerator file {str(path)!r}: {reason}") from None
-        try:
-            data = YAML().load(text)
-        except (RecursionError, ValueError) as error:
-            raise ConfigError(f"{path}: not usable YAML: {error}") from None
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-            raise ConfigError(f"{where}: not valid YAML: {error.problem}") from None
-        except YAMLError as error:
-            raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        data = load_yaml(path, "accelerator file", ConfigError)
         if not isinstance(data, Mapping):
             kind = "nothing" if data is None else "a list" if isinstance(data, list) else repr(data)
             raise ConfigError(f"{path}:1: expected a mapping of fields, got {kind}")
@@ -363,9 +347,7 @@ class Accelerator(_Section):
 
     def to_yaml(self) -> str:
         """Return the configuration as YAML text that `from_yaml` reads back to an equal value."""
-        stream = StringIO()
-        YAML().dump(self.model_dump(mode="json"), stream)
-        return stream.getvalue()
+        return dump_yaml(self.model_dump(mode="json"))
 
     @property
     def config_hash(self) -> str:

@@ -41,7 +41,7 @@ SCHEMA = 1
 MANIFEST = "manifest.json"
 
 KIND_FILES = {
-    "run": ("layers.csv", "summary.csv", "timeline.csv.gz", "outputs.csv"),
+    "run": ("layers.csv", "actions.csv", "summary.csv", "timeline.csv.gz", "outputs.csv"),
     "characterization": (
         "metrics.csv",
         "metrics.json",
@@ -50,6 +50,7 @@ KIND_FILES = {
         "error_surface.png",
         "error_magnitude.png",
     ),
+    "accelergy": ("action_counts.yaml", "ERT.yaml", "ART.yaml"),
     "rtl": (
         "bench.v",
         "parameters.vh",

@@ -14,7 +14,7 @@ from accelsim.accumulators import accumulator_of
 from accelsim.clock import clock_mhz_of, delays_ps_of
 from accelsim.config import Accelerator
 from accelsim.dataflows import DATAFLOWS
-from accelsim.energy import EnergyTable, energy_by_component
+from accelsim.energy import EnergyTable, all_counts, by_component, energy_per_action
 from accelsim.energy.toggles import LayerToggles, toggle_columns
 from accelsim.errors import ConfigError, DataError
 from accelsim.folders import (
@@ -31,10 +31,13 @@ from accelsim.multipliers import MULTIPLIERS
 from accelsim.timeline import write_perfetto
 from accelsim.version import __version__
 
-__all__ = ["BASELINE", "Run", "load_run", "load_runs", "tabulate"]
+__all__ = ["BASELINE", "Run", "actions_of", "load_run", "load_runs", "tabulate"]
 
 BASELINE = "exact_fp32"
 """The multiplier that others are compared with."""
+
+
+ACTION_COLUMNS = ["layer", "component", "action", "count", "energy_per_action_pj", "energy_pj"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ class Run:
     """float32, (images, classes): the simulated images' read from the DRAM; None without values."""
     layers: pd.DataFrame
     """A row per step of the machine; a ReLU behind a MAC layer is part of that layer's row."""
+    actions: pd.DataFrame | None
+    """layer, component, action, count, energy_per_action_pj, energy_pj: all that a layer's energy
+    is the sum of, a row for each action that it counted. What goes on all the time is counted in
+    cycles. In mode toggles the multipliers' energy is that of their netlist, and its share of one
+    product the mean. None for a run that an accelsim saved which did not keep it."""
     summary: pd.DataFrame
     """One row."""
     timeline: pd.DataFrame
@@ -67,10 +75,16 @@ class Run:
             "summary.csv": self.summary,
             "timeline.csv.gz": self.timeline,
         }
+        if self.actions is not None:
+            tables["actions.csv"] = self.actions
         if self.outputs is not None:
             columns = [f"class_{index}" for index in range(self.outputs.shape[1])]
             tables["outputs.csv"] = pd.DataFrame(self.outputs, columns=columns)
-        manifest = {**self.manifest, "has_outputs": self.outputs is not None}
+        manifest = {
+            **self.manifest,
+            "has_outputs": self.outputs is not None,
+            "has_actions": self.actions is not None,
+        }
         write_results(target, tables, manifest)
         return target
 
@@ -94,13 +108,17 @@ def tabulate(
     accuracy: float | None,
     seed: int | None,
     toggles: Mapping[str, LayerToggles],
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return (layers, summary, timeline) of one machine run.
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return (layers, actions, summary, timeline) of one machine run.
 
     *toggles*: of each layer with products, where the multipliers' energy is that of toggles.
     """
+    spent = [_actions(record, accelerator, table, toggles) for record in result.layers]
     layers = pd.DataFrame(
-        [_layer_row(record, accelerator, table, toggles) for record in result.layers]
+        [
+            _layer_row(record, own, accelerator, toggles)
+            for record, own in zip(result.layers, spent, strict=True)
+        ]
     )
     timeline = pd.DataFrame(
         result.timeline, columns=["cycle_start", "cycle_end", "block", "what", "layer", "tile"]
@@ -151,7 +169,8 @@ def tabulate(
         "version": __version__,
         "seed": seed,
     }
-    return layers, pd.DataFrame([summary]), timeline
+    actions = pd.concat(spent, ignore_index=True)
+    return layers, actions, pd.DataFrame([summary]), timeline
 
 
 def _pes(accelerator: Accelerator) -> int:
@@ -164,17 +183,39 @@ def _mode(accelerator: Accelerator) -> str:
     return f"toggles_{config.toggles}" if config.mode == "toggles" else config.mode
 
 
-def _layer_row(
+def _actions(
     record: LayerRecord,
     accelerator: Accelerator,
     table: EnergyTable,
     toggles: Mapping[str, LayerToggles],
+) -> pd.DataFrame:
+    """Return the rows of `Run.actions` for one layer."""
+    rows = []
+    counts = all_counts(record.counts, record.total_cycles, accelerator, table)
+    for (component, action), count in counts.items():
+        if count == 0:
+            continue
+        one_pj = energy_per_action(component, action, accelerator, table)
+        energy_pj = count * one_pj
+        if record.layer in toggles and action == "compute":
+            way = accelerator.multiplier_energy.toggles
+            energy_pj = getattr(toggles[record.layer], way).energy_pj
+            one_pj = energy_pj / count
+        rows.append((record.layer, component, action, count, one_pj, energy_pj))
+    return pd.DataFrame(rows, columns=ACTION_COLUMNS)
+
+
+def _layer_row(
+    record: LayerRecord,
+    actions: pd.DataFrame,
+    accelerator: Accelerator,
+    toggles: Mapping[str, LayerToggles],
 ) -> dict[str, object]:
-    energy = energy_by_component(record.counts, record.total_cycles, accelerator, table)
+    keys = zip(actions["component"], actions["action"], strict=True)
+    energy = by_component(dict(zip(keys, actions["energy_pj"], strict=True)))
     config, more = accelerator.multiplier_energy, {}
     if config.mode == "toggles":
         more = toggle_columns([toggles[record.layer]] if record.layer in toggles else [])
-        energy["multiplier"] = more[f"multiplier_{config.toggles}_pj"]
     elif config.mode == "zero_gated":
         more = {"gated_macs": sum(n for (_, what), n in record.counts.items() if what == "gated")}
     accesses = {
@@ -207,8 +248,27 @@ def _layer_row(
     }
 
 
+def actions_of(run: Run) -> pd.DataFrame:
+    """Return the actions of *run*.
+
+    Raises
+    ------
+    DataError
+        It was saved by an accelsim that did not keep them.
+    """
+    if run.actions is None:
+        version = run.manifest["versions"]["accelsim"]
+        raise DataError(
+            f"the run of {run.accelerator.multiplier} was saved without its action counts, by an "
+            f"older accelsim ({version}); simulate it again"
+        )
+    return run.actions
+
+
 def load_run(folder: str | Path) -> Run:
     """Return the run that `Run.save` wrote into *folder*.
+
+    An older accelsim kept no actions: such a run comes back with None of them (`actions_of`).
 
     Raises
     ------
@@ -221,15 +281,17 @@ def load_run(folder: str | Path) -> Run:
         read_table(path / name) for name in ("layers.csv", "summary.csv", "timeline.csv.gz")
     )
     try:
-        outputs = None
+        outputs = actions = None
         if manifest.pop("has_outputs"):
             outputs = read_table(path / "outputs.csv").to_numpy(np.float32)
+        if manifest.pop("has_actions", False):
+            actions = read_table(path / "actions.csv")[ACTION_COLUMNS]
         accelerator = Accelerator.from_dict(manifest["accelerator"])
         for name, table in (("layer", layers), ("latency_cycles", summary), ("block", timeline)):
             table[name].iloc[0]
     except (ConfigError, KeyError, TypeError, ValueError, IndexError) as error:
         raise DataError(f"the run in {str(path)!r} is damaged: {error}") from None
-    return Run(outputs, layers, summary, timeline, accelerator, manifest)
+    return Run(outputs, layers, actions, summary, timeline, accelerator, manifest)
 
 
 def load_runs(folders: Sequence[str | Path]) -> list[Run]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from accelsim.config import Accelerator
 from accelsim.consistency import check_trace
 from accelsim.dataflows.tiling import ArrayModel
-from accelsim.energy import EnergyTable, check_node, energy_by_component, load_table
+from accelsim.energy import EnergyTable, check_node, energy_by_action, load_table
 from accelsim.energy.modes import (
     check_mode,
     describe_mode,
@@ -102,9 +102,7 @@ def simulate(
         right = (outputs.argmax(axis=1) == truth) & np.isfinite(outputs).all(axis=1)
         accuracy = float(right.mean())
     result, toggles = _operand_dependent(program, simulated, accelerator, table, result, progress)
-    layers, summary, timeline = tabulate(
-        simulated, accelerator, table, result, accuracy, seed, toggles
-    )
+    tables = tabulate(simulated, accelerator, table, result, accuracy, seed, toggles)
     manifest = {
         "kind": "run",
         "workload": trace.name,
@@ -121,7 +119,7 @@ def simulate(
         "seed": seed,
         "versions": versions(),
     }
-    return Run(outputs, layers, summary, timeline, accelerator, manifest)
+    return Run(outputs, *tables, accelerator, manifest)
 
 
 def check_machine(accelerator: Accelerator, *, values: bool = True) -> EnergyTable:
@@ -142,7 +140,7 @@ def check_machine(accelerator: Accelerator, *, values: bool = True) -> EnergyTab
     array_model(accelerator)
     table = load_table(accelerator.energy_table)
     check_node(accelerator, table)
-    energy_by_component(dict.fromkeys(possible_actions(accelerator), 0), 0, accelerator, table)
+    energy_by_action(dict.fromkeys(possible_actions(accelerator), 0), 0, accelerator, table)
     check_mode(accelerator, table, values=values)
     return table
 

@@ -8,6 +8,7 @@ import pytest
 import accelsim
 from accelsim.errors import DataError
 from accelsim.folders import find_results, prepare_folder, read_manifest
+from accelsim.results import actions_of
 
 
 def test_a_run_comes_back_as_it_was_saved(runs, tmp_path):
@@ -15,9 +16,8 @@ def test_a_run_comes_back_as_it_was_saved(runs, tmp_path):
     loaded = accelsim.load_run(saved.save(tmp_path / "run"))
     assert loaded.outputs.tobytes() == saved.outputs.tobytes()
     assert loaded.accelerator == saved.accelerator
-    pd.testing.assert_frame_equal(loaded.layers, saved.layers)
-    pd.testing.assert_frame_equal(loaded.timeline, saved.timeline)
-    pd.testing.assert_frame_equal(loaded.summary, saved.summary)
+    for name in ("layers", "actions", "timeline", "summary"):
+        pd.testing.assert_frame_equal(getattr(loaded, name), getattr(saved, name), check_exact=True)
 
 
 def test_the_manifest_says_what_determined_the_run(runs, tmp_path):
@@ -131,6 +131,34 @@ def test_rejects_a_damaged_table(runs, tmp_path):
         accelsim.load_run(folder)
 
 
+def test_a_run_of_an_accelsim_that_kept_no_actions_has_none(runs, tmp_path):
+    """As it was written before there was an actions.csv; what is saved of it again has none too."""
+    folder = runs[0].save(tmp_path / "run")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["has_actions"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "actions.csv").unlink()
+    old = accelsim.load_run(folder)
+    assert old.actions is None
+    pd.testing.assert_frame_equal(old.layers, runs[0].layers)
+    with pytest.raises(DataError, match="run of exact_fp32 was saved without its action counts"):
+        actions_of(old)
+    runs[1].save(folder)
+    old.save(folder)
+    assert not (folder / "actions.csv").exists()
+    assert accelsim.load_run(folder).actions is None
+
+
+def test_rejects_a_run_whose_actions_are_gone(runs, tmp_path):
+    folder = runs[0].save(tmp_path / "run")
+    (folder / "actions.csv").write_text("layer,count\nconv1,3\n")
+    with pytest.raises(DataError, match="is damaged"):
+        accelsim.load_run(folder)
+    (folder / "actions.csv").unlink()
+    with pytest.raises(DataError, match="actions.csv is missing"):
+        accelsim.load_run(folder)
+
+
 def test_a_full_disk_leaves_what_was_there(runs, tmp_path, monkeypatch):
     folder = runs[0].save(tmp_path / "run")
     before = (folder / "layers.csv").read_bytes()
@@ -145,6 +173,7 @@ def test_a_full_disk_leaves_what_was_there(runs, tmp_path, monkeypatch):
     assert (folder / "layers.csv").read_bytes() == before
     assert accelsim.load_run(folder).accelerator.multiplier == "exact_fp32"
     assert sorted(path.name for path in folder.iterdir()) == [
+        "actions.csv",
         "layers.csv",
         "manifest.json",
         "outputs.csv",

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli import (
+    accelergy,
     characterize,
     compare,
     export_rtl,
@@ -62,6 +63,8 @@ for _verb in (
     train.train,
     import_.import_,
     export_rtl.export_rtl,
+    accelergy.export_accelergy,
+    accelergy.import_accelergy,
     validate.validate,
 ):
     app.command(name=_verb.__name__.rstrip("_").replace("_", "-"))(_verb)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import pandas as pd
+
     from accelsim.results import Run
 
 __all__ = ["simulate"]
@@ -51,6 +53,15 @@ def simulate(
     ] = None,
     timing_only: Annotated[
         bool, typer.Option("--timing-only", help="Cycles and energy without operands.")
+    ] = False,
+    sensitivity: Annotated[
+        bool,
+        typer.Option(
+            "--sensitivity",
+            help="Also halve and double the five constants of the energy table that the total "
+            "depends on most, and say whether the same unit takes less energy. With --json: "
+            'an object of "runs" and "sensitivity" instead of a list of runs.',
+        ),
     ] = False,
     out: OutOption = None,
     json: JsonOption = False,
@@ -117,14 +128,25 @@ def simulate(
         )
         note(f"{kept}; the same command runs them all again")
         raise typer.Exit(130) from None
+    varied = None
+    if sensitivity:
+        from accelsim.sensitivities import sensitivity as vary_constants
+
+        varied = vary_constants(runs)
     if json:
-        print_json([_as_json(run) for run in runs])
+        whole = [_as_json(run) for run in runs]
+        if varied is None:
+            print_json(whole)
+        else:
+            print_json({"runs": whole, "sensitivity": varied.to_dict("records")})
         return
     for run in runs:
         _print_layers(run)
         if "multiplier_functional_pj" in run.layers:
             _print_toggles(run)
     _print_summary(runs)
+    if varied is not None:
+        _print_sensitivity(varied, images)
 
 
 def _folders(folder: Path, units: Sequence[str]) -> dict[str, Path]:
@@ -215,3 +237,43 @@ def _print_summary(runs: list[Run]) -> None:
         ["multiplier", "cycles", "us/image", "ratio", "uJ/image", "ratio", "accuracy %"],
         rows,
     )
+
+
+def _print_sensitivity(varied: pd.DataFrame, images: int) -> None:
+    """Print what each constant changed makes of each unit's energy, and of their order."""
+    changed = varied[varied["factor"] != 1]
+    alone, rows = varied["multiplier"].nunique() == 1, []
+    for constant, block in changed.groupby("constant", sort=False):
+        blanks = [""] * (3 if alone else 5)
+        rows.append([constant, f"{block['energy_pj'].iloc[0]:,.4g}", *blanks])
+        for unit, own in block.groupby("multiplier", sort=False):
+            row = [f"  {unit}", "", f"{100 * own['share'].iloc[0]:.1f}"]
+            for uj, ratio in zip(own["energy_uj"], own["ratio"], strict=True):
+                row += [f"{uj / images:,.1f}", *([] if alone else [f"{ratio:.3f}"])]
+            rows.append(row)
+    pair = ["uJ"] if alone else ["uJ", "ratio"]
+    print_table(
+        "Sensitivity: uJ/image with one constant of the energy table x 0.5 and x 2; shares of the "
+        f"total. {_conclusion(varied)}",
+        ["constant", "pJ", "%", *(f"x{by} {one}" for by in ("0.5", "2") for one in pair)],
+        rows,
+    )
+
+
+def _conclusion(varied: pd.DataFrame) -> str:
+    """Return in a sentence which unit takes least energy, and with which constants it does not."""
+    stated = varied[varied["factor"] == 1].sort_values("energy_uj")
+    if len(stated) == 1:
+        return ""
+    order = " < ".join(
+        f"{unit} ({ratio:.3f}x)"
+        for unit, ratio in zip(stated["multiplier"], stated["ratio"], strict=True)
+    )
+    broken = varied[~varied["survives"]].drop_duplicates(["constant", "factor"])
+    if broken.empty:
+        return f"Energy as stated: {order}; the order survives all of these"
+    which = ", ".join(
+        f"{constant} x {factor:g}"
+        for constant, factor in zip(broken["constant"], broken["factor"], strict=True)
+    )
+    return f"Energy as stated: {order}; the order does not survive {which}"

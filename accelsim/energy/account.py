@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from accelsim.accumulators import accumulator_of
 from accelsim.clock import period_ns_of
 from accelsim.config import Accelerator
 from accelsim.dataflows import DATAFLOWS
 from accelsim.dataflows.row_stationary import RowStationary
+from accelsim.energy.actions import is_power
 from accelsim.energy.table import EnergyTable, tables
 from accelsim.errors import EnergyTableError
 from accelsim.layer import WORD_BYTES
 from accelsim.multipliers import MULTIPLIERS
 
-__all__ = ["COMPONENTS", "check_node", "energy_by_action", "energy_by_component", "static_powers"]
+__all__ = [
+    "COMPONENTS",
+    "LookUp",
+    "all_counts",
+    "by_component",
+    "check_node",
+    "energy_by_action",
+    "energy_by_component",
+    "energy_per_action",
+    "instances",
+    "looked_up",
+    "static_powers",
+]
 
 COMPONENTS = ("multiplier", "accumulator", "rf", "glb", "dram", "vector_unit", "leakage")
 """Columns of a breakdown: `energy_<component>_pj`."""
@@ -32,18 +46,24 @@ def energy_by_component(
 ) -> dict[str, float]:
     """Return the energy in pJ by component for action counts over *cycles* cycles.
 
+    The parameters and errors are those of `energy_by_action`, the result is that of `by_component`.
+    """
+    return by_component(energy_by_action(counts, cycles, accelerator, table))
+
+
+def by_component(energy: Mapping[tuple[str, str], float]) -> dict[str, float]:
+    """Return energies by (component, action) added up by component.
+
     Returns
     -------
     dict
         One entry for each of `COMPONENTS`; they sum to the total. The leakage of all components of
         the chip is one of its own; what a DRAM device takes standing by is the DRAM's.
-
-    The parameters and errors are those of `energy_by_action`.
     """
-    energy = dict.fromkeys(COMPONENTS, 0.0)
-    for (component, action), spent in energy_by_action(counts, cycles, accelerator, table).items():
-        energy["leakage" if action == "leak" else component.partition(".")[0]] += spent
-    return energy
+    sums = dict.fromkeys(COMPONENTS, 0.0)
+    for (component, action), spent in energy.items():
+        sums["leakage" if action == "leak" else component.partition(".")[0]] += spent
+    return sums
 
 
 def energy_by_action(
@@ -52,12 +72,7 @@ def energy_by_action(
     accelerator: Accelerator,
     table: EnergyTable,
 ) -> dict[tuple[str, str], float]:
-    """Return the energy in pJ by (component, action), of which there is nothing else.
-
-    A GLB moves words of 32 bits in accesses of its width, all of whose words are used. A DRAM
-    device is charged the bursts and the rows that it opens, in each of its channels; its words,
-    which are part of those bursts, are counted for traffic and cost nothing more. The ``simple``
-    DRAM is charged words.
+    """Return the energy in pJ by (component, action): each one's count x `energy_per_action`.
 
     Parameters
     ----------
@@ -78,31 +93,80 @@ def energy_by_action(
     EnergyTableError
         The table lacks an action that was counted, a power, or a memory of that size and width.
     """
-    capacities, bits = glb_capacities(accelerator), accelerator.glb.access_bits
-    files, dram = rf_capacities(accelerator), accelerator.dram
-    energy: dict[tuple[str, str], float] = {}
-    for (component, action), count in sorted(counts.items()):
-        family, _, part = component.partition(".")
-        if family == "glb":
-            accesses = count * 8 * WORD_BYTES / bits
-            spent = accesses * table.energy_pj("glb", action, capacities[part], bits)
-        elif family == "rf" and files.get(part, 0) >= SRAM_RF_BYTES:
-            spent = count * table.energy_pj("rf.sram", action, files[part], 8 * WORD_BYTES)
-        elif family == "rf":
-            spent = count * table.energy_pj("rf", action)
-        elif family != "dram":
-            spent = count * table.energy_pj(component, action)
-        elif not dram.is_device:
-            spent = count * table.energy_pj(f"dram.{dram.kind}", action)
-        elif action in ("read", "write"):
-            continue
-        else:
-            spent = count * dram.channels * table.energy_pj(f"dram.{dram.kind}", action)
-        energy[component, action] = spent
-    elapsed_ns = cycles * period_ns_of(accelerator)
-    for pair, power_mw in static_powers(accelerator, table).items():
-        energy[pair] = power_mw * elapsed_ns
-    return energy
+    return {
+        pair: count * energy_per_action(*pair, accelerator, table)
+        for pair, count in all_counts(counts, cycles, accelerator, table).items()
+    }
+
+
+def all_counts(
+    counts: Mapping[tuple[str, str], int],
+    cycles: int,
+    accelerator: Accelerator,
+    table: EnergyTable,
+) -> dict[tuple[str, str], int]:
+    """Return *counts* in order, and behind them what goes on all the time: once in each cycle."""
+    always = dict.fromkeys(static_powers(accelerator, table), cycles)
+    return {**dict(sorted(counts.items())), **always}
+
+
+def energy_per_action(
+    component: str, action: str, accelerator: Accelerator, table: EnergyTable
+) -> float:
+    """Return the energy in pJ of one action as it is counted.
+
+    A GLB moves words of 32 bits in accesses of its width, all of whose words are used. A DRAM
+    device is charged the bursts and the rows that it opens, in each of its channels; its words,
+    which are part of those bursts, are counted for traffic and cost nothing more. The ``simple``
+    DRAM is charged words. What goes on all the time is counted in cycles, and costs its power
+    times the clock's period.
+
+    Raises
+    ------
+    EnergyTableError
+        The table lacks the action, or has no memory of that size and width.
+    """
+    if is_power(action):
+        powers = static_powers(accelerator, table)
+        if (component, action) not in powers:
+            known = ", ".join(" ".join(pair) for pair in powers)
+            raise EnergyTableError(
+                f"nothing of accelerator {accelerator.name!r} has the power {component} {action}; "
+                f"it has: {known}"
+            )
+        return powers[component, action] * period_ns_of(accelerator)
+    row, dram = looked_up(component, action, accelerator), accelerator.dram
+    if component == "dram" and dram.is_device:
+        words = action in ("read", "write")
+        return 0.0 if words else dram.channels * table.energy_pj(row.component, action)
+    accesses = 8 * WORD_BYTES / row.bits if row.bits else 1
+    return accesses * table.energy_pj(*row)
+
+
+class LookUp(NamedTuple):
+    """What a table is asked for: a component's action and, of a memory, its size and width."""
+
+    component: str
+    action: str
+    capacity_bytes: float | None = None
+    bits: int | None = None
+
+
+def looked_up(component: str, action: str, accelerator: Accelerator) -> LookUp:
+    """Return what the table is asked for by a counted action."""
+    family, _, part = component.partition(".")
+    if family == "glb":
+        # Of a unified GLB, whose leakage is of no partition, all are as large as the whole.
+        capacity = glb_capacities(accelerator)[part or "ifmap"]
+        return LookUp(family, action, capacity, accelerator.glb.access_bits)
+    if family == "rf":
+        size = rf_capacities(accelerator).get(part, 0)
+        if size >= SRAM_RF_BYTES:
+            return LookUp("rf.sram", action, size, 8 * WORD_BYTES)
+        return LookUp(family, action)
+    if family == "dram":
+        return LookUp(f"dram.{accelerator.dram.kind}", action)
+    return LookUp(component, action)
 
 
 def glb_capacities(accelerator: Accelerator) -> dict[str, float]:
@@ -130,40 +194,44 @@ def rf_capacities(accelerator: Accelerator) -> dict[str, int]:
 def static_powers(accelerator: Accelerator, table: EnergyTable) -> dict[tuple[str, str], float]:
     """Return (component, action) -> the power in mW (pJ per ns) of what goes on all the time.
 
+    All `instances` leak. A DRAM device stands by in each channel; the ``simple`` one has no such
+    power of its own.
+    """
+    powers = {
+        (component, "leak"): number * table.power_mw(*looked_up(component, "leak", accelerator))
+        for component, number in instances(accelerator).items()
+    }
+    dram = accelerator.dram
+    if dram.is_device:
+        standby_mw = table.power_mw(*looked_up("dram", "background", accelerator))
+        powers["dram", "background"] = dram.channels * standby_mw
+    return powers
+
+
+def instances(accelerator: Accelerator) -> dict[str, int]:
+    """Return component of the chip -> how many there are.
+
     A PE has a multiplier, an accumulator and registers for an activation, a weight and a psum, or
     its RFs in the rs dataflow, of registers or SRAMs; the GLB three partitions or one memory; the
-    vector unit its lanes. A DRAM device stands by in each channel; the ``simple`` one has no such
-    power of its own.
+    vector unit its lanes.
     """
     pes = accelerator.array.rows * accelerator.array.cols
     unit = MULTIPLIERS[accelerator.multiplier]
     accumulator = accumulator_of(unit, accelerator.accumulator)
     registers = 2 + accumulator.bytes // WORD_BYTES  # activation, weight, psum
     files = rf_capacities(accelerator)
-    srams = [size for size in files.values() if size >= SRAM_RF_BYTES]
+    srams = {f"rf.{name}": size for name, size in files.items() if size >= SRAM_RF_BYTES}
     if files:
-        registers = (sum(files.values()) - sum(srams)) // WORD_BYTES
-    instances = {
+        registers = (sum(files.values()) - sum(srams.values())) // WORD_BYTES
+    partitions = [f"glb.{partition}" for partition in glb_capacities(accelerator)]
+    return {
         f"multiplier.{unit.name}": pes,
         f"accumulator.{accumulator.name}": pes,
         "rf": pes * registers,
+        **dict.fromkeys(srams, pes),
         "vector_unit": accelerator.vector_unit.lanes,
+        **dict.fromkeys(["glb"] if accelerator.glb.unified else partitions, 1),
     }
-    powers = {
-        (component, "leak"): number * table.power_mw(component, "leak")
-        for component, number in instances.items()
-    }
-    for size in srams:
-        leak_mw = table.power_mw("rf.sram", "leak", size, 8 * WORD_BYTES)
-        powers["rf.sram", "leak"] = powers.get(("rf.sram", "leak"), 0.0) + pes * leak_mw
-    capacities, bits = list(glb_capacities(accelerator).values()), accelerator.glb.access_bits
-    memories = capacities[:1] if accelerator.glb.unified else capacities
-    powers["glb", "leak"] = sum(table.power_mw("glb", "leak", size, bits) for size in memories)
-    dram = accelerator.dram
-    if dram.is_device:
-        standby_mw = table.power_mw(f"dram.{dram.kind}", "background")
-        powers["dram", "background"] = dram.channels * standby_mw
-    return powers
 
 
 def check_node(accelerator: Accelerator, table: EnergyTable) -> None:

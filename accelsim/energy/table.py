@@ -175,7 +175,8 @@ def load_table(name_or_path: str) -> EnergyTable:
         if name_or_path not in known:
             raise UnknownNameError(
                 f"no energy table named {name_or_path!r}; known: {', '.join(known)}, or the path "
-                f"of a .csv file.{nearest(name_or_path, known)}"
+                "of a .csv file (accelsim import-accelergy makes one of an ERT)."
+                f"{nearest(name_or_path, known)}"
             )
         path = resource_dir("energy_tables") / f"{name_or_path}.csv"
     try:

@@ -147,7 +147,7 @@ def test_rfs_leak_as_registers_or_as_srams(words, sram):
     assert registers["rf", "leak"] == pytest.approx(16 * 3 * register)
     assert files["rf", "leak"] == pytest.approx(16 * (36 + (0 if sram else words)) * register)
     expected = on_log_axes(2.19439e-05, 7.52517e-05, 4 * words)
-    assert files.get(("rf.sram", "leak")) == (pytest.approx(16 * expected) if sram else None)
+    assert files.get(("rf.filter", "leak")) == (pytest.approx(16 * expected) if sram else None)
 
 
 @pytest.mark.parametrize("words", [127, 128, 224])
