@@ -24,6 +24,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "config": (1, {"pydantic", "ruamel"}),
     "layer": (1, set()),
     "consistency": (1, {"numpy"}),
+    "topology": (1, {"numpy"}),
     "formats": (1, {"numpy", "numba"}),
     "lanes": (1, {"numpy", "numba", "llvmlite"}),
     "compilation": (1, {"numpy", "numba"}),
