@@ -136,8 +136,8 @@ def sweep(
         images = 1 if is_topology(workload) else 4
     inputs = Inputs(workload, images, None if data is None else os.fspath(data))
     _traced.cache_clear()  # The files may have changed since the last sweep.
-    check_operands(_traced(inputs, _integer(points[0]))[0], values=values)
     fingerprints = [check_machine(point.accelerator, values=values).fingerprint for point in points]
+    check_operands(_traced(inputs, _integer(points[0]))[0], values=values)
     keys = {
         _key(point, fingerprint, inputs, values): point
         for point, fingerprint in zip(points, fingerprints, strict=True)

@@ -130,5 +130,14 @@ def test_the_fingerprint_is_that_of_names_and_shapes(topology):
     assert len({first.fingerprint, *(one.fingerprint for one in others)}) == 4
 
 
-def test_the_layers_read_the_input_alone(topology):
-    assert {layer.source for layer in topology(NET).layers} == {INPUT}
+@pytest.mark.parametrize("text", [NET, PRODUCTS], ids=["convolutions", "products"])
+def test_a_layer_reads_the_first_words_of_every_image(topology, text):
+    found = topology(text, images=3)
+    words = np.arange(found.images.size).reshape(found.images.shape)
+    for layer in found.layers:
+        ifmaps = np.lib.stride_tricks.as_strided(
+            words, layer.ifmap.shape, [words.itemsize * one for one in layer.ifmap.strides]
+        )
+        size = layer.shape.c * layer.shape.h * layer.shape.w
+        assert layer.source == INPUT
+        assert (ifmaps.reshape(3, -1) == words[:, :size]).all()
