@@ -32,6 +32,7 @@ from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.imported import file_fingerprints
 from accelsim.quantization import layer_quantization, scheme_of
 from accelsim.results import Run, tabulate
+from accelsim.topology import Topology, check_operands
 
 __all__ = ["check_machine", "simulate"]
 
@@ -52,7 +53,8 @@ def simulate(
     ----------
     trace : Trace
         The network with its images, from `accelsim.trace`; for a unit of integers a calibrated
-        one, unless it is for cycles and energy only.
+        one, unless it is for cycles and energy only; or a topology, from `accelsim.read_topology`,
+        for these only.
     accelerator : Accelerator or str
         The machine; a str is a preset's name or a YAML file's path.
     images : int, optional
@@ -72,8 +74,8 @@ def simulate(
     AccelsimError
         One of its kinds: a layer that fits no tiling, an unknown name, an energy table without a
         row that is needed, labels that do not fit the images, a trace that is not calibrated
-        although the unit takes integers, a mode of the multipliers' energy that needs operands
-        where there are none, or a netlist where the unit has none.
+        although the unit takes integers, operands asked of a topology, a mode of the multipliers'
+        energy that needs operands where there are none, or a netlist where the unit has none.
     """
     if isinstance(accelerator, str):
         accelerator = Accelerator.load(accelerator)
@@ -83,6 +85,7 @@ def simulate(
                 f"{name} must be of type {kind.__name__}, got {type(value).__name__}; see "
                 "accelsim.trace and accelsim.Accelerator"
             )
+    check_operands(trace, values=values)
     check_trace(trace)
     classes = int(np.prod(_output_shape(trace)))
     truth = None if labels is None else _labels(labels, len(trace.images), classes)
@@ -114,6 +117,7 @@ def simulate(
         "images": len(trace.images),
         "simulated_images": len(simulated.images),
         "calibration": trace.calibration,
+        "notes": list(trace.notes) if isinstance(trace, Topology) else [],
         "multiplier_energy": describe_mode(accelerator, table),
         "unit_files": file_fingerprints([accelerator.multiplier]),
         "seed": seed,

@@ -28,6 +28,7 @@ from accelsim.multipliers.imported import file_fingerprints
 from accelsim.simulation import check_machine, simulate
 from accelsim.store import Store, point_key
 from accelsim.threads import VARIABLE
+from accelsim.topology import check_no_data, check_operands, is_topology, read_topology
 from accelsim.tracing import trace
 from accelsim.version import __version__
 from accelsim.workload import load_workload
@@ -54,6 +55,7 @@ class Inputs:
     """What every point of a sweep runs."""
 
     workload: str
+    """Registered name, or a topology's file."""
     images: int
     data: str | None
     """Where the workload's data lie."""
@@ -83,7 +85,7 @@ def sweep(
     *,
     out: str | Path,
     accelerator: Accelerator | str = "edge_16x16",
-    images: int = 4,
+    images: int | None = None,
     data: str | PathLike[str] | None = None,
     values: bool = True,
     workers: int | None = None,
@@ -96,7 +98,7 @@ def sweep(
     Parameters
     ----------
     workload : str
-        Registered name.
+        Registered name, or a topology's file, for cycles and energy only.
     grid : mapping
         Dotted accelerator field -> values, e.g. ``{"array.rows": [8, 16], "multiplier": [...]}``.
     out : path
@@ -104,8 +106,8 @@ def sweep(
         and ``results.csv`` (this grid's, at the end).
     accelerator : Accelerator or str
         What the grid changes, or the name of a preset, or the path of a YAML file.
-    images : int
-        Images of the test split that the machine runs, as one batch.
+    images : int, optional
+        Images of the test split that the machine runs, as one batch; 4 by default, 1 of a topology.
     data : path, optional
         Where the data lie, as `accelsim.load_workload` takes it.
     values : bool
@@ -128,9 +130,14 @@ def sweep(
     points = grid_points(base, grid)
     if workers is not None and (isinstance(workers, bool) or workers < 1):
         raise ConfigError(f"workers must be an int >= 1, got {workers!r}")
+    if is_topology(workload):
+        workload = os.path.abspath(workload)  # Workers may have started in another folder.
+    if images is None:
+        images = 1 if is_topology(workload) else 4
     inputs = Inputs(workload, images, None if data is None else os.fspath(data))
     _traced.cache_clear()  # The files may have changed since the last sweep.
     fingerprints = [check_machine(point.accelerator, values=values).fingerprint for point in points]
+    check_operands(_traced(inputs, _integer(points[0]))[0], values=values)
     keys = {
         _key(point, fingerprint, inputs, values): point
         for point, fingerprint in zip(points, fingerprints, strict=True)
@@ -171,7 +178,7 @@ def _key(point: Point, table: str, inputs: Inputs, values: bool) -> str:
         "accelerator": point.accelerator.model_dump(mode="json"),
         "table": table,
         "trace": traced.fingerprint,
-        "labels": labels.tolist(),
+        "labels": None if labels is None else labels.tolist(),
         "values": values,
         "version": __version__,
     }
@@ -253,9 +260,12 @@ def _integer(point: Point) -> bool:
 
 @lru_cache(maxsize=4)
 def _traced(inputs: Inputs, calibrated: bool) -> tuple[Trace, Any]:
+    name, data = inputs.workload, inputs.data
+    if is_topology(name):
+        check_no_data(name, data=data)
+        return read_topology(name, inputs.images), None
     from accelsim.nn import calibrate_workload
 
-    name, data = inputs.workload, inputs.data
     model, batch, labels = load_workload(name, limit=inputs.images, data=data)
     calibration = calibrate_workload(name, model, data) if calibrated else None
     return trace(model, batch, name=name, calibration=calibration), labels

@@ -24,6 +24,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "yaml_files": (0, {"ruamel"}),
     "config": (1, {"pydantic"}),
     "layer": (1, set()),
+    "topology": (1, {"numpy"}),
     "formats": (1, {"numpy", "numba"}),
     "lanes": (1, {"numpy", "numba", "llvmlite"}),
     "compilation": (1, {"numpy", "numba"}),

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,6 +68,39 @@ def test_units_of_integers_are_calibrated_and_their_scheme_varied(tmp_path, monk
     cycles = table["latency_cycles"]
     assert cycles[0] == cycles[1]
     assert cycles[2] < cycles[3]
+
+
+def test_a_topology_is_swept_by_shape(tmp_path, monkeypatch):
+    """One image unless told; a stored point counts while the layers are the same."""
+    done = []
+
+    def evaluate(todo, inputs, values, workers):
+        for key, point in todo.items():
+            done.append((Path(inputs.workload).name, inputs.images))
+            yield key, sweeps.run_point(inputs, values, point)
+
+    monkeypatch.setattr(sweeps, "_evaluate", evaluate)
+    monkeypatch.chdir(tmp_path)
+    net, grid = Path("net.csv"), {"array.rows": [4, 8]}
+
+    def run(**changes):
+        return accelsim.sweep("net.csv", grid, out="s", values=False, **changes)
+
+    net.write_text("a, 9, 5, 7\n")
+    table = run()
+    assert (table["error"] == "").all()
+    assert table["workload"].tolist() == ["net", "net"]
+    assert table["macs"].tolist() == [9 * 5 * 7] * 2
+    net.write_text("# the same\na, 9, 5, 7\n")
+    run()
+    assert done == [("net.csv", 1)] * 2
+    net.write_text("a, 9, 5, 8\n")
+    run(images=3)
+    assert done[2:] == [("net.csv", 3)] * 2
+    with pytest.raises(DataError, match="'net' is a topology"):
+        accelsim.sweep("net.csv", grid, out="t")
+    with pytest.raises(ConfigError, match=r"net.csv is a topology: .* so data cannot be used"):
+        accelsim.sweep("net.csv", grid, out="t", values=False, data="d")
 
 
 def test_a_unit_file_counts_by_what_is_in_it(tmp_path, energies_of, monkeypatch):

@@ -18,12 +18,14 @@ __all__ = [
     "BatchOption",
     "DataOption",
     "JsonOption",
+    "MachineBatchOption",
     "OutOption",
     "SchemeOption",
     "SetOption",
     "UnitsOption",
     "WeightsOption",
     "WorkloadArgument",
+    "WorkloadOrTopologyArgument",
     "assignments",
     "build_accelerator",
     "build_scheme",
@@ -33,6 +35,14 @@ __all__ = [
 
 WorkloadArgument = Annotated[
     str, typer.Argument(metavar="WORKLOAD", help="Name from 'accelsim list workloads'.")
+]
+WorkloadOrTopologyArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="WORKLOAD|FILE.csv",
+        help="Name from 'accelsim list workloads', or a topology of SCALE-Sim: convolutions or "
+        "matrix products by shape, for --timing-only.",
+    ),
 ]
 UnitsOption = Annotated[
     list[str] | None,
@@ -72,6 +82,14 @@ DataOption = Annotated[
     ),
 ]
 BatchOption = Annotated[int, typer.Option("--images", min=1, help="Test images, run as one batch.")]
+MachineBatchOption = Annotated[
+    int | None,
+    typer.Option(
+        "--images",
+        min=1,
+        help="Test images, run as one batch: 16 by default, in a sweep 4, of a topology 1.",
+    ),
+]
 OutOption = Annotated[
     str | None, typer.Option("--out", metavar="DIR", help="Folder for the results.")
 ]

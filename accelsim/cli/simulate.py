@@ -8,14 +8,14 @@ import typer
 
 from accelsim.cli.options import (
     AcceleratorOption,
-    BatchOption,
     DataOption,
     JsonOption,
+    MachineBatchOption,
     OutOption,
     SetOption,
     UnitsOption,
     WeightsOption,
-    WorkloadArgument,
+    WorkloadOrTopologyArgument,
     build_accelerator,
     unique,
 )
@@ -26,18 +26,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
+    from accelsim.layer import Trace
     from accelsim.results import Run
 
 __all__ = ["simulate"]
 
 
 def simulate(
-    workload: WorkloadArgument,
+    workload: WorkloadOrTopologyArgument,
     multiplier: UnitsOption = None,
     accelerator: AcceleratorOption = "edge_16x16",
-    images: BatchOption = 16,
+    images: MachineBatchOption = None,
     settings: SetOption = None,
     weights: WeightsOption = None,
     data: DataOption = None,
@@ -68,6 +71,7 @@ def simulate(
 ) -> None:
     """Run WORKLOAD on the simulated machine: logits, cycles, energy.
 
+    Of a topology, rows of a CSV file of SCALE-Sim, each layer runs for itself, without operands.
     Without -m the accelerator's own unit is used. Units of integers are calibrated on the first
     128 training images; --set quantization.per_channel=false and the like change their scheme.
 
@@ -77,6 +81,7 @@ def simulate(
 
     from accelsim.folders import prepare_folder
     from accelsim.simulation import check_machine
+    from accelsim.topology import is_topology
     from accelsim.workload import WORKLOADS
 
     changes = {} if multiplier_energy is None else {"multiplier_energy.mode": multiplier_energy}
@@ -84,30 +89,29 @@ def simulate(
     machines = [base.replace(multiplier=name) for name in unique(multiplier or [base.multiplier])]
     for machine in machines:
         check_machine(machine, values=not timing_only)
-    known = WORKLOADS[workload]
+    name = workload if is_topology(workload) else WORKLOADS[workload].name
     folder = None if out is None else Path(out)
     folders = _folders(folder or Path(), [machine.multiplier for machine in machines])
 
     from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
-    from accelsim.nn import calibrate_workload
     from accelsim.simulation import simulate as run_simulation
-    from accelsim.tracing import trace
-    from accelsim.workload import load_workload
 
-    model, batch, labels = load_workload(known.name, limit=images, weights=weights, data=data)
+    integer = {
+        machine.multiplier: isinstance(MULTIPLIERS[machine.multiplier], IntegerMultiplier)
+        for machine in machines
+    }
+    if is_topology(name):
+        traced = calibrated = _topology(name, images or 1, weights, data, values=not timing_only)
+        labels = None
+    else:
+        traced, calibrated, labels = _traced(
+            name, images or 16, weights, data, integer=any(integer.values())
+        )
     if folder is not None:
         # Found out now, not after the work.
         prepare_folder(folder, "run")
         for machine in machines:
             prepare_folder(folders[machine.multiplier], "run")
-    traced = trace(model, batch, name=known.name)
-    integer = {
-        machine.multiplier: isinstance(MULTIPLIERS[machine.multiplier], IntegerMultiplier)
-        for machine in machines
-    }
-    calibrated = traced
-    if any(integer.values()):
-        calibrated = traced.calibrated(calibrate_workload(known.name, model, data))
     runs: list[Run] = []
     try:
         for machine in machines:
@@ -146,7 +150,36 @@ def simulate(
             _print_toggles(run)
     _print_summary(runs)
     if varied is not None:
-        _print_sensitivity(varied, images)
+        _print_sensitivity(varied, int(runs[0].summary["images"].iloc[0]))
+
+
+def _topology(
+    path: str, images: int, weights: str | None, data: str | None, *, values: bool
+) -> Trace:
+    """Return a topology that has all it is asked for, after telling what of it was not read."""
+    from accelsim.topology import check_no_data, check_operands, read_topology
+
+    check_no_data(path, **{"--weights": weights, "--data": data})
+    topology = read_topology(path, images)
+    check_operands(topology, values=values)
+    for text in topology.notes:
+        note(text)
+    return topology
+
+
+def _traced(
+    name: str, images: int, weights: str | None, data: str | None, *, integer: bool
+) -> tuple[Trace, Trace, NDArray[np.int64]]:
+    """Return (trace, the same calibrated if there are units of integers, labels)."""
+    from accelsim.nn import calibrate_workload
+    from accelsim.tracing import trace
+    from accelsim.workload import load_workload
+
+    model, batch, labels = load_workload(name, limit=images, weights=weights, data=data)
+    traced = calibrated = trace(model, batch, name=name)
+    if integer:
+        calibrated = traced.calibrated(calibrate_workload(name, model, data))
+    return traced, calibrated, labels
 
 
 def _folders(folder: Path, units: Sequence[str]) -> dict[str, Path]:

@@ -8,11 +8,11 @@ import typer
 
 from accelsim.cli.options import (
     AcceleratorOption,
-    BatchOption,
     DataOption,
     JsonOption,
+    MachineBatchOption,
     SetOption,
-    WorkloadArgument,
+    WorkloadOrTopologyArgument,
     assignments,
     build_accelerator,
     scalar,
@@ -30,7 +30,7 @@ MANY = 3
 
 
 def sweep(
-    workload: WorkloadArgument,
+    workload: WorkloadOrTopologyArgument,
     vary: Annotated[
         list[str],
         typer.Option(
@@ -40,7 +40,7 @@ def sweep(
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
     accelerator: AcceleratorOption = "edge_16x16",
     settings: SetOption = None,
-    images: BatchOption = 4,
+    images: MachineBatchOption = None,
     data: DataOption = None,
     timing_only: Annotated[
         bool, typer.Option("--timing-only", help="Cycles and energy without operands.")
@@ -67,6 +67,11 @@ def sweep(
     if both := sorted(grid.keys() & assignments(settings, "--set").keys()):
         raise ConfigError(f"{', '.join(both)}: given by --vary and by --set; give it once")
     from accelsim.sweeps import sweep as run_sweep
+    from accelsim.topology import is_topology, read_topology
+
+    if is_topology(workload):
+        for text in read_topology(workload).notes:
+            note(text)
 
     counted = {"done": 0, "total": 0}
     try:
