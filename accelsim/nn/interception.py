@@ -88,6 +88,12 @@ _MATMUL = {
     torch.ops.aten.mm,
     torch.ops.aten.mm.default,
 }
+_BADDBMM = {
+    torch.baddbmm,
+    Tensor.baddbmm,
+    torch.ops.aten.baddbmm,
+    torch.ops.aten.baddbmm.default,
+}
 _ATTENTION = {
     nn.functional.scaled_dot_product_attention,
     torch.ops.aten.scaled_dot_product_attention,
@@ -168,6 +174,8 @@ class _Interceptor(TorchFunctionMode):
         if func in _MATMUL and "out" not in kwargs:
             named = {"other" if name == "mat2" else name: value for name, value in kwargs.items()}
             return self.unit.matmul(*args, **named)
+        if func in _BADDBMM and "out" not in kwargs:
+            return self.unit.baddbmm(*args, **kwargs)
         if func in _ATTENTION:
             return self.unit.attention(*args, **kwargs)
         if func is nn.functional.multi_head_attention_forward:
