@@ -26,7 +26,7 @@ from accelsim.errors import ConfigError, TraceError
 from accelsim.nn.operators import Unit
 from accelsim.nn.vector import vector_function
 
-__all__ = ["copied", "run"]
+__all__ = ["copied", "evaluated", "run"]
 
 
 def run(unit: Unit, network: nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -46,6 +46,12 @@ def run(unit: Unit, network: nn.Module, *args: Any, **kwargs: Any) -> Any:
         if guard.refusal is not None:
             raise guard.refusal from error
         raise
+
+
+def evaluated(operator: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Return what *operator* returns where a network that runs on a unit calls it, no gradient."""
+    with torch.no_grad(), _Guard():
+        return operator(*args, **kwargs)
 
 
 def copied(model: nn.Module) -> nn.Module:
@@ -87,6 +93,12 @@ _MATMUL = {
     torch.ops.aten.bmm.default,
     torch.ops.aten.mm,
     torch.ops.aten.mm.default,
+}
+_BADDBMM = {
+    torch.baddbmm,
+    Tensor.baddbmm,
+    torch.ops.aten.baddbmm,
+    torch.ops.aten.baddbmm.default,
 }
 _ATTENTION = {
     nn.functional.scaled_dot_product_attention,
@@ -168,6 +180,8 @@ class _Interceptor(TorchFunctionMode):
         if func in _MATMUL and "out" not in kwargs:
             named = {"other" if name == "mat2" else name: value for name, value in kwargs.items()}
             return self.unit.matmul(*args, **named)
+        if func in _BADDBMM and "out" not in kwargs:
+            return self.unit.baddbmm(*args, **kwargs)
         if func in _ATTENTION:
             return self.unit.attention(*args, **kwargs)
         if func is nn.functional.multi_head_attention_forward:

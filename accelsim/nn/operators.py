@@ -148,6 +148,21 @@ class Unit:
             output = MatmulFunction.apply(self, layer, first, second, self._order_of_call())
         return output.reshape(*batch, input.shape[-2], other.shape[-1])
 
+    def baddbmm(
+        self,
+        input: Tensor,  # noqa: A002
+        batch1: Tensor,
+        batch2: Tensor,
+        *,
+        beta: float = 1,
+        alpha: float = 1,
+    ) -> Tensor:
+        """Return *input* added to the product, what `nn.MultiheadAttention` does with a mask."""
+        products = self.matmul(batch1, batch2)
+        if (beta, alpha) != (1, 1):
+            return beta * input + alpha * products
+        return products + input
+
     def attention(
         self,
         query: Tensor,

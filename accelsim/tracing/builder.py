@@ -138,7 +138,8 @@ class Builder:
         """Return the words of *value*, a tensor or a parameter that so many images read."""
         if not self.is_constant(value):
             return self.words(node, value)
-        return self.parameter(value.name, self.constant(node, value, "operand"), images)
+        values = self.constant(node, value, "operand", infinite=True)
+        return self.parameter(value.name, values, images)
 
     def parameter(self, name: str, values: np.ndarray, images: int) -> Words:
         """Return the words of the parameter *values*, which so many images read."""
@@ -164,8 +165,8 @@ class Builder:
                 )
             self.tensors[other] = replace(words, source=name)
 
-    def constant(self, node: Any, value: Any, what: str) -> np.ndarray:
-        """Return parameter or buffer *value* as float32."""
+    def constant(self, node: Any, value: Any, what: str, *, infinite: bool = False) -> np.ndarray:
+        """Return parameter or buffer *value* as float32, which may hold infinity only if said."""
         self.check_refused(value)
         tensor = self.constants.get(getattr(value, "name", ""))
         if tensor is None:
@@ -173,7 +174,7 @@ class Builder:
         array = tensor.detach().cpu().numpy()
         if array.dtype != np.float32:
             raise TraceError(f"{where(node)}: its {what} must be float32, got {array.dtype}")
-        if not np.isfinite(array).all():
+        if np.isnan(array).any() or not (infinite or np.isfinite(array).all()):
             raise TraceError(f"{where(node)}: its {what} holds NaN or infinity")
         return np.ascontiguousarray(array)
 
@@ -182,11 +183,14 @@ class Builder:
         return getattr(value, "name", None) in self.constants
 
     def fold(self, node: Any) -> bool:
-        """Let *node* stand for a constant if torch computes it from constants alone; say whether.
+        """Let *node* stand for a constant if it is computed from constants alone; say whether.
 
-        An in-place operator only works on what was computed here: parameters stay as they are.
+        It is computed as `accelsim.nn.approximate` does, to the same bits. An in-place operator
+        only works on what was computed here: parameters stay as they are.
         """
         import torch
+
+        from accelsim.nn.interception import evaluated
 
         if not all(map(self.is_constant, node.all_input_nodes)):
             return False
@@ -198,8 +202,7 @@ class Builder:
         args, kwargs = torch.fx.node.map_arg(
             (node.args, node.kwargs), lambda one: self.constants[one.name]
         )
-        with torch.no_grad():
-            made = node.target(*args, **kwargs)
+        made = evaluated(node.target, *args, **kwargs)
         if not isinstance(made, torch.Tensor):
             return False
         self.constants[node.name] = made
