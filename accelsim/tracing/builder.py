@@ -10,7 +10,7 @@ import numpy as np
 
 from accelsim.errors import TraceError
 from accelsim.layer import INPUT, Layer, VectorLayer, View
-from accelsim.tracing.words import NeedsCopyError, Words, merged
+from accelsim.tracing.words import MixedImagesError, NeedsCopyError, Words, merged
 
 if TYPE_CHECKING:
     import torch
@@ -72,6 +72,39 @@ class Builder:
         """Return the same tensor as words of a copy, dense and in order; *node* needs it."""
         return self.elementwise(self.name(node, "_copy"), "copy", words)
 
+    def images(self, node: Any, value: Any) -> tuple[Words, View | None, tuple[int, ...]]:
+        """Return tensor *value*, (N, C, H, W) or (N, C, W), as images for *node*.
+
+        Returns
+        -------
+        words : Words
+            (N, C, H, W); what has one dimension is an image of one row.
+        view : View or None
+            How a layer reads them; None: all in their order.
+        made : tuple of int
+            The shape of what *node* makes of them, as images, too.
+
+        Raises
+        ------
+        TraceError
+            The tensor has neither shape.
+        """
+        words, made = self.words(node, value), shape_of(node, node)
+        if len(words.shape) not in (3, 4):
+            raise TraceError(
+                f"{where(node)}: its input must be (N, C, H, W) or (N, C, W), got {words.shape}"
+            )
+        if len(words.shape) == 3:
+            words, made = words.within(2), (*made[:2], 1, *made[2:])
+
+        def use(words: Words) -> tuple[Words, View | None]:
+            if not words.images_first:
+                raise MixedImagesError
+            view = words.view(words.dims[1:])
+            return words, None if words.in_order else view
+
+        return (*self.arranged(node, words, use), made)
+
     def elementwise(self, name: str, op: str, words: Words) -> Words:
         """Add a layer that makes a word of each of *words*; return its output."""
         view = _within_images(words)
@@ -108,6 +141,10 @@ class Builder:
         if not np.isfinite(array).all():
             raise TraceError(f"{where(node)}: its {what} holds NaN or infinity")
         return np.ascontiguousarray(array)
+
+    def bias(self, node: Any, value: Any) -> np.ndarray | None:
+        """Return the bias of *node*, None without one."""
+        return None if value is None else self.constant(node, value, "bias")
 
     def is_constant(self, value: Any) -> bool:
         """Return whether *value* is a parameter, a buffer, or a view of one."""
@@ -163,11 +200,11 @@ class Arguments:
         first, second, *_ = self._values.values()
         return first, second
 
-    def pair(self, name: str) -> tuple[int, int]:
-        """Return an int or int list as a pair."""
+    def pair(self, name: str, rank: int = 2, missing: int = 1) -> tuple[int, int]:
+        """Return an int or int list as a pair; of *rank* 1, *missing* stands for the rows."""
         value = self._values[name]
         values = [value] if isinstance(value, int) else list(value)
-        return (int(values[0]), int(values[-1]))
+        return (missing if rank == 1 else int(values[0]), int(values[-1]))
 
 
 def path_of(node: Any) -> str:

@@ -45,7 +45,7 @@ def trace(
         average pooling, views (reshape, permute, expand, select, slice, split and their like) and
         (in evaluation mode) dropout. It is traced as it is; put it into evaluation mode first.
     images : float32 array, (N, C, H, W)
-        The network's input.
+        The network's input; signals (N, C, L), or whatever else it takes, (N, ...).
     name : str, optional
         Name of the network in tables; the class name by default.
     calibration : images or Calibration, optional
@@ -65,7 +65,7 @@ def trace(
 
     if not isinstance(model, torch.nn.Module):
         raise TraceError(f"model must be a torch.nn.Module, got {type(model).__name__}")
-    check_images(images)
+    check_images(images, any_rank=True)
     _check_parameters(model)
     label = name or type(model).__name__
     program = _export(model, torch.from_numpy(np.array(images)), label)

@@ -165,6 +165,10 @@ class Words:
         """Return the tensor without a dimension, whose size is 1."""
         return replace(self, dims=self.dims[:at] + self.dims[at + 1 :])
 
+    def within(self, at: int) -> Words:
+        """Return the tensor with a dimension of size 1 before dimension *at*."""
+        return replace(self, dims=(*self.dims[:at], (), *self.dims[at:]))
+
     def view(self, dims: Iterable[Sequence[Axis]]) -> View:
         """Return the view (images, *dims), each of which must be one axis within the image."""
         found = [(self.images, self.image_words)]

@@ -173,7 +173,7 @@ def test_rejects_weights_that_are_not_finite_float32():
     ("images", "message"),
     [
         (IMAGES.astype(np.float64), "float64"),
-        (IMAGES[0], r"\(2, 12, 12\)"),
+        (IMAGES[0, 0, 0], r"\(N, \.\.\.\), got \(12,\)"),
         (IMAGES[:0], "empty|no images|0"),
         (np.full_like(IMAGES, np.nan), "NaN"),
     ],
