@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from accelsim.quantization import Calibration
+    from accelsim.windows import Window
 
 __all__ = [
     "INPUT",
@@ -32,7 +33,6 @@ __all__ = [
     "LayerShape",
     "MacLayer",
     "Operand",
-    "Pooling",
     "Trace",
     "VectorLayer",
     "View",
@@ -165,18 +165,6 @@ class LayerShape:
         return min(max(start, 0), self.h), max(min(stop, self.h), 0)
 
 
-@dataclass(frozen=True)
-class Pooling:
-    """Window of a pooling layer, with torch's meaning of every field."""
-
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    padding: tuple[int, int] = (0, 0)
-    dilation: tuple[int, int] = (1, 1)
-    count_include_pad: bool = True
-    divisor: int | None = None
-
-
 @dataclass(frozen=True, eq=False)
 class MacLayer:
     """A layer whose products run on the PE array."""
@@ -247,15 +235,15 @@ class VectorLayer:
 
     name: str
     op: str
-    """``relu``, ``max_pool2d``, ``avg_pool2d``, or ``copy``: the same words in another order."""
+    """``relu``, ``copy`` (the same words in another order), or what is done with its windows."""
     source: str
     """Name of the layer (or `INPUT`) whose output this layer reads."""
     input_shape: tuple[int, ...]
     """(N, ..., C, H, W)."""
     output_shape: tuple[int, ...]
     """(N, ..., C, P, Q), dense."""
-    pooling: Pooling | None = None
-    """The window, None for ReLU and copies."""
+    window: Window | None = None
+    """Which pixels make a pixel; None for ReLU and copies, whose pixels make one each."""
     view: View | None = None
     """Where the ifmap lies in the source's output; None: all of it, dense."""
 
@@ -268,6 +256,14 @@ class VectorLayer:
     def ifmap(self) -> View:
         """Where the ifmap lies in the source's output."""
         return self.view or View.dense(self.input_shape)
+
+    def ifmap_rows(self, first: int, stop: int) -> tuple[int, int]:
+        """Return the ifmap rows [start, stop) that ofmap rows [first, stop) need."""
+        if self.window is None:
+            return first, stop
+        height = self.input_shape[-2]
+        start, end = self.window.ifmap_rows(first, stop)
+        return min(max(start, 0), height), min(max(end, 0), height)
 
 
 Layer = MacLayer | VectorLayer

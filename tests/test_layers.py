@@ -23,6 +23,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "statistics": (0, {"numpy"}),
     "config": (1, {"pydantic", "ruamel"}),
     "layer": (1, set()),
+    "windows": (1, {"numpy"}),
     "consistency": (1, {"numpy"}),
     "formats": (1, {"numpy", "numba"}),
     "lanes": (1, {"numpy", "numba", "llvmlite"}),

@@ -14,7 +14,8 @@ from accelsim.kernels.convolution import conv2d, linear
 from accelsim.kernels.gemm import entries
 from accelsim.kernels.matmul import matmul, matmul_quantized
 from accelsim.kernels.quantized import conv2d_quantized, linear_quantized
-from accelsim.kernels.vector import pool2d, relu
+from accelsim.kernels.vector import relu
+from accelsim.kernels.windows import windowed
 from accelsim.layer import INPUT, Layer, MacLayer, Operand, Trace, VectorLayer, View
 from accelsim.multipliers import Multiplier
 from accelsim.quantization import LayerQuantization, Scheme, layer_quantization
@@ -127,20 +128,9 @@ def _run_matmul(
 def _run_vector(layer: VectorLayer, ifmap: Float) -> Float:
     if layer.op == "copy":
         return ifmap
-    if layer.pooling is None:
+    if layer.window is None:
         return relu(ifmap)
-    height = layer.input_shape[2]
-    return np.stack(
-        [
-            pool2d(
-                layer.op,
-                image,
-                layer.pooling,
-                (layer.output_shape[2], layer.output_shape[3]),
-                first_row=-layer.pooling.padding[0],
-                slab_row=0,
-                height=height,
-            )
-            for image in ifmap
-        ]
-    )
+    planes = ifmap.reshape(-1, *layer.input_shape[-2:])
+    *_, rows, columns = layer.output_shape
+    outputs = windowed(layer.op, planes, layer.window, (0, rows), columns)
+    return outputs.reshape(layer.output_shape)

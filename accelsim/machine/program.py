@@ -325,7 +325,7 @@ def _vector_tile(layer: VectorLayer, budget: Budget) -> tuple[int, int]:
 
 
 def _vector_ifmap_rows(layer: VectorLayer, rows: int) -> int:
-    if layer.pooling is None:
-        return rows
-    reach = (layer.pooling.kernel[0] - 1) * layer.pooling.dilation[0] + 1
-    return min((rows - 1) * layer.pooling.stride[0] + reach, layer.input_shape[-2])
+    """Return the most ifmap rows that so many ofmap rows need, wherever they lie."""
+    height = layer.output_shape[-2]
+    spans = (layer.ifmap_rows(first, first + rows) for first in range(height - rows + 1))
+    return max(stop - start for start, stop in spans)

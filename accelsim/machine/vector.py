@@ -1,4 +1,4 @@
-"""A pooling, ReLU or copying layer on the machine: DMA in, vector unit, DMA out, tile by tile.
+"""A layer of the vector unit on the machine: DMA in, vector unit, DMA out, tile by tile.
 
 .. code-block:: none
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import simpy
 
-from accelsim.kernels import pool2d, relu
+from accelsim.kernels import relu, windowed
 from accelsim.layer import VectorLayer
 from accelsim.machine.block import Block
 from accelsim.machine.dma import Dma, Transfers
@@ -35,8 +35,6 @@ class _Tile(NamedTuple):
     rows: tuple[int, int]
     """Rows of the ofmap."""
     ifmap_rows: tuple[int, int]
-    first_row: int
-    """Ifmap row of the window's first row, before clipping to the ifmap."""
 
 
 class VectorRun:
@@ -101,10 +99,9 @@ class VectorRun:
             data = yield read
             yield from self.free_ofmap.take("vector_unit")
             target = _block(self.step.ofmap, tile, tile.rows)
-            operations = _operations(layer, target.words)
-            # A copy computes nothing, but its words pass the lanes like any others.
-            passing = target.words if layer.op == "copy" else sum(operations.values())
-            cycles = -(-passing // lanes)
+            operations = _operations(layer, tile, target.words)
+            # Where nothing is computed the words pass the lanes like any others.
+            cycles = -(-(sum(operations.values()) or target.words) // lanes)
             moved = {"ifmap": words, "ofmap": target.words}
             yield from self.glb.busy("vector_unit", layer.op, cycles, tile.number, moved)
             self.compute_cycles += cycles
@@ -120,27 +117,15 @@ class VectorRun:
 
 def _tiles(step: VectorStep) -> Iterator[_Tile]:
     layer, index = step.layer, 0
-    *outer, channels, height, _ = layer.input_shape
+    *outer, channels, _, _ = layer.input_shape
     out_rows = layer.output_shape[-2]
     for place in product(*map(range, outer)):
         for channel in range(0, channels, step.channels):
             for row in range(0, out_rows, step.rows):
                 rows = (row, min(row + step.rows, out_rows))
-                first, stop = _window_rows(layer, rows)
-                inside = (min(max(first, 0), height), min(max(stop, 0), height))
                 span = (channel, min(channel + step.channels, channels))
-                yield _Tile(index, place, span, rows, inside, first)
+                yield _Tile(index, place, span, rows, layer.ifmap_rows(*rows))
                 index += 1
-
-
-def _window_rows(layer: VectorLayer, rows: tuple[int, int]) -> tuple[int, int]:
-    """Return the ifmap rows that ofmap *rows* look at, padding rows included."""
-    if layer.pooling is None:
-        return rows
-    pooling = layer.pooling
-    first = rows[0] * pooling.stride[0] - pooling.padding[0]
-    last = (rows[1] - 1) * pooling.stride[0] - pooling.padding[0]
-    return first, last + (pooling.kernel[0] - 1) * pooling.dilation[0] + 1
 
 
 def _block(whole: Block, tile: _Tile, rows: tuple[int, int]) -> Block:
@@ -152,34 +137,29 @@ def _block(whole: Block, tile: _Tile, rows: tuple[int, int]) -> Block:
     return Block(whole.address + offset, counts, whole.strides)
 
 
-def _operations(layer: VectorLayer, outputs: int) -> dict[str, int]:
-    """Return the vector unit's elementary operations for *outputs* results.
-
-    A window of W values takes W - 1 operations, at the border too, where it may hold fewer.
-    """
+def _operations(layer: VectorLayer, tile: _Tile, outputs: int) -> dict[str, int]:
+    """Return the vector unit's elementary operations for the *outputs* of *tile*."""
     if layer.op == "copy":
         return {}
-    if layer.pooling is None:
+    if layer.window is None:
         return {"compare": outputs}
-    window = layer.pooling.kernel[0] * layer.pooling.kernel[1]
-    if layer.op == "max_pool2d":
-        return {"compare": outputs * (window - 1)}
-    return {"add": outputs * (window - 1), "divide": outputs}
+    of_channel = layer.window.operations(layer.op, *tile.rows, layer.output_shape[-1])
+    channels = tile.channels[1] - tile.channels[0]
+    return {action: channels * count for action, count in of_channel.items()}
 
 
 def _apply(layer: VectorLayer, tile: _Tile, data: np.ndarray) -> np.ndarray:
-    """Return the tile's results, (1, ..., channels, rows, Q), from its ifmap rows."""
+    """Return the tile's results, (..., channels, rows, Q), from its ifmap rows."""
     if layer.op == "copy":
         return data
-    if layer.pooling is None:
+    if layer.window is None:
         return relu(data)
-    out_hw = (tile.rows[1] - tile.rows[0], layer.output_shape[3])
-    return pool2d(
+    return windowed(
         layer.op,
-        data[0],
-        layer.pooling,
-        out_hw,
-        first_row=tile.first_row,
+        data.reshape(data.shape[-3:]),
+        layer.window,
+        tile.rows,
+        layer.output_shape[-1],
         slab_row=tile.ifmap_rows[0],
-        height=layer.input_shape[2],
-    )[None]
+        height=layer.input_shape[-2],
+    )

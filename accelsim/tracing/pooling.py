@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from accelsim.layer import Pooling, VectorLayer
+from accelsim.layer import VectorLayer
 from accelsim.tracing.builder import Arguments, Builder, shape_of
 from accelsim.tracing.words import Words
+from accelsim.windows import Pooling
 
 __all__ = ["POOLING"]
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from accelsim.config import Accelerator
 from accelsim.errors import ConfigError, MappingError, TraceError
-from accelsim.layer import INPUT, LayerShape, MacLayer, Pooling, Trace, VectorLayer
+from accelsim.layer import INPUT, LayerShape, MacLayer, Trace, VectorLayer
 from accelsim.machine import glb as glb_module
 from accelsim.machine import run_machine, run_program
 from accelsim.machine.dram_kinds import dram_kind, dram_kinds
 from accelsim.machine.program import compile_program
+from accelsim.windows import Pooling
 
 SHAPES = {
     "n": st.integers(1, 3),
