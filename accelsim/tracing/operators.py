@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from accelsim.errors import TraceError
-from accelsim.layer import LayerShape, MacLayer, Operand, VectorLayer, View
-from accelsim.tracing.builder import Arguments, Builder, four, shape_of, where
+from accelsim.layer import LayerShape, MacLayer, Operand, View
+from accelsim.tracing.builder import Arguments, Builder, shape_of, where
 from accelsim.tracing.convolutions import CONVOLUTIONS
 from accelsim.tracing.pooling import POOLING
 from accelsim.tracing.words import (
@@ -108,38 +107,12 @@ def _matrix(words: Words) -> Words:
     return words
 
 
-def _relu(builder: Builder, node: Any, arguments: Arguments) -> None:
-    value = arguments["self"]
-    words, name = builder.words(node, value), builder.name(node)
-    in_place = str(node.target) == "aten.relu_.default"
-    if not words.whole:
-        if in_place:
-            raise TraceError(
-                f"{where(node)}: an in-place ReLU of a part of a tensor is not modelled; call it "
-                "out of place"
-            )
-        builder.put(node, builder.elementwise(name, "relu", words))
-        return
-    # All words of a layer's output: the ReLU's output has them where the input has them.
-    shape: tuple[int, ...] = (words.images, words.image_words)
-    if words.in_order and words.images_first:
-        shape = shape_of(node, value)
-    builder.layers.append(VectorLayer(name, "relu", words.source, four(shape), four(shape)))
-    if in_place:
-        builder.overwrite(node, value, name)
-    builder.put(
-        node, replace(words, source=name), builder.storages[value.name] if in_place else None
-    )
-
-
 OPERATORS = {
     **CONVOLUTIONS,
     "aten.linear.default": _linear,
     "aten.matmul.default": _matmul,
     "aten.bmm.default": _matmul,
     "aten.mm.default": _matmul,
-    "aten.relu.default": _relu,
-    "aten.relu_.default": _relu,
     **POOLING,
 }
 """Operator -> what adds a node of it to a builder."""

@@ -16,6 +16,7 @@ import numpy as np
 from accelsim.errors import TraceError, nearest
 from accelsim.layer import Trace
 from accelsim.tracing.builder import Arguments, Builder, path_of, where
+from accelsim.tracing.elementwise import ELEMENTWISE
 from accelsim.tracing.operators import OPERATORS
 from accelsim.tracing.views import VIEWS, take
 from accelsim.tracing.words import MixedImagesError, NeedsCopyError
@@ -137,4 +138,4 @@ def _visit(builder: Builder, node: Any) -> None:
         ) from None
 
 
-_HANDLERS = {**OPERATORS, **VIEWS}
+_HANDLERS = {**OPERATORS, **ELEMENTWISE, **VIEWS}

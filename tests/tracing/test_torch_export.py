@@ -129,7 +129,6 @@ class Calls(nn.Module):
     ("function", "message"),
     [
         (lambda m, x: torch.sigmoid(m.conv(x)), "operator 'sigmoid' in Calls is not modelled"),
-        (lambda m, x: m.conv(x) + x, "operator 'add'"),
         (lambda m, x: (m.conv(x), x), "must return one tensor that depends on the images, got 2"),
         (lambda m, x: x, "returns its input"),
         (lambda m, x: torch.relu(m.conv.weight), "its input must come from the images"),
