@@ -84,13 +84,24 @@ class MacStep:
 
 
 @dataclass(frozen=True, eq=False)
-class VectorStep:
-    """A layer of the vector unit; a tile is so many channels and ofmap rows of one (N, ...)."""
+class VectorPart:
+    """What a layer of the vector unit does in tiles of one size.
 
-    layer: VectorLayer
+    A tile is so many channels and ofmap rows of one (N, ...).
+    """
+
     channels: int
     rows: int
     ifmap: Block
+    ofmap: Block
+
+
+@dataclass(frozen=True, eq=False)
+class VectorStep:
+    """A layer of the vector unit: a part for each operand of a concatenation, else one."""
+
+    layer: VectorLayer
+    parts: tuple[VectorPart, ...]
     others: tuple[Block, ...]
     """The other operands."""
     ofmap: Block
@@ -106,6 +117,11 @@ class VectorStep:
     def op(self) -> str:
         """Operator in tables."""
         return self.layer.op
+
+    @property
+    def beside(self) -> tuple[Block, ...]:
+        """The operands that each tile reads beside its ifmap."""
+        return () if self.layer.places else self.others
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,7 +254,6 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
                 MacStep(layer, relu, tiling, source, weights, bias, target, spilled, stays)
             )
         else:
-            channels, rows = _vector_tile(layer, budget)
             others = tuple(
                 _seen(
                     allocator.tensor(one.values.shape)
@@ -248,8 +263,12 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
                 )
                 for one in layer.others
             )
-            ifmap = _seen(source, layer.ifmap)
-            steps.append(VectorStep(layer, channels, rows, ifmap, others, target, stays))
+            operands = (_seen(source, layer.ifmap), *others)
+            parts = tuple(
+                VectorPart(*_vector_tile(layer, budget, view, place), read, _seen(target, place))
+                for (view, place), read in zip(layer.parts, operands, strict=False)
+            )
+            steps.append(VectorStep(layer, parts, others, target, stays))
     output = tensors[trace.output]
     return Program(tuple(steps), tensors[INPUT], output, allocator.words, resident.words)
 
@@ -257,7 +276,8 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
 def _next_readers(trace: Trace, fused: dict[str, str]) -> dict[str, Layer]:
     """Return layer -> the layer that runs next, where nobody else reads its ofmap.
 
-    That one reads it as its ifmap: weights have no place among the words that stay.
+    That one reads it as its ifmap: weights have no place among the words that stay, nor have the
+    operands of a concatenation, of which only one could be there.
     """
     maker = {relu: layer for layer, relu in fused.items()}
     layers = [layer for layer in trace.layers if layer.name not in maker]
@@ -267,7 +287,9 @@ def _next_readers(trace: Trace, fused: dict[str, str]) -> dict[str, Layer]:
     return {
         layer.name: following
         for layer, following, source in zip(layers, layers[1:], sources[1:], strict=False)
-        if source == layer.name and readers[layer.name] == 1
+        if source == layer.name
+        and readers[layer.name] == 1
+        and not (isinstance(following, VectorLayer) and following.places)
     }
 
 
@@ -277,7 +299,8 @@ def _fits(layer: Layer, accelerator: Accelerator, array: PeArray, held_words: in
         if isinstance(layer, MacLayer):
             tiling_of(layer, accelerator, array, held_words=held_words)
         else:
-            _vector_tile(layer, budget_of(accelerator, held_words))
+            for view, place in layer.parts:
+                _vector_tile(layer, budget_of(accelerator, held_words), view, place)
     except MappingError:
         return False
     return True
@@ -324,11 +347,11 @@ def _fused_relus(trace: Trace) -> dict[str, str]:
     }
 
 
-def _vector_tile(layer: VectorLayer, budget: Budget) -> tuple[int, int]:
+def _vector_tile(layer: VectorLayer, budget: Budget, view: View, place: View) -> tuple[int, int]:
     """Return (channels, ofmap rows) of a tile: whole channels if one fits, else rows of one."""
-    *_, channels, _, width = layer.input_shape
-    *_, out_height, out_width = layer.output_shape
-    others = [one.view for one in layer.others]
+    *_, channels, _, width = view.shape
+    *_, out_height, out_width = place.shape
+    others = [] if layer.places else [one.view for one in layer.others]
 
     def words(channels: int, rows: int) -> tuple[int, int, int]:
         """Return the words of the ifmap, of the other operands and of the ofmap in a tile."""

@@ -173,10 +173,10 @@ class Unit:
         weight: Tensor,
         bias: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """Return input and weight as (N, C, H, W); what has one dimension is a row."""
+        """Return input and weight as (N, C, H, W); what has one dimension is a column."""
         self._check(operator, input, weight, bias)
         if input.dim() not in (weight.dim() - 1, weight.dim()):
-            inner = ", ".join("CHW" if weight.dim() == 4 else "CW")
+            inner = ", ".join("CHW" if weight.dim() == 4 else "CL")
             raise DataError(
                 f"{self._name(operator, weight)}: input must be (N, {inner}) or ({inner}), got "
                 f"{tuple(input.shape)}"
@@ -184,7 +184,7 @@ class Unit:
         images = input if input.dim() == weight.dim() else input.unsqueeze(0)
         if weight.dim() == 4:
             return images, weight
-        return images.unsqueeze(2), weight.unsqueeze(2)
+        return images.unsqueeze(3), weight.unsqueeze(3)
 
     def _convolve(
         self,
@@ -202,7 +202,7 @@ class Unit:
             order = self._order_of_call()
             output = Conv2dFunction.apply(self, layer, images, kernel, bias, *window, order)
         if weight.dim() == 3:
-            output = output.squeeze(2)
+            output = output.squeeze(3)
         return output if input.dim() == weight.dim() else output.squeeze(0)
 
     @property

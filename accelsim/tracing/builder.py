@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +15,18 @@ from accelsim.tracing.words import MixedImagesError, NeedsCopyError, Words, elem
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Arguments", "Builder", "four", "path_of", "shape_of", "where"]
+__all__ = [
+    "Arguments",
+    "Builder",
+    "Handler",
+    "as_images",
+    "by_operator",
+    "four",
+    "path_of",
+    "plane_of",
+    "shape_of",
+    "where",
+]
 
 Made = TypeVar("Made")
 
@@ -37,6 +48,8 @@ class Builder:
         """Graph node -> the words that its tensor is."""
         self.lists: dict[str, list[Words]] = {}
         """Graph node -> the same of several tensors."""
+        self.refused: dict[str, str] = {}
+        """Graph node -> why nobody may read it."""
         self.constants: dict[str, Any] = _constants(program)
         self.parameters: dict[str, np.ndarray] = {}
         """Name -> array that layers of the vector unit read."""
@@ -56,12 +69,15 @@ class Builder:
 
     def words(self, node: Any, value: Any) -> Words:
         """Return the words of tensor *value*, which *node* reads."""
-        if getattr(value, "name", None) not in self.tensors:
+        name = getattr(value, "name", None)
+        if name in self.refused:
+            raise TraceError(f"{where(node)}: {self.refused[name]}")
+        if name not in self.tensors:
             raise TraceError(
                 f"{where(node)}: its input must come from the images, got {value!r}; "
                 "a constant or a second input is not modelled"
             )
-        return self.tensors[value.name]
+        return self.tensors[name]
 
     def arranged(self, node: Any, words: Words, use: Callable[[Words], Made]) -> Made:
         """Return what *use* makes of *words*, or of a copy where it needs another order."""
@@ -74,30 +90,8 @@ class Builder:
         """Return the same tensor as words of a copy, dense and in order; *node* needs it."""
         return self.elementwise(node, self.name(node, "_copy"), "copy", words, rearranged=True)
 
-    def images(self, node: Any, value: Any) -> tuple[Words, View | None, tuple[int, ...]]:
-        """Return tensor *value*, (N, C, H, W) or (N, C, W), as images for *node*.
-
-        Returns
-        -------
-        words : Words
-            (N, C, H, W); what has one dimension is an image of one row.
-        view : View or None
-            How a layer reads them; None: all in their order.
-        made : tuple of int
-            The shape of what *node* makes of them, as images, too.
-
-        Raises
-        ------
-        TraceError
-            The tensor has neither shape.
-        """
-        words, made = self.words(node, value), shape_of(node, node)
-        if len(words.shape) not in (3, 4):
-            raise TraceError(
-                f"{where(node)}: its input must be (N, C, H, W) or (N, C, W), got {words.shape}"
-            )
-        if len(words.shape) == 3:
-            words, made = words.within(2), (*made[:2], 1, *made[2:])
+    def images(self, node: Any, words: Words) -> tuple[Words, View | None]:
+        """Return images (N, C, H, W) that *node* reads, and how: None, all in their order."""
 
         def use(words: Words) -> tuple[Words, View | None]:
             if not words.images_first:
@@ -105,7 +99,7 @@ class Builder:
             view = words.view(words.dims[1:])
             return words, None if words.in_order else view
 
-        return (*self.arranged(node, words, use), made)
+        return self.arranged(node, words, use)
 
     def elementwise(
         self,
@@ -222,6 +216,10 @@ class Builder:
         return words.source if words.in_order else self.copied(returned[0], words).source
 
 
+Handler = Callable[[Builder, Any, "Arguments"], None]
+"""Adds what a node stands for, given its arguments, to a builder."""
+
+
 class Arguments:
     """Arguments of a node by the names of the operator's schema, defaults included."""
 
@@ -248,10 +246,19 @@ class Arguments:
         return first, second
 
     def pair(self, name: str, rank: int = 2, missing: int = 1) -> tuple[int, int]:
-        """Return an int or int list as a pair; of *rank* 1, *missing* stands for the rows."""
+        """Return an int or int list as a pair; of *rank* 1, *missing* stands for the columns."""
         value = self._values[name]
         values = [value] if isinstance(value, int) else list(value)
-        return (missing if rank == 1 else int(values[0]), int(values[-1]))
+        return int(values[0]), missing if rank == 1 else int(values[-1])
+
+
+def by_operator(kinds: Mapping[Handler, str]) -> dict[str, Handler]:
+    """Return operator -> handler for handlers with the names of their operators, blank between."""
+    return {
+        f"aten.{operator}": handler
+        for handler, operators in kinds.items()
+        for operator in operators.split()
+    }
 
 
 def path_of(node: Any) -> str:
@@ -277,6 +284,21 @@ def shape_of(node: Any, value: Any, rank: int | None = None) -> tuple[int, ...]:
             f"{where(node)}: expected a tensor of {rank} dimensions, got shape {shape}"
         )
     return shape
+
+
+def as_images(words: Words) -> Words:
+    """Return *words* (N, C, H, W), or (N, C, L) as images of one column."""
+    return words.within(3) if len(words.dims) == 3 else words
+
+
+def plane_of(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the rows and columns of images (N, C, H, W), or of (N, C, L), which has one column.
+
+    >>> plane_of((2, 3, 8))
+    (8, 1)
+    """
+    height, width = (*shape[2:], 1)[:2]
+    return height, width
 
 
 def four(shape: tuple[int, ...]) -> tuple[int, ...]:

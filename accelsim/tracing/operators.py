@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -12,14 +11,14 @@ from accelsim.errors import TraceError
 from accelsim.layer import LayerShape, MacLayer, Operand, View
 from accelsim.tracing.builder import Arguments, Builder, shape_of, where
 from accelsim.tracing.convolutions import CONVOLUTIONS
+from accelsim.tracing.moves import MOVES
 from accelsim.tracing.pooling import POOLING
 from accelsim.tracing.words import (
-    Axis,
     NeedsCopyError,
     Words,
     axes,
     matrices,
-    merged,
+    rows_of,
 )
 
 __all__ = ["OPERATORS"]
@@ -36,7 +35,7 @@ def _add_linear(
     """Add a linear layer of *weight* (M, C) over the last dimension of the tensor *value*."""
 
     def use(words: Words) -> tuple[Words, View]:
-        return words, words.view([*_rows(words.dims[:-1]), words.dims[-1]])
+        return words, words.view([*rows_of(words.dims[:-1]), words.dims[-1]])
 
     words, view = builder.arranged(node, builder.words(node, value), use)
     (n, h, w, c), m = view.shape, len(weight)
@@ -52,12 +51,6 @@ def _add_linear(
     )
     builder.layers.append(layer)
     builder.put(node, words.made_by(layer.name, (*words.dims[:-1], axes(m, 1))))
-
-
-def _rows(dims: Sequence[tuple[Axis, ...]]) -> tuple[Sequence[Axis], Sequence[Axis]]:
-    """Return the axes of all *dims* but the images' as (H, W), of H alone where one is enough."""
-    rows = merged(axis for dim in dims for axis in dim if not axis.of_images)
-    return (rows, ()) if len(rows) < 2 else (rows[:-1], rows[-1:])
 
 
 def _matmul(builder: Builder, node: Any, arguments: Arguments) -> None:
@@ -113,6 +106,7 @@ OPERATORS = {
     "aten.matmul.default": _matmul,
     "aten.bmm.default": _matmul,
     "aten.mm.default": _matmul,
+    **MOVES,
     **POOLING,
 }
 """Operator -> what adds a node of it to a builder."""

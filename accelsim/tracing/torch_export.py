@@ -120,6 +120,8 @@ def _visit(builder: Builder, node: Any) -> None:
         return
     handler = _HANDLERS.get(str(node.target))
     name = str(node.target).removeprefix("aten.").rsplit(".", 1)[0]
+    if handler is None and name in _WAYS_OUT:
+        raise TraceError(f"{where(node)}: {name} is not modelled; {_WAYS_OUT[name]}")
     if handler is None:
         known = sorted({target.split(".")[1] for target in _HANDLERS})
         raise TraceError(
@@ -137,5 +139,28 @@ def _visit(builder: Builder, node: Any) -> None:
             "itself, so keep them in a dimension of their own, the first one"
         ) from None
 
+
+_ONE_OR_TWO = "windows go along one dimension or two: make the third one channels or images"
+_WAYS_OUT = {
+    **dict.fromkeys(
+        (
+            "conv3d",
+            "conv_transpose3d",
+            "max_pool3d",
+            "avg_pool3d",
+            "adaptive_avg_pool3d",
+            "adaptive_max_pool3d",
+            "upsample_trilinear3d",
+            "upsample_nearest3d",
+        ),
+        _ONE_OR_TWO,
+    ),
+    **dict.fromkeys(("max_unpool2d", "max_unpool3d"), "upsample, or use a transposed convolution"),
+    **dict.fromkeys(
+        ("upsample_bicubic2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "grid_sampler"),
+        "interpolate with mode 'nearest' or 'bilinear', without antialias",
+    ),
+}
+"""Operator that is not modelled -> what to do instead."""
 
 _HANDLERS = {**OPERATORS, **ELEMENTWISE, **VIEWS}
