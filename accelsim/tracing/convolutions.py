@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from accelsim.layer import LayerShape, MacLayer
-from accelsim.tracing.builder import Arguments, Builder, as_images, by_operator, plane_of, shape_of
+from accelsim.tracing.builder import (
+    Arguments,
+    Builder,
+    Handler,
+    as_images,
+    by_operator,
+    plane_of,
+    shape_of,
+)
 from accelsim.tracing.moves import add_gather
 from accelsim.tracing.words import Words
 
@@ -107,7 +115,7 @@ def _add(
     builder.put(node, Words.dense(layer.name, shape_of(node, node)))
 
 
-_KINDS = {
+_KINDS: dict[Handler, str] = {
     _convolution: "conv1d.default conv1d.padding conv2d.default conv2d.padding",
     _transposed: "conv_transpose1d.default conv_transpose2d.input",
 }

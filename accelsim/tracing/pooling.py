@@ -12,6 +12,7 @@ from accelsim.layer import VectorLayer, View
 from accelsim.tracing.builder import (
     Arguments,
     Builder,
+    Handler,
     as_images,
     by_operator,
     plane_of,
@@ -111,9 +112,10 @@ def _amax(builder: Builder, node: Any, arguments: Arguments) -> None:
 
 
 def _reduced(builder: Builder, node: Any, op: str, arguments: Arguments) -> None:
-    dims, rank = arguments["dim"], len(shape_of(node, node.args[0]))
+    dims, rank = arguments.get("dim", None), len(shape_of(node, node.args[0]))
     several = [dims] if isinstance(dims, int) else list(dims or range(rank))
-    _reduce(builder, node, op, sorted(dim % rank for dim in several), arguments["keepdim"])
+    keepdim = bool(arguments.get("keepdim", False))
+    _reduce(builder, node, op, sorted(dim % rank for dim in several), keepdim)
 
 
 def _reduce(builder: Builder, node: Any, op: str, dims: Any, keepdim: bool) -> None:
@@ -144,7 +146,7 @@ def _reduce(builder: Builder, node: Any, op: str, dims: Any, keepdim: bool) -> N
     builder.put(node, made)
 
 
-_KINDS = {
+_KINDS: dict[Handler, str] = {
     _max_pool: "max_pool1d.default max_pool2d.default",
     _max_pool_with_indices: "max_pool1d_with_indices.default max_pool2d_with_indices.default",
     _avg_pool: "avg_pool1d.default avg_pool2d.default",
