@@ -42,9 +42,11 @@ def trace(
     Parameters
     ----------
     model : torch.nn.Module
-        Any wiring of conv2d, linear, matmul of two activations (``@``, bmm, mm), ReLU, max and
-        average pooling, views (reshape, permute, expand, select, slice, split and their like) and
-        (in evaluation mode) dropout. It is traced as it is; put it into evaluation mode first.
+        Any wiring of conv1d, conv2d, their transposed forms, linear, matmul of two activations
+        (``@``, bmm, mm), ReLU, pooling (max, average, adaptive, of all), padding, upsampling,
+        concatenation, views (reshape, permute, expand, select, slice, split and their like) and
+        (in evaluation mode) dropout: docs/operators.md. It is traced as it is; put it into
+        evaluation mode first.
     images : float32 array, (N, C, H, W)
         The network's input; signals (N, C, L), or whatever else it takes, (N, ...).
     name : str, optional
