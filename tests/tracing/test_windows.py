@@ -121,6 +121,11 @@ MODELS = {
     "flipped": lambda m, x: m.conv(x.flip(2, 3, 1)),
     "rolled": lambda m, x: torch.roll(m.conv(x), (1, -2), (2, 3)),
     "repeated": lambda m, x: m.conv(x[:, :2].repeat(1, 2, 1, 1)),
+    "pixels_from_channels": lambda m, x: functional.max_pool2d(
+        functional.pixel_shuffle(m.conv(x), 2), 3, 1
+    ),
+    "channels_from_pixels": lambda m, x: functional.pixel_unshuffle(m.conv(x)[..., 1:], 3),
+    "mixed_channels": lambda m, x: m.conv(functional.channel_shuffle(m.conv(x), 2)),
     "interleaved": lambda m, x: m.conv(x).repeat_interleave(2, dim=3),
     "unet": unet,
     "concat_of_columns": lambda m, x: torch.cat([m.conv(x), x.flip(3)[..., 1:]], -1),
