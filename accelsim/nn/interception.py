@@ -103,6 +103,7 @@ _OPERATORS: dict[str, tuple[Callable[..., Any], ...]] = {
         _aten.mm,
         _aten.mm.default,
     ),
+    "baddbmm": (torch.baddbmm, Tensor.baddbmm, _aten.baddbmm, _aten.baddbmm.default),
     "attention": (
         nn.functional.scaled_dot_product_attention,
         _aten.scaled_dot_product_attention,
@@ -218,6 +219,12 @@ class _Guard(TorchDispatchMode):
                 "write it as one of these"
             )
             raise self.refusal
+        if torch.is_inference_mode_enabled():
+            # Only there do operators arrive that are made of others, softmax and norms among them.
+            with self:
+                made = func.decompose(*args, **(kwargs or {}))
+            if made is not NotImplemented:
+                return made
         return func(*args, **(kwargs or {}))
 
 

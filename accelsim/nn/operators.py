@@ -206,6 +206,21 @@ class Unit:
             output = output.squeeze(3)
         return output if input.dim() == weight.dim() else output.squeeze(0)
 
+    def baddbmm(
+        self,
+        input: Tensor,  # noqa: A002
+        batch1: Tensor,
+        batch2: Tensor,
+        *,
+        beta: float = 1,
+        alpha: float = 1,
+    ) -> Tensor:
+        """Return *input* added to the product, what `nn.MultiheadAttention` does with a mask."""
+        products = self.matmul(batch1, batch2)
+        if (beta, alpha) != (1, 1):
+            return beta * input + alpha * products
+        return products + input
+
     def attention(
         self,
         query: Tensor,

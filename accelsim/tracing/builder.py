@@ -160,7 +160,8 @@ class Builder:
         """Return the words of *value*, a tensor or a parameter that so many images read."""
         if not self.is_constant(value):
             return self.words(node, value)
-        return self.parameter(value.name, self.constant(node, value, "operand"), images)
+        values = self.constant(node, value, "operand", infinite=True)
+        return self.parameter(value.name, values, images)
 
     def parameter(self, name: str, values: np.ndarray, images: int) -> Words:
         """Return the words of the parameter *values*, which so many images read."""
@@ -186,8 +187,8 @@ class Builder:
                 )
             self.tensors[other] = replace(words, source=name)
 
-    def constant(self, node: Any, value: Any, what: str) -> np.ndarray:
-        """Return parameter or buffer *value* as float32."""
+    def constant(self, node: Any, value: Any, what: str, *, infinite: bool = False) -> np.ndarray:
+        """Return parameter or buffer *value* as float32, which may hold infinity only if said."""
         self.check_refused(value)
         tensor = self.constants.get(getattr(value, "name", ""))
         if tensor is None:
@@ -195,7 +196,7 @@ class Builder:
         array = tensor.detach().cpu().numpy()
         if array.dtype != np.float32:
             raise TraceError(f"{where(node)}: its {what} must be float32, got {array.dtype}")
-        if not np.isfinite(array).all():
+        if np.isnan(array).any() or not (infinite or np.isfinite(array).all()):
             raise TraceError(f"{where(node)}: its {what} holds NaN or infinity")
         return np.ascontiguousarray(array)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from accelsim.errors import TraceError
 from accelsim.layer import LayerShape, MacLayer
 from accelsim.tracing.arguments import Arguments
 from accelsim.tracing.builder import (
@@ -18,6 +19,7 @@ from accelsim.tracing.builder import (
     by_operator,
     plane_of,
     shape_of,
+    where,
 )
 from accelsim.tracing.moves import add_gather
 from accelsim.tracing.words import Words
@@ -74,6 +76,11 @@ def _transposed(builder: Builder, node: Any, arguments: Arguments) -> None:
         spread[: (size - 1) * stride[axis] + 1 : stride[axis]] = range(size)
         cut = max(0, -margin)
         spread = spread[cut : len(spread) - cut]
+        if not spread:
+            raise TraceError(
+                f"{where(node)}: padding {less} leaves nothing of {words.shape[2:]} pixels at "
+                f"stride {stride}; make it smaller"
+            )
         margins.append(max(0, margin))
         if spread != list(range(size)):
             maps[2 + axis] = tuple(spread)

@@ -11,6 +11,7 @@ from accelsim.layer import VectorLayer
 from accelsim.tracing.arguments import Arguments
 from accelsim.tracing.builder import Builder, four, shape_of, where
 from accelsim.tracing.vector_operators import VectorOperator
+from accelsim.tracing.words import Words
 
 __all__ = ["ELEMENTWISE", "add_binary", "add_unary", "add_vector_operator"]
 
@@ -86,8 +87,21 @@ def add_binary(
     one = builder.words(node, first)
     other = builder.operand(node, second, one.images)
     name = builder.name(node)
-    made = builder.elementwise(node, name, op, one, other, settings=settings)
-    if not one.whole or made != replace(one, source=name):
+    _add(builder, node, name, op, (one, other), settings)
+
+
+def _add(
+    builder: Builder,
+    node: Any,
+    name: str,
+    op: str,
+    operands: tuple[Words, Words],
+    settings: tuple[float, ...],
+) -> None:
+    """Add layer *name* of two *operands*, in place where *node* works in place."""
+    first = operands[0]
+    made = builder.elementwise(node, name, op, *operands, settings=settings)
+    if not first.whole or made != replace(first, source=name):
         _no_part(node)
     _put(builder, node, name, made)
 
@@ -101,7 +115,20 @@ def _prelu(builder: Builder, node: Any, arguments: Arguments) -> None:
     builder.put(node, builder.elementwise(node, name, "prelu", words, slope))
 
 
-def _put(builder: Builder, node: Any, name: str, words: Any) -> None:
+def _masked_fill(builder: Builder, node: Any, arguments: Arguments) -> None:
+    mask = arguments["mask"]
+    if not builder.is_constant(mask):
+        raise TraceError(
+            f"{where(node)}: the mask must not depend on the images, got {mask}; write it as "
+            "products and sums"
+        )
+    words, name = builder.words(node, arguments["self"]), builder.name(node)
+    masked = builder.constants[mask.name].float().numpy()
+    operand = builder.parameter(f"{name}.mask", masked, words.images)
+    _add(builder, node, name, "masked_fill", (words, operand), (float(arguments["value"]),))
+
+
+def _put(builder: Builder, node: Any, name: str, words: Words) -> None:
     """Let *node* stand for *words*, and what shares its memory too if it works in place."""
     storage = None
     if _in_place(node):
@@ -132,6 +159,7 @@ _KINDS: dict[str, Handler] = {
     "maximum.default": _binary("maximum", "maximum"),
     "minimum.default": _binary("minimum", "minimum"),
     "prelu.default": _prelu,
+    "masked_fill.Scalar masked_fill_.Scalar": _masked_fill,
 }
 
 ELEMENTWISE = {

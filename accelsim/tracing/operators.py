@@ -76,6 +76,19 @@ def _matmul(builder: Builder, node: Any, arguments: Arguments) -> None:
     builder.put(node, add_matmul(builder, node, builder.name(node), first, second))
 
 
+def _baddbmm(builder: Builder, node: Any, arguments: Arguments) -> None:
+    factors = (arguments["beta"], arguments["alpha"])
+    if factors != (1, 1):
+        raise TraceError(
+            f"{where(node)}: beta and alpha of baddbmm must be 1, got {factors}; multiply in "
+            "operators of their own"
+        )
+    first, second = (builder.words(node, arguments[name]) for name in ("batch1", "batch2"))
+    products = add_matmul(builder, node, builder.name(node, "_products"), first, second)
+    added = builder.operand(node, arguments["self"], products.images)
+    builder.put(node, builder.elementwise(node, builder.name(node), "add", products, added))
+
+
 def add_matmul(builder: Builder, node: Any, name: str, first: Words, second: Words) -> Words:
     """Add a matmul layer of two activations; return its output."""
     first, second = (builder.arranged(node, words, _matrix) for words in (first, second))
@@ -110,6 +123,7 @@ OPERATORS = {
     "aten.matmul.default": _matmul,
     "aten.bmm.default": _matmul,
     "aten.mm.default": _matmul,
+    "aten.baddbmm.default": _baddbmm,
     **MOVES,
     **POOLING,
 }

@@ -56,8 +56,8 @@ def register_operator(
     Examples
     --------
     >>> register_operator(
-    ...     "aten.sin.default",
-    ...     lambda x: np.sin(x.astype(np.float64)),
+    ...     "aten.cos.default",
+    ...     lambda x: np.cos(x.astype(np.float64)),
     ...     {"multiply": 6, "add": 6},
     ... )
     """

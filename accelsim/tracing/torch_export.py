@@ -2,7 +2,8 @@
 
 torch.export gives the operators that the module calls for the given images, in order, with every
 tensor's shape; each becomes a layer, or, where it only says which words of its input are read, a
-view of it. What no strides can say becomes a layer that copies.
+view of it. What no strides can say becomes a layer that copies. What depends on no image is
+computed by torch, and is a constant.
 """
 
 from __future__ import annotations
@@ -47,10 +48,11 @@ def trace(
     ----------
     model : torch.nn.Module
         Any wiring of conv1d, conv2d, their transposed forms, linear, matmul of two activations
-        (``@``, bmm, mm), ReLU, pooling (max, average, adaptive, of all), padding, upsampling,
-        concatenation, views (reshape, permute, expand, select, slice, split and their like) and
-        (in evaluation mode) dropout: docs/operators.md. It is traced as it is; put it into
-        evaluation mode first.
+        (``@``, bmm, mm), attention, activation functions, arithmetic, softmax, layer, group and
+        batch norm, pooling (max, average, adaptive, of all), padding, upsampling, concatenation,
+        views (reshape, permute, expand, select, slice, split and their like) and dropout:
+        docs/operators.md lists them, `accelsim.register_operator` adds one. It is traced as it is;
+        put it into evaluation mode first.
     images : float32 array, (N, C, H, W)
         The network's input; signals (N, C, L), or whatever else it takes, (N, ...).
     name : str, optional

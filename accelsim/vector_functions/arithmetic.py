@@ -30,6 +30,13 @@ for _function in (
     VectorFunction("div", "x / y", np.divide, 2, {"divide": 1}),
     VectorFunction("rdiv", "y / x", lambda x, y: np.divide(y, x), 2, {"divide": 1}),
     VectorFunction("prelu", "x above 0, else y x", _prelu, 2, {"compare": 1, "multiply": 1}),
+    VectorFunction(
+        "masked_fill",
+        "a number where the mask y is not 0, else x",
+        lambda x, mask, value: np.where(mask != 0, np.float32(value), x),
+        3,
+        {"compare": 1},
+    ),
     VectorFunction("maximum", "max(x, y)", np.maximum, 2, {"compare": 1}),
     VectorFunction("minimum", "min(x, y)", np.minimum, 2, {"compare": 1}),
     VectorFunction("reciprocal", "1 / x", lambda x: 1 / x, 1, {"divide": 1}),

@@ -18,9 +18,9 @@ from accelsim.vector_functions.base import together
 
 __all__ = ["ERF", "EXP", "LOG", "RSQRT", "SIGMOID", "SQRT", "TANH"]
 
-EXP = {"multiply": 10, "add": 11, "compare": 2}
-"""Range: 2 compares; n = floor(x log2(e) + 1/2): 1 multiply, 2 adds; x - n C1 - n C2: 2 and 2; x^2
-and the polynomial: 7 and 7 less 1; the exponent: 1 add; 10 and 11 in all."""
+EXP = {"multiply": 10, "add": 12, "compare": 2}
+"""Range: 2 compares; n = floor(x log2(e) + 1/2): 1 multiply, 2 adds; r = x - n C1 - n C2: 2 and 2;
+r^2, the polynomial, its product with r^2, + r + 1: 7 and 7; the exponent: 1 add."""
 
 LOG = {"multiply": 14, "add": 14, "compare": 1}
 """Reduction to [sqrt(1/2), sqrt(2)): 1 compare, 2 adds; x^2: 1 multiply; degree 8: 8 and 8; times

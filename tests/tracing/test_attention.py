@@ -52,6 +52,11 @@ HOW = {
     "one_head": lambda m, x, q, k, v: attend(x, x, x),
     "module": lambda m, x, q, k, v: m.mha(x, x, x, need_weights=False)[0],
     "module_with_weights": lambda m, x, q, k, v: m.mha(x, x, x)[0],
+    "module_with_mask": lambda m, x, q, k, v: m.mha(x, x, x, attn_mask=m.causal)[0],
+    "by_hand": lambda m, x, q, k, v: joined(
+        (q @ k.mT / 3**0.5).masked_fill(~m.seen, -torch.inf).softmax(-1) @ v
+    ),
+    "added_by_hand": lambda m, x, q, k, v: joined((q @ k.mT * 0.6 + m.causal).softmax(-1) @ v),
     "encoder": lambda m, x, q, k, v: m.encoder(x),
     "norm_first": lambda m, x, q, k, v: m.first(x, src_mask=m.causal),
 }

@@ -90,6 +90,16 @@ def test_results_and_gradients_are_torchs_within_float_rounding(name, beside_tor
     torch.testing.assert_close(own, gradient, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", LAYERS)
+def test_inference_mode_has_the_same_bits(name):
+    """There torch hands on softmax and norms as they are called, not what they are made of."""
+    net, images = accelsim.nn.approximate(normed(name)), torch.from_numpy(IMAGES)
+    with torch.no_grad():
+        expected = net(images)
+    with torch.inference_mode():
+        assert torch.equal(net(images), expected)
+
+
 def test_a_tile_holds_whole_rows(small, roomy):
     """Two groups of 2 x 15 pixels in 64 words; two rows of 15 in 32."""
     record = run_machine(accelsim.trace(normed("group_norm"), IMAGES), roomy).layers[1]

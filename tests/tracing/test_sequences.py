@@ -266,7 +266,11 @@ def test_an_in_place_relu_is_seen_by_views_and_not_by_copies(copies):
         (lambda m, x: tokens(x) @ m.matrix[:, 0], "at least 2 with unsqueeze"),
         (lambda m, x: torch.cumsum(m.qkv(tokens(x)), -1), "operator 'cumsum'"),
         (lambda m, x: torch.relu_(m.conv(x)[:, :1]), "in-place operator on a part"),
-        (lambda m, x: torch.baddbmm(x[:, 0], x[:, 1], x[:, 2]), "operator 'baddbmm'"),
+        (lambda m, x: torch.tril(x), "operator 'tril'"),
+        (
+            lambda m, x: torch.baddbmm(x[:, 0], x[:, 1], x[:, 2], alpha=2),
+            r"must be 1, got \(1, 2\)",
+        ),
     ],
 )
 def test_rejects_what_is_not_modelled(function, message):
