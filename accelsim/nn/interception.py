@@ -27,7 +27,7 @@ from accelsim.errors import ConfigError, TraceError
 from accelsim.nn.operators import Unit
 from accelsim.nn.vector import vector_function
 
-__all__ = ["copied", "run"]
+__all__ = ["copied", "evaluated", "run"]
 
 
 def run(unit: Unit, network: nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -47,6 +47,12 @@ def run(unit: Unit, network: nn.Module, *args: Any, **kwargs: Any) -> Any:
         if guard.refusal is not None:
             raise guard.refusal from error
         raise
+
+
+def evaluated(operator: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Return what *operator* returns where a network that runs on a unit calls it, no gradient."""
+    with torch.no_grad(), _Guard():
+        return operator(*args, **kwargs)
 
 
 def copied(model: nn.Module) -> nn.Module:

@@ -209,11 +209,14 @@ class Builder:
         return getattr(value, "name", None) in self.constants
 
     def fold(self, node: Any) -> bool:
-        """Let *node* stand for a constant if torch computes it from constants alone; say whether.
+        """Let *node* stand for a constant if it is computed from constants alone; say whether.
 
-        An in-place operator only works on what was computed here: parameters stay as they are.
+        It is computed as `accelsim.nn.approximate` does, to the same bits. An in-place operator
+        only works on what was computed here: parameters stay as they are.
         """
         import torch
+
+        from accelsim.nn.interception import evaluated
 
         if not all(map(self.is_constant, node.all_input_nodes)):
             return False
@@ -225,8 +228,7 @@ class Builder:
         args, kwargs = torch.fx.node.map_arg(
             (node.args, node.kwargs), lambda one: self.constants[one.name]
         )
-        with torch.no_grad():
-            made = node.target(*args, **kwargs)
+        made = evaluated(node.target, *args, **kwargs)
         if not isinstance(made, torch.Tensor):
             return False
         self.constants[node.name] = made

@@ -138,8 +138,9 @@ def _visit(builder: Builder, node: Any) -> None:
         return
     target = str(node.target)
     name = target.removeprefix("aten.").rsplit(".", 1)[0]
-    exact = target in ELEMENTWISE or target not in _HANDLERS
-    if exact and builder.fold(node):
+    # Products of constants are none of torch's, and views of them are views.
+    foldable = target not in _HANDLERS or target in ELEMENTWISE or target in ROWS
+    if foldable and builder.fold(node):
         return
     if node.target._schema.is_mutable and builder.is_constant(node.args[0]):
         raise TraceError(

@@ -52,6 +52,7 @@ MODELS = {
     "numbers": lambda m, x: (1 - m.conv1(x) * 0.1) / 3 + 2 - 0.7,
     "parameters": lambda m, x: (x * m.per_channel + m.per_place) / m.number,
     "parameters_first": lambda m, x: m.per_place - (m.per_channel / (m.number + x)),
+    "of_constants": lambda m, x: x * torch.sigmoid(m.per_place) + torch.softmax(m.per_place, 1),
     "transposed": lambda m, x: x + m.conv1(x).transpose(2, 3),
     "transposed_first": lambda m, x: x.transpose(2, 3) - m.conv1(x),
     "parts": lambda m, x: x[:, 1:3] * m.conv1(x)[:, ::2],
