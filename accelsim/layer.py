@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from accelsim.quantization import Calibration
+    from accelsim.windows import Window
 
 __all__ = [
     "INPUT",
@@ -33,7 +34,6 @@ __all__ = [
     "MacLayer",
     "Operand",
     "Parameter",
-    "Pooling",
     "Trace",
     "VectorLayer",
     "View",
@@ -176,18 +176,6 @@ class LayerShape:
         return min(max(start, 0), self.h), max(min(stop, self.h), 0)
 
 
-@dataclass(frozen=True)
-class Pooling:
-    """Window of a pooling layer, with torch's meaning of every field."""
-
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    padding: tuple[int, int] = (0, 0)
-    dilation: tuple[int, int] = (1, 1)
-    count_include_pad: bool = True
-    divisor: int | None = None
-
-
 @dataclass(frozen=True, eq=False)
 class MacLayer:
     """A layer whose products run on the PE array."""
@@ -258,21 +246,24 @@ class VectorLayer:
 
     name: str
     op: str
-    """``max_pool2d`` or ``avg_pool2d``, else a name of `accelsim.vector_functions`."""
+    """A name of `accelsim.vector_functions`, or what is done with the windows."""
     source: str
     """Name of the layer (or `INPUT`) whose output this layer reads."""
     input_shape: tuple[int, ...]
     """(N, ..., C, H, W)."""
     output_shape: tuple[int, ...]
     """(N, ..., C, P, Q), dense."""
-    pooling: Pooling | None = None
-    """The window, None where there is none."""
+    window: Window | None = None
+    """Which pixels make a pixel; None where each makes one."""
     view: View | None = None
     """Where the ifmap lies in the source's output; None: all of it, dense."""
     others: tuple[Operand | Parameter, ...] = ()
     """What the function reads besides the ifmap, each of the ifmap's shape by its view."""
     settings: tuple[float, ...] = ()
     """Numbers that the function takes after its operands."""
+    places: tuple[View, ...] = ()
+    """Of a concatenation: where in the output each operand goes, the ifmap first; each has a shape
+    of its own."""
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -284,6 +275,25 @@ class VectorLayer:
     def ifmap(self) -> View:
         """Where the ifmap lies in the source's output."""
         return self.view or View.dense(self.input_shape)
+
+    @property
+    def parts(self) -> tuple[tuple[View, View], ...]:
+        """What is done one after the other: where it is read, and where in the output it goes.
+
+        One part for all but concatenations, which have one for each operand.
+        """
+        if not self.places:
+            return ((self.ifmap, View.dense(self.output_shape)),)
+        read = (self.ifmap, *(one.view for one in self.others))
+        return tuple(zip(read, self.places, strict=True))
+
+    def ifmap_rows(self, first: int, stop: int) -> tuple[int, int]:
+        """Return the ifmap rows [start, stop) that ofmap rows [first, stop) need."""
+        if self.window is None:
+            return first, stop
+        height = self.input_shape[-2]
+        start, end = self.window.ifmap_rows(first, stop)
+        return min(max(start, 0), height), min(max(end, 0), height)
 
 
 Layer = MacLayer | VectorLayer
@@ -400,6 +410,7 @@ def _with_batch(layer: Layer, images: int) -> Layer:
             output_shape=(images, *layer.output_shape[1:]),
             view=view,
             others=tuple(_operand_of(one, images) for one in layer.others),
+            places=tuple(place.batch(images) for place in layer.places),
         )
     if not isinstance(layer.weight, Operand):
         return replace(layer, shape=replace(layer.shape, n=images), view=view)

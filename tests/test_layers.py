@@ -25,6 +25,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "config": (1, {"pydantic"}),
     "layer": (1, set()),
     "topology": (1, {"numpy"}),
+    "windows": (1, {"numpy"}),
     "formats": (1, {"numpy", "numba"}),
     "lanes": (1, {"numpy", "numba", "llvmlite"}),
     "compilation": (1, {"numpy", "numba"}),

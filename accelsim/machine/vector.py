@@ -19,12 +19,12 @@ from typing import NamedTuple
 import numpy as np
 import simpy
 
-from accelsim.kernels import pool2d
+from accelsim.kernels import windowed
 from accelsim.layer import VectorLayer
 from accelsim.machine.block import Block, fetched
 from accelsim.machine.dma import Dma, Transfers
 from accelsim.machine.glb import Glb
-from accelsim.machine.program import VectorStep
+from accelsim.machine.program import VectorPart, VectorStep
 from accelsim.machine.state import Handover, Process, State
 from accelsim.vector_functions import VECTOR_FUNCTIONS
 
@@ -33,14 +33,13 @@ __all__ = ["VectorRun"]
 
 class _Tile(NamedTuple):
     number: int
+    part: VectorPart
     outer: tuple[int, ...]
     """Image, and place in the dimensions between images and channels."""
     channels: tuple[int, int]
     rows: tuple[int, int]
     """Rows of the ofmap."""
     ifmap_rows: tuple[int, int]
-    first_row: int
-    """Ifmap row of the window's first row, before clipping to the ifmap."""
     others: tuple[Block, ...]
     """What of the other operands is read, each word once."""
     fetches: bool
@@ -85,7 +84,7 @@ class VectorRun:
                 for block in tile.others:
                     read = self.dma.read("operand", "weight", block, tile.number)
                     others.append((yield from read))
-            source = _block(self.step.ifmap, tile, tile.ifmap_rows)
+            source = _block(tile.part.ifmap, tile, tile.ifmap_rows)
             if self.step.stays.ifmap:
                 ifmap = self.glb.found(source)
             else:
@@ -117,8 +116,8 @@ class VectorRun:
             for event in (*others, ifmap):
                 operands.append((yield event))
             yield from self.free["ofmap"].take("vector_unit")
-            target = _block(self.step.ofmap, tile, tile.rows)
-            operations = _operations(layer, target)
+            target = _block(tile.part.ofmap, tile, tile.rows)
+            operations = _operations(layer, tile, target)
             # Where nothing is computed the words pass the lanes like any others.
             cycles = -(-(sum(operations.values()) or target.words) // lanes)
             more = sum(block.words for block in tile.others)
@@ -134,37 +133,27 @@ class VectorRun:
             result = None if data is None else _apply(layer, tile, data, more_data)
             if not self.step.stays.ifmap:
                 self.free["ifmap"].put()
-            if self.step.others and (following is None or following.fetches):
+            if self.step.beside and (following is None or following.fetches):
                 self.free["weight"].put()
             self.finished.put((tile, target, result))
 
 
 def _tiles(step: VectorStep) -> Iterator[_Tile]:
-    layer, index = step.layer, 0
-    *outer, channels, height, _ = layer.input_shape
-    out_rows = layer.output_shape[-2]
     before: tuple[Block, ...] = ()
-    for place in product(*map(range, outer)):
-        for channel in range(0, channels, step.channels):
-            for row in range(0, out_rows, step.rows):
-                rows = (row, min(row + step.rows, out_rows))
-                first, stop = _window_rows(layer, rows)
-                inside = (min(max(first, 0), height), min(max(stop, 0), height))
-                span = (channel, min(channel + step.channels, channels))
-                tile = _Tile(index, place, span, rows, inside, first, (), fetches=False)
-                others = tuple(_once(_block(one, tile, rows)) for one in step.others)
-                yield tile._replace(others=others, fetches=others != before)
-                index, before = index + 1, others
-
-
-def _window_rows(layer: VectorLayer, rows: tuple[int, int]) -> tuple[int, int]:
-    """Return the ifmap rows that ofmap *rows* look at, padding rows included."""
-    if layer.pooling is None:
-        return rows
-    pooling = layer.pooling
-    first = rows[0] * pooling.stride[0] - pooling.padding[0]
-    last = (rows[1] - 1) * pooling.stride[0] - pooling.padding[0]
-    return first, last + (pooling.kernel[0] - 1) * pooling.dilation[0] + 1
+    number = 0
+    for part in step.parts:
+        *outer, channels, _, _ = part.ifmap.counts
+        ofmap_rows = part.ofmap.counts[-2]
+        for place in product(*map(range, outer)):
+            for channel in range(0, channels, part.channels):
+                span = (channel, min(channel + part.channels, channels))
+                for row in range(0, ofmap_rows, part.rows):
+                    rows = (row, min(row + part.rows, ofmap_rows))
+                    ifmap_rows = step.layer.ifmap_rows(*rows)
+                    tile = _Tile(number, part, place, span, rows, ifmap_rows, (), fetches=False)
+                    others = tuple(_once(_block(one, tile, rows)) for one in step.beside)
+                    yield tile._replace(others=others, fetches=others != before)
+                    number, before = number + 1, others
 
 
 def _block(whole: Block, tile: _Tile, rows: tuple[int, int]) -> Block:
@@ -181,35 +170,29 @@ def _once(block: Block) -> Block:
     return Block(block.address, fetched(block.counts, block.strides), block.strides)
 
 
-def _operations(layer: VectorLayer, target: Block) -> dict[str, int]:
-    """Return the vector unit's elementary operations for the results of *target*.
-
-    A window of W values takes W - 1 operations, at the border too, where it may hold fewer.
-    """
-    outputs = target.words
-    if layer.pooling is None:
+def _operations(layer: VectorLayer, tile: _Tile, target: Block) -> dict[str, int]:
+    """Return the vector unit's elementary operations for the results of *tile*."""
+    if layer.window is None:
         function = VECTOR_FUNCTIONS[layer.op]
         reduced = target.counts[len(target.counts) - function.reduces :]
-        return function.count(outputs, outputs // prod(reduced))
-    window = layer.pooling.kernel[0] * layer.pooling.kernel[1]
-    if layer.op == "max_pool2d":
-        return {"compare": outputs * (window - 1)}
-    return {"add": outputs * (window - 1), "divide": outputs}
+        return function.count(target.words, target.words // prod(reduced))
+    of_channel = layer.window.operations(layer.op, *tile.rows, target.counts[-1])
+    channels = tile.channels[1] - tile.channels[0]
+    return {action: channels * count for action, count in of_channel.items()}
 
 
 def _apply(
     layer: VectorLayer, tile: _Tile, data: np.ndarray, others: list[np.ndarray]
 ) -> np.ndarray:
-    """Return the tile's results, (1, ..., channels, rows, Q), from its operands."""
-    if layer.pooling is None:
+    """Return the tile's results, (..., channels, rows, Q), from its operands."""
+    if layer.window is None:
         return VECTOR_FUNCTIONS[layer.op](data, *others, *layer.settings)
-    out_hw = (tile.rows[1] - tile.rows[0], layer.output_shape[3])
-    return pool2d(
+    return windowed(
         layer.op,
-        data[0],
-        layer.pooling,
-        out_hw,
-        first_row=tile.first_row,
+        data.reshape(data.shape[-3:]),
+        layer.window,
+        tile.rows,
+        layer.output_shape[-1],
         slab_row=tile.ifmap_rows[0],
-        height=layer.input_shape[2],
-    )[None]
+        height=layer.input_shape[-2],
+    )

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from accelsim.errors import TraceError
 from accelsim.nn.functions import array_of
+from accelsim.nn.windows import WINDOWS
 from accelsim.tracing.arguments import Arguments
 from accelsim.tracing.vector_operators import VECTOR_OPERATORS
 from accelsim.vector_functions import VECTOR_FUNCTIONS
@@ -35,8 +36,9 @@ def vector_function(operator: Any) -> Function | None:
     It is called with the operator, its arguments and its keyword arguments.
     """
     name = str(operator)
-    if name in _ROWS:
-        return partial(_on_float32, _ROWS[name])
+    own = _ROWS.get(name) or WINDOWS.get(name)
+    if own is not None:
+        return partial(_on_float32, own)
     if name in VECTOR_OPERATORS and not VECTOR_OPERATORS[name].exact:
         return partial(_on_float32, _elementwise)
     return None

@@ -40,8 +40,8 @@ class Arguments:
         first, second, *_ = self._values.values()
         return first, second
 
-    def pair(self, name: str) -> tuple[int, int]:
-        """Return an int or int list as a pair."""
+    def pair(self, name: str, rank: int = 2, missing: int = 1) -> tuple[int, int]:
+        """Return an int or int list as a pair; of *rank* 1, *missing* stands for the columns."""
         value = self._values[name]
         values = [value] if isinstance(value, int) else list(value)
-        return (int(values[0]), int(values[-1]))
+        return int(values[0]), missing if rank == 1 else int(values[-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,13 +10,24 @@ import numpy as np
 
 from accelsim.errors import TraceError
 from accelsim.layer import INPUT, Layer, Operand, Parameter, VectorLayer, View
-from accelsim.tracing.words import NeedsCopyError, Words, elements
+from accelsim.tracing.arguments import Arguments
+from accelsim.tracing.words import MixedImagesError, NeedsCopyError, Words, elements
 from accelsim.vector_functions import VECTOR_FUNCTIONS
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Builder", "four", "path_of", "shape_of", "where"]
+__all__ = [
+    "Builder",
+    "Handler",
+    "as_images",
+    "by_operator",
+    "four",
+    "path_of",
+    "plane_of",
+    "shape_of",
+    "where",
+]
 
 Made = TypeVar("Made")
 
@@ -95,6 +106,17 @@ class Builder:
     def copied(self, node: Any, words: Words) -> Words:
         """Return the same tensor as words of a copy, dense and in order; *node* needs it."""
         return self.elementwise(node, self.name(node, "_copy"), "copy", words, rearranged=True)
+
+    def images(self, node: Any, words: Words) -> tuple[Words, View | None]:
+        """Return images (N, C, H, W) that *node* reads, and how: None, all in their order."""
+
+        def use(words: Words) -> tuple[Words, View | None]:
+            if not words.images_first:
+                raise MixedImagesError
+            view = words.view(words.dims[1:])
+            return words, None if words.in_order else view
+
+        return self.arranged(node, words, use)
 
     def elementwise(
         self,
@@ -178,6 +200,10 @@ class Builder:
             raise TraceError(f"{where(node)}: its {what} holds NaN or infinity")
         return np.ascontiguousarray(array)
 
+    def bias(self, node: Any, value: Any) -> np.ndarray | None:
+        """Return the bias of *node*, None without one."""
+        return None if value is None else self.constant(node, value, "bias")
+
     def is_constant(self, value: Any) -> bool:
         """Return whether *value* is a parameter, a buffer, or a view of one."""
         return getattr(value, "name", None) in self.constants
@@ -240,6 +266,19 @@ class Builder:
         return words.source if words.in_order else self.copied(returned[0], words).source
 
 
+Handler = Callable[[Builder, Any, Arguments], None]
+"""Adds what a node stands for, given its arguments, to a builder."""
+
+
+def by_operator(kinds: Mapping[Handler, str]) -> dict[str, Handler]:
+    """Return operator -> handler for handlers with the names of their operators, blank between."""
+    return {
+        f"aten.{operator}": handler
+        for handler, operators in kinds.items()
+        for operator in operators.split()
+    }
+
+
 def path_of(node: Any) -> str:
     """Return the path of the innermost module that called *node*, "" for the root."""
     stack = node.meta.get("nn_module_stack") or {}
@@ -263,6 +302,21 @@ def shape_of(node: Any, value: Any, rank: int | None = None) -> tuple[int, ...]:
             f"{where(node)}: expected a tensor of {rank} dimensions, got shape {shape}"
         )
     return shape
+
+
+def as_images(words: Words) -> Words:
+    """Return *words* (N, C, H, W), or (N, C, L) as images of one column."""
+    return words.within(3) if len(words.dims) == 3 else words
+
+
+def plane_of(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the rows and columns of images (N, C, H, W), or of (N, C, L), which has one column.
+
+    >>> plane_of((2, 3, 8))
+    (8, 1)
+    """
+    height, width = (*shape[2:], 1)[:2]
+    return height, width
 
 
 def four(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -47,13 +47,14 @@ def trace(
     Parameters
     ----------
     model : torch.nn.Module
-        Any wiring of conv2d, linear, matmul of two activations (``@``, bmm, mm), attention,
-        activation functions, arithmetic, softmax, layer, group and batch norm, max and average
-        pooling, views (reshape, permute, expand, select, slice, split and their like) and dropout:
+        Any wiring of conv1d, conv2d, their transposed forms, linear, matmul of two activations
+        (``@``, bmm, mm), attention, activation functions, arithmetic, softmax, layer, group and
+        batch norm, pooling (max, average, adaptive, of all), padding, upsampling, concatenation,
+        views (reshape, permute, expand, select, slice, split and their like) and dropout:
         docs/operators.md lists them, `accelsim.register_operator` adds one. It is traced as it is;
         put it into evaluation mode first.
     images : float32 array, (N, C, H, W)
-        The network's input.
+        The network's input; signals (N, C, L), or whatever else it takes, (N, ...).
     name : str, optional
         Name of the network in tables; the class name by default.
     calibration : images or Calibration, optional
@@ -95,7 +96,7 @@ def exported(model: torch.nn.Module, images: np.ndarray, label: str) -> Any:
 
     if not isinstance(model, torch.nn.Module):
         raise TraceError(f"model must be a torch.nn.Module, got {type(model).__name__}")
-    check_images(images)
+    check_images(images, any_rank=True)
     _check_parameters(model)
     return _export(model, torch.from_numpy(np.array(images)), label)
 
@@ -148,13 +149,7 @@ def _visit(builder: Builder, node: Any) -> None:
         )
     if not is_modelled(target):
         own = target.replace("_.", ".") if node.target._schema.is_mutable else target
-        known = sorted({one.split(".")[1] for one in (*_HANDLERS, *VECTOR_OPERATORS)})
-        builder.refuse(
-            node,
-            f"operator {name!r} in {path_of(node) or builder.label} is not modelled; "
-            f"modelled: {', '.join(known)}.{nearest(name, known)} One that makes each element of "
-            f"its own can be added: accelsim.register_operator({own!r}, function, operations)",
-        )
+        builder.refuse(node, _unknown(own, name, path_of(node) or builder.label))
         return
     arguments = Arguments(node.target, node.args, node.kwargs)
     try:
@@ -171,5 +166,40 @@ def _visit(builder: Builder, node: Any) -> None:
             "itself, so keep them in a dimension of their own, the first one"
         ) from None
 
+
+def _unknown(target: str, name: str, owner: str) -> str:
+    """Return what to say of an operator that is not modelled."""
+    found = f"operator {name!r} in {owner} is not modelled; "
+    if name in _WAYS_OUT:
+        return found + _WAYS_OUT[name]
+    known = sorted({one.split(".")[1] for one in (*_HANDLERS, *VECTOR_OPERATORS)})
+    return (
+        f"{found}modelled: {', '.join(known)}.{nearest(name, known)} One that makes each element "
+        f"of its own can be added: accelsim.register_operator({target!r}, function, operations)"
+    )
+
+
+_ONE_OR_TWO = "windows go along one dimension or two: make the third one channels or images"
+_WAYS_OUT = {
+    **dict.fromkeys(
+        (
+            "conv3d",
+            "conv_transpose3d",
+            "max_pool3d",
+            "avg_pool3d",
+            "adaptive_avg_pool3d",
+            "adaptive_max_pool3d",
+            "upsample_trilinear3d",
+            "upsample_nearest3d",
+        ),
+        _ONE_OR_TWO,
+    ),
+    **dict.fromkeys(("max_unpool2d", "max_unpool3d"), "upsample, or use a transposed convolution"),
+    **dict.fromkeys(
+        ("upsample_bicubic2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "grid_sampler"),
+        "interpolate with mode 'nearest' or 'bilinear', without antialias",
+    ),
+}
+"""Operator that is not modelled -> what to do instead."""
 
 _HANDLERS = {**OPERATORS, **ELEMENTWISE, **ROWS, **ATTENTION, **VIEWS}

@@ -29,6 +29,8 @@ __all__ = [
     "elements",
     "matrices",
     "merged",
+    "rows_of",
+    "side_by_side",
 ]
 
 IMAGES = -1
@@ -177,6 +179,10 @@ class Words:
         """Return the tensor without a dimension, whose size is 1."""
         return replace(self, dims=self.dims[:at] + self.dims[at + 1 :])
 
+    def within(self, at: int) -> Words:
+        """Return the tensor with a dimension of size 1 before dimension *at*."""
+        return replace(self, dims=(*self.dims[:at], (), *self.dims[at:]))
+
     def view(self, dims: Iterable[Sequence[Axis]]) -> View:
         """Return the view (images, *dims), each of which must be one axis within the image."""
         found = [(self.images, self.image_words)]
@@ -208,6 +214,29 @@ class Words:
 def axes(size: int, stride: int) -> Axes:
     """Return the axes of a dimension of *size*: one, or none where there is nothing to count."""
     return () if size == 1 else (Axis(size, stride),)
+
+
+def rows_of(dims: Sequence[Axes]) -> tuple[Axes, Axes]:
+    """Return the axes of all *dims* but the images' as (H, W), of H alone where one is enough."""
+    rows = merged(axis for dim in dims for axis in dim if not axis.of_images)
+    return (rows, ()) if len(rows) < 2 else (rows[:-1], rows[-1:])
+
+
+def side_by_side(first: View, second: View) -> tuple[View, View]:
+    """Return two views of one shape (N, ...) with as few dimensions as both take, four at least.
+
+    >>> views = View.dense((2, 3, 4, 5)), View((2, 3, 4, 5), (99, 20, 5, 1), 7)
+    >>> [view.shape for view in side_by_side(*views)]
+    [(2, 60, 1, 1), (2, 60, 1, 1)]
+    """
+    axes_of = zip(first.shape[1:], first.strides[1:], second.strides[1:], strict=True)
+    joined = _merged((Axis(n, one), Axis(n, other)) for n, one, other in axes_of if n > 1)
+    missing = [(Axis(1, 1), Axis(1, 1))] * (3 - len(joined))
+    found = []
+    for view, inner in zip((first, second), zip(*joined, *missing, strict=True), strict=True):
+        shape, strides = zip((view.shape[0], view.strides[0]), *inner, strict=True)
+        found.append(View(shape, strides, view.offset))
+    return found[0], found[1]
 
 
 def merged(several: Iterable[Axis]) -> Axes:

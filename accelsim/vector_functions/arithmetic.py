@@ -21,6 +21,7 @@ def _prelu(x: NDArray[np.float32], slope: NDArray[np.float32]) -> NDArray[np.flo
 
 for _function in (
     VectorFunction("copy", "the same words in another order", np.array),
+    VectorFunction("concat", "several tensors as one", np.array),
     VectorFunction("relu", "max(x, 0)", relu, 1, {"compare": 1}),
     VectorFunction("add", "x + y", np.add, 2, {"add": 1}),
     VectorFunction("sub", "x - y", np.subtract, 2, {"add": 1}),
