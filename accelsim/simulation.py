@@ -44,6 +44,7 @@ def simulate(
     labels: ArrayLike | None = None,
     values: bool = True,
     seed: int | None = None,
+    weights: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Run:
     """Return what *trace* does on *accelerator*.
@@ -64,6 +65,8 @@ def simulate(
         False: cycles, counts and energy only; no operand is moved or multiplied.
     seed : int, optional
         Seed of whatever made the inputs; recorded. The simulation itself has no chance in it.
+    weights : str, optional
+        Where the network's weights are from, in words; recorded, in the summary too.
     progress : callable, optional
         Called with (layer, layers done, layers in all).
 
@@ -105,9 +108,12 @@ def simulate(
     layers, summary, timeline = tabulate(
         simulated, accelerator, table, result, accuracy, seed, toggles
     )
+    if weights is not None:
+        summary.insert(1, "weights", weights)
     manifest = {
         "kind": "run",
         "workload": trace.name,
+        "weights": weights,
         "accelerator": accelerator.model_dump(mode="json"),
         "config_hash": accelerator.config_hash,
         "trace_hash": trace.fingerprint,

@@ -30,7 +30,7 @@ from accelsim.store import Store, point_key
 from accelsim.threads import VARIABLE
 from accelsim.tracing import trace
 from accelsim.version import __version__
-from accelsim.workload import load_workload
+from accelsim.workload import load_workload, weights_text
 
 __all__ = ["STORE", "Point", "grid_points", "sweep"]
 
@@ -171,7 +171,7 @@ def _key(point: Point, table: str, inputs: Inputs, values: bool) -> str:
         "accelerator": point.accelerator.model_dump(mode="json"),
         "table": table,
         "trace": traced.fingerprint,
-        "labels": labels.tolist(),
+        "labels": None if labels is None else labels.tolist(),
         "values": values,
         "version": __version__,
     }
@@ -185,6 +185,7 @@ def _manifest(
     return {
         "kind": "sweep",
         "workload": inputs.workload,
+        "weights": weights_text(inputs.workload),
         "accelerator": base.model_dump(mode="json"),
         "config_hash": base.config_hash,
         "grid": dict(grid),
@@ -226,7 +227,8 @@ def run_point(inputs: Inputs, values: bool, point: Point) -> dict[str, Any]:
     """Return the row of one point; an error of its own making is in the row."""
     try:
         traced, labels = _traced(inputs, _integer(point))
-        run = simulate(traced, point.accelerator, labels=labels, values=values)
+        weights = weights_text(inputs.workload)
+        run = simulate(traced, point.accelerator, labels=labels, values=values, weights=weights)
     except AccelsimError as error:
         return {"error": str(error)}
     summary = run.summary.astype(object).where(run.summary.notna(), None).iloc[0].to_dict()

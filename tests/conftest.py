@@ -1,6 +1,7 @@
-"""Shared fixtures: a small trace and runs of it."""
+"""Shared fixtures: a small trace and runs of it, and where published data are."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,3 +62,19 @@ def energies_of(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """Folder of published files, or None: ACCELSIM_DATA, else shared/data beside the project."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("ACCELSIM_DATA") or beside)
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def real_data(data_folder):
+    """The folder of published files."""
+    if data_folder is None:
+        pytest.skip("no published files: neither in ACCELSIM_DATA nor in ../shared/data")
+    return data_folder

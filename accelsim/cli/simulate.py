@@ -81,7 +81,7 @@ def simulate(
     from accelsim.nn import calibrate_workload
     from accelsim.simulation import simulate as run_simulation
     from accelsim.tracing import trace
-    from accelsim.workload import load_workload
+    from accelsim.workload import load_workload, weights_text
 
     model, batch, labels = load_workload(known.name, limit=images, weights=weights, data=data)
     if folder is not None:
@@ -106,6 +106,7 @@ def simulate(
                     machine,
                     labels=labels,
                     values=not timing_only,
+                    weights=weights_text(known.name, weights),
                     progress=lambda layer, done, total, update=update: update(done, total, layer),  # type: ignore[misc]
                 )
             runs.append(run)
@@ -152,7 +153,7 @@ def _print_layers(run: Run) -> None:
         gated = f"; {row['gated_macs'] / row['macs']:.1%} of the MACs gated"
     print_table(
         f"{row['workload']} on {row['accelerator']} with {row['multiplier']}, "
-        f"{row['images']} images; compute and stall in cycles{gated}",
+        f"{row['images']} images, {row['weights']}; compute and stall in cycles{gated}",
         ["layer", "op", "M MACs", "compute", "stall", "util %", "DRAM KiB", "uJ"],
         [
             [
