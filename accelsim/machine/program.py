@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -13,12 +15,23 @@ from accelsim.consistency import check_trace
 from accelsim.dataflows.row_mapper import RowTiling
 from accelsim.dataflows.tiling import NOTHING_STAYS, Budget, Stays, Tiling
 from accelsim.errors import MappingError
-from accelsim.layer import INPUT, WORD_BYTES, Layer, MacLayer, Operand, Trace, VectorLayer, View
+from accelsim.layer import (
+    INPUT,
+    WORD_BYTES,
+    Layer,
+    MacLayer,
+    Operand,
+    Parameter,
+    Trace,
+    VectorLayer,
+    View,
+)
 from accelsim.machine.array import PeArray, array_model, budget_of, tiling_of
-from accelsim.machine.block import Block
+from accelsim.machine.block import Block, fetched
 from accelsim.machine.walks import Walks, walks_of
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.quantization import scheme_of
+from accelsim.vector_functions import OPERATIONS, VECTOR_FUNCTIONS
 
 __all__ = [
     "MacStep",
@@ -71,13 +84,26 @@ class MacStep:
 
 
 @dataclass(frozen=True, eq=False)
-class VectorStep:
-    """A layer of the vector unit; a tile is so many channels and ofmap rows of one (N, ...)."""
+class VectorPart:
+    """What a layer of the vector unit does in tiles of one size.
 
-    layer: VectorLayer
+    A tile is so many channels and ofmap rows of one (N, ...).
+    """
+
     channels: int
     rows: int
     ifmap: Block
+    ofmap: Block
+
+
+@dataclass(frozen=True, eq=False)
+class VectorStep:
+    """A layer of the vector unit: a part for each operand of a concatenation, else one."""
+
+    layer: VectorLayer
+    parts: tuple[VectorPart, ...]
+    others: tuple[Block, ...]
+    """The other operands."""
     ofmap: Block
     stays: Stays = NOTHING_STAYS
     """Which of ifmap and ofmap are addresses in the GLB."""
@@ -91,6 +117,11 @@ class VectorStep:
     def op(self) -> str:
         """Operator in tables."""
         return self.layer.op
+
+    @property
+    def beside(self) -> tuple[Block, ...]:
+        """The operands that each tile reads beside its ifmap."""
+        return () if self.layer.places else self.others
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +178,7 @@ def possible_actions(accelerator: Accelerator) -> list[tuple[str, str]]:
     """Return every (component, action) that a machine may count: what an energy table must have."""
     multiplier = MULTIPLIERS[accelerator.multiplier]
     work = unit_work(accelerator)
-    actions = ["add", "compare", "divide", *(["multiply", "quantize"] if work.quantizes else [])]
+    actions = [*OPERATIONS, *(["quantize"] if work.quantizes else [])]
     return [
         (f"multiplier.{multiplier.name}", "compute"),
         (f"accumulator.{accumulator_of(multiplier, accelerator.accumulator).name}", "add"),
@@ -223,10 +254,21 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
                 MacStep(layer, relu, tiling, source, weights, bias, target, spilled, stays)
             )
         else:
-            channels, rows = _vector_tile(layer, budget)
-            view = layer.ifmap
-            ifmap = Block(source.address + view.offset, view.shape, view.strides)
-            steps.append(VectorStep(layer, channels, rows, ifmap, target, stays))
+            others = tuple(
+                _seen(
+                    allocator.tensor(one.values.shape)
+                    if isinstance(one, Parameter)
+                    else tensors[one.source],
+                    one.view,
+                )
+                for one in layer.others
+            )
+            operands = (_seen(source, layer.ifmap), *others)
+            parts = tuple(
+                VectorPart(*_vector_tile(layer, budget, view, place), read, _seen(target, place))
+                for (view, place), read in zip(layer.parts, operands, strict=False)
+            )
+            steps.append(VectorStep(layer, parts, others, target, stays))
     output = tensors[trace.output]
     return Program(tuple(steps), tensors[INPUT], output, allocator.words, resident.words)
 
@@ -234,7 +276,8 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
 def _next_readers(trace: Trace, fused: dict[str, str]) -> dict[str, Layer]:
     """Return layer -> the layer that runs next, where nobody else reads its ofmap.
 
-    That one reads it as its ifmap: weights have no place among the words that stay.
+    That one reads it as its ifmap: weights have no place among the words that stay, nor have the
+    operands of a concatenation, of which only one could be there.
     """
     maker = {relu: layer for layer, relu in fused.items()}
     layers = [layer for layer in trace.layers if layer.name not in maker]
@@ -244,7 +287,9 @@ def _next_readers(trace: Trace, fused: dict[str, str]) -> dict[str, Layer]:
     return {
         layer.name: following
         for layer, following, source in zip(layers, layers[1:], sources[1:], strict=False)
-        if source == layer.name and readers[layer.name] == 1
+        if source == layer.name
+        and readers[layer.name] == 1
+        and not (isinstance(following, VectorLayer) and following.places)
     }
 
 
@@ -254,7 +299,8 @@ def _fits(layer: Layer, accelerator: Accelerator, array: PeArray, held_words: in
         if isinstance(layer, MacLayer):
             tiling_of(layer, accelerator, array, held_words=held_words)
         else:
-            _vector_tile(layer, budget_of(accelerator, held_words))
+            for view, place in layer.parts:
+                _vector_tile(layer, budget_of(accelerator, held_words), view, place)
     except MappingError:
         return False
     return True
@@ -278,6 +324,11 @@ def _dense(address: int, shape: tuple[int, ...]) -> Block:
     return Block(address, tuple(shape), View.dense(shape).strides)
 
 
+def _seen(whole: Block, view: View) -> Block:
+    """Return the block of the elements that *view* has in a dense tensor."""
+    return Block(whole.address + view.offset, view.shape, view.strides)
+
+
 def _fused_relus(trace: Trace) -> dict[str, str]:
     """Return MAC layer -> the ReLU that is its only reader: the drain path applies it.
 
@@ -296,36 +347,54 @@ def _fused_relus(trace: Trace) -> dict[str, str]:
     }
 
 
-def _vector_tile(layer: VectorLayer, budget: Budget) -> tuple[int, int]:
+def _vector_tile(layer: VectorLayer, budget: Budget, view: View, place: View) -> tuple[int, int]:
     """Return (channels, ofmap rows) of a tile: whole channels if one fits, else rows of one."""
-    *_, channels, height, width = layer.input_shape
-    *_, out_height, out_width = layer.output_shape
+    *_, channels, _, width = view.shape
+    *_, out_height, out_width = place.shape
+    others = [] if layer.places else [one.view for one in layer.others]
 
-    def fits(ifmap_words: int, ofmap_words: int) -> int:
-        """Return how many times a tile of these words fits."""
-        most = min(budget.ifmap_words // ifmap_words, budget.ofmap_words // ofmap_words)
-        if budget.total_words is None:
-            return most
-        return min(most, budget.total_words // (ifmap_words + ofmap_words))
+    def words(channels: int, rows: int) -> tuple[int, int, int]:
+        """Return the words of the ifmap, of the other operands and of the ofmap in a tile."""
+        more = sum(prod(fetched((1, channels, rows, width), one.strides[-4:])) for one in others)
+        ifmap = channels * _vector_ifmap_rows(layer, rows) * width
+        return ifmap, more, channels * rows * out_width
 
-    whole = fits(height * width, out_height * out_width)
+    def fits(channels: int, rows: int) -> bool:
+        ifmap, more, ofmap = words(channels, rows)
+        return (
+            ifmap <= budget.ifmap_words
+            and more <= budget.weight_words
+            and ofmap <= budget.ofmap_words
+            and (budget.total_words is None or ifmap + more + ofmap <= budget.total_words)
+        )
+
+    whole = _most(channels, lambda some: fits(some, out_height))
     if whole:
-        return min(whole, channels), out_height
-    for rows in range(out_height, 0, -1):
-        if fits(_vector_ifmap_rows(layer, rows) * width, rows * out_width):
-            return 1, rows
-    room = f"{budget.ifmap_words} and {budget.ofmap_words}"
+        return whole, out_height
+    planes = layer.window is None and VECTOR_FUNCTIONS[layer.op].reduces > 1
+    rows = 0 if planes else _most(out_height, lambda some: fits(1, some))
+    if rows:
+        return 1, rows
+    ifmap, more, ofmap = words(1, out_height if planes else 1)
+    room = f"{budget.ifmap_words}, {budget.weight_words} and {budget.ofmap_words}"
     if budget.total_words is not None:
         room = f"{budget.total_words} in all"
     raise MappingError(
-        f"layer {layer.name!r} fits no tiling: one ofmap row needs "
-        f"{_vector_ifmap_rows(layer, 1) * width} ifmap words and {out_width} ofmap words, a tile's "
+        f"layer {layer.name!r} fits no tiling: one {'channel' if planes else 'ofmap row'} needs "
+        f"{ifmap} ifmap words, {more} words of other operands and {ofmap} ofmap words, a tile's "
         f"share of the GLB is {room}. Enlarge glb, or set glb.double_buffered to false."
     )
 
 
+def _most(limit: int, fits: Callable[[int], bool]) -> int:
+    """Return the largest number up to *limit* that fits, 0 where none does."""
+    return bisect_left(range(1, limit + 1), True, key=lambda number: not fits(number))
+
+
 def _vector_ifmap_rows(layer: VectorLayer, rows: int) -> int:
-    if layer.pooling is None:
+    """Return the most ifmap rows that so many ofmap rows need, wherever they lie."""
+    if layer.window is None:
         return rows
-    reach = (layer.pooling.kernel[0] - 1) * layer.pooling.dilation[0] + 1
-    return min((rows - 1) * layer.pooling.stride[0] + reach, layer.input_shape[-2])
+    height = layer.output_shape[-2]
+    spans = (layer.ifmap_rows(first, first + rows) for first in range(height - rows + 1))
+    return max(stop - start for start, stop in spans)

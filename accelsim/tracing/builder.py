@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from accelsim.errors import TraceError
-from accelsim.layer import INPUT, Layer, VectorLayer, View
-from accelsim.tracing.words import NeedsCopyError, Words, merged
+from accelsim.layer import INPUT, Layer, Operand, Parameter, VectorLayer, View
+from accelsim.tracing.words import MixedImagesError, NeedsCopyError, Words, elements
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Arguments", "Builder", "four", "path_of", "shape_of", "where"]
+__all__ = [
+    "Arguments",
+    "Builder",
+    "Handler",
+    "as_images",
+    "by_operator",
+    "four",
+    "path_of",
+    "plane_of",
+    "shape_of",
+    "where",
+]
 
 Made = TypeVar("Made")
 
@@ -37,7 +48,11 @@ class Builder:
         """Graph node -> the words that its tensor is."""
         self.lists: dict[str, list[Words]] = {}
         """Graph node -> the same of several tensors."""
+        self.refused: dict[str, str] = {}
+        """Graph node -> why nobody may read it."""
         self.constants: dict[str, Any] = _constants(program)
+        self.parameters: dict[str, np.ndarray] = {}
+        """Name -> array that layers of the vector unit read."""
         self.storages: dict[str, str] = {}
         """Graph node -> the node whose memory it is a view of in torch."""
         self.inputs = set(program.graph_signature.user_inputs)
@@ -54,12 +69,15 @@ class Builder:
 
     def words(self, node: Any, value: Any) -> Words:
         """Return the words of tensor *value*, which *node* reads."""
-        if getattr(value, "name", None) not in self.tensors:
+        name = getattr(value, "name", None)
+        if name in self.refused:
+            raise TraceError(f"{where(node)}: {self.refused[name]}")
+        if name not in self.tensors:
             raise TraceError(
                 f"{where(node)}: its input must come from the images, got {value!r}; "
                 "a constant or a second input is not modelled"
             )
-        return self.tensors[value.name]
+        return self.tensors[name]
 
     def arranged(self, node: Any, words: Words, use: Callable[[Words], Made]) -> Made:
         """Return what *use* makes of *words*, or of a copy where it needs another order."""
@@ -70,13 +88,65 @@ class Builder:
 
     def copied(self, node: Any, words: Words) -> Words:
         """Return the same tensor as words of a copy, dense and in order; *node* needs it."""
-        return self.elementwise(self.name(node, "_copy"), "copy", words)
+        return self.elementwise(node, self.name(node, "_copy"), "copy", words, rearranged=True)
 
-    def elementwise(self, name: str, op: str, words: Words) -> Words:
-        """Add a layer that makes a word of each of *words*; return its output."""
-        view = _within_images(words)
-        self.layers.append(VectorLayer(name, op, words.source, view.shape, view.shape, view=view))
-        return words.made_by(name, words.dims)
+    def images(self, node: Any, words: Words) -> tuple[Words, View | None]:
+        """Return images (N, C, H, W) that *node* reads, and how: None, all in their order."""
+
+        def use(words: Words) -> tuple[Words, View | None]:
+            if not words.images_first:
+                raise MixedImagesError
+            view = words.view(words.dims[1:])
+            return words, None if words.in_order else view
+
+        return self.arranged(node, words, use)
+
+    def elementwise(
+        self,
+        node: Any,
+        name: str,
+        op: str,
+        *operands: Words,
+        settings: tuple[float, ...] = (),
+        rearranged: bool = False,
+    ) -> Words:
+        """Add a layer of vector function *op* for *node*; return its output.
+
+        The operands are broadcast, the first one is no parameter. Where that one is all of a
+        layer's output, the results lie as it does, unless they are to be *rearranged*.
+        """
+        try:
+            found = elements(*operands, rearranged=rearranged)
+        except NeedsCopyError:
+            operands = tuple(
+                one if one.is_parameter else self.copied(node, one) for one in operands
+            )
+            found = elements(*operands, rearranged=rearranged)
+        view, *others = (_as_images(view) for view in found.views)
+        read = tuple(self._operand(*one) for one in zip(operands[1:], others, strict=True))
+        first = operands[0]
+        self.layers.append(
+            VectorLayer(name, op, first.source, view.shape, view.shape, None, view, read, settings)
+        )
+        if found.in_place:
+            return replace(first, source=name)
+        return first.made_by(name, found.dims)
+
+    def _operand(self, words: Words, view: View) -> Operand | Parameter:
+        if words.is_parameter:
+            return Parameter(self.parameters[words.source], view)
+        return Operand(words.source, view)
+
+    def operand(self, node: Any, value: Any, images: int) -> Words:
+        """Return the words of *value*, a tensor or a parameter that so many images read."""
+        if not self.is_constant(value):
+            return self.words(node, value)
+        return self.parameter(value.name, self.constant(node, value, "operand"), images)
+
+    def parameter(self, name: str, values: np.ndarray, images: int) -> Words:
+        """Return the words of the parameter *values*, which so many images read."""
+        self.parameters[name] = values
+        return Words.parameter(name, images, values.shape)
 
     def overwrite(self, node: Any, value: Any, name: str) -> None:
         """Let all views of tensor *value* stand for the output of layer *name* instead.
@@ -108,6 +178,10 @@ class Builder:
         if not np.isfinite(array).all():
             raise TraceError(f"{where(node)}: its {what} holds NaN or infinity")
         return np.ascontiguousarray(array)
+
+    def bias(self, node: Any, value: Any) -> np.ndarray | None:
+        """Return the bias of *node*, None without one."""
+        return None if value is None else self.constant(node, value, "bias")
 
     def is_constant(self, value: Any) -> bool:
         """Return whether *value* is a parameter, a buffer, or a view of one."""
@@ -142,6 +216,10 @@ class Builder:
         return words.source if words.in_order else self.copied(returned[0], words).source
 
 
+Handler = Callable[[Builder, Any, "Arguments"], None]
+"""Adds what a node stands for, given its arguments, to a builder."""
+
+
 class Arguments:
     """Arguments of a node by the names of the operator's schema, defaults included."""
 
@@ -157,17 +235,30 @@ class Arguments:
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
 
+    def get(self, name: str, default: Any) -> Any:
+        """Return an argument, or *default* where the operator has none of that name."""
+        return self._values.get(name, default)
+
     @property
     def first_two(self) -> tuple[Any, Any]:
         """The operands of a binary operator."""
         first, second, *_ = self._values.values()
         return first, second
 
-    def pair(self, name: str) -> tuple[int, int]:
-        """Return an int or int list as a pair."""
+    def pair(self, name: str, rank: int = 2, missing: int = 1) -> tuple[int, int]:
+        """Return an int or int list as a pair; of *rank* 1, *missing* stands for the columns."""
         value = self._values[name]
         values = [value] if isinstance(value, int) else list(value)
-        return (int(values[0]), int(values[-1]))
+        return int(values[0]), missing if rank == 1 else int(values[-1])
+
+
+def by_operator(kinds: Mapping[Handler, str]) -> dict[str, Handler]:
+    """Return operator -> handler for handlers with the names of their operators, blank between."""
+    return {
+        f"aten.{operator}": handler
+        for handler, operators in kinds.items()
+        for operator in operators.split()
+    }
 
 
 def path_of(node: Any) -> str:
@@ -195,6 +286,21 @@ def shape_of(node: Any, value: Any, rank: int | None = None) -> tuple[int, ...]:
     return shape
 
 
+def as_images(words: Words) -> Words:
+    """Return *words* (N, C, H, W), or (N, C, L) as images of one column."""
+    return words.within(3) if len(words.dims) == 3 else words
+
+
+def plane_of(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the rows and columns of images (N, C, H, W), or of (N, C, L), which has one column.
+
+    >>> plane_of((2, 3, 8))
+    (8, 1)
+    """
+    height, width = (*shape[2:], 1)[:2]
+    return height, width
+
+
 def four(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return *shape* as (N, ..., C, H, W); a matrix has 1 x 1 images.
 
@@ -204,9 +310,8 @@ def four(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (*shape, *(1,) * (4 - len(shape)))
 
 
-def _within_images(words: Words) -> View:
-    """Return the view (N, ..., C, H, W) of *words*, in as few dimensions as they take."""
-    view = words.view([[axis] for axis in merged(words.inner)])
+def _as_images(view: View) -> View:
+    """Return *view* as (N, ..., C, H, W)."""
     missing = (1,) * (4 - len(view.shape))
     return View(four(view.shape), (*view.strides, *missing), view.offset)
 

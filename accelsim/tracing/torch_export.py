@@ -16,6 +16,7 @@ import numpy as np
 from accelsim.errors import TraceError, nearest
 from accelsim.layer import Trace
 from accelsim.tracing.builder import Arguments, Builder, path_of, where
+from accelsim.tracing.elementwise import ELEMENTWISE
 from accelsim.tracing.operators import OPERATORS
 from accelsim.tracing.views import VIEWS, take
 from accelsim.tracing.words import MixedImagesError, NeedsCopyError
@@ -45,7 +46,7 @@ def trace(
         average pooling, views (reshape, permute, expand, select, slice, split and their like) and
         (in evaluation mode) dropout. It is traced as it is; put it into evaluation mode first.
     images : float32 array, (N, C, H, W)
-        The network's input.
+        The network's input; signals (N, C, L), or whatever else it takes, (N, ...).
     name : str, optional
         Name of the network in tables; the class name by default.
     calibration : images or Calibration, optional
@@ -65,7 +66,7 @@ def trace(
 
     if not isinstance(model, torch.nn.Module):
         raise TraceError(f"model must be a torch.nn.Module, got {type(model).__name__}")
-    check_images(images)
+    check_images(images, any_rank=True)
     _check_parameters(model)
     label = name or type(model).__name__
     program = _export(model, torch.from_numpy(np.array(images)), label)
@@ -119,6 +120,8 @@ def _visit(builder: Builder, node: Any) -> None:
         return
     handler = _HANDLERS.get(str(node.target))
     name = str(node.target).removeprefix("aten.").rsplit(".", 1)[0]
+    if handler is None and name in _WAYS_OUT:
+        raise TraceError(f"{where(node)}: {name} is not modelled; {_WAYS_OUT[name]}")
     if handler is None:
         known = sorted({target.split(".")[1] for target in _HANDLERS})
         raise TraceError(
@@ -137,4 +140,27 @@ def _visit(builder: Builder, node: Any) -> None:
         ) from None
 
 
-_HANDLERS = {**OPERATORS, **VIEWS}
+_ONE_OR_TWO = "windows go along one dimension or two: make the third one channels or images"
+_WAYS_OUT = {
+    **dict.fromkeys(
+        (
+            "conv3d",
+            "conv_transpose3d",
+            "max_pool3d",
+            "avg_pool3d",
+            "adaptive_avg_pool3d",
+            "adaptive_max_pool3d",
+            "upsample_trilinear3d",
+            "upsample_nearest3d",
+        ),
+        _ONE_OR_TWO,
+    ),
+    **dict.fromkeys(("max_unpool2d", "max_unpool3d"), "upsample, or use a transposed convolution"),
+    **dict.fromkeys(
+        ("upsample_bicubic2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "grid_sampler"),
+        "interpolate with mode 'nearest' or 'bilinear', without antialias",
+    ),
+}
+"""Operator that is not modelled -> what to do instead."""
+
+_HANDLERS = {**OPERATORS, **ELEMENTWISE, **VIEWS}

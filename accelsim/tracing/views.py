@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from accelsim.errors import TraceError
-from accelsim.tracing.builder import Arguments, Builder, shape_of, where
+from accelsim.tracing.builder import Arguments, Builder, Handler, by_operator, shape_of, where
 from accelsim.tracing.words import Words
 
 __all__ = ["VIEWS", "take"]
@@ -119,11 +119,16 @@ def take(builder: Builder, node: Any) -> None:
     several, at = node.args
     if builder.is_constant(several):
         builder.constants[node.name] = builder.constants[several.name][at]
+    elif at >= len(builder.lists[several.name]):
+        builder.refused[node.name] = (
+            "the indices of a maximum pooling are not modelled, nor is unpooling; upsample, or use "
+            "a transposed convolution"
+        )
     else:
         builder.put(node, builder.lists[several.name][at], builder.storages[several.name])
 
 
-_KINDS: dict[Callable[[Builder, Any, Arguments], None], str] = {
+_KINDS: dict[Handler, str] = {
     _reshape: "view.default reshape.default _unsafe_view.default flatten.using_ints unflatten.int "
     "view_as.default reshape_as.default unsqueeze.default squeeze.default squeeze.dim squeeze.dims",
     _permute: "transpose.int swapaxes.default swapdims.default permute.default movedim.int "
@@ -136,9 +141,5 @@ _KINDS: dict[Callable[[Builder, Any, Arguments], None], str] = {
     _dropout: "dropout.default dropout_.default",
 }
 
-VIEWS = {
-    f"aten.{operator}": handler
-    for handler, operators in _KINDS.items()
-    for operator in operators.split()
-}
+VIEWS = by_operator(_KINDS)
 """Operator -> what adds a node of it to a builder."""
