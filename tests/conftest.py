@@ -1,6 +1,8 @@
-"""Shared fixtures: a small trace and runs of it, and where published data are."""
+"""Shared fixtures: a small trace and runs of it, and what tests need that may not be there."""
 
+import importlib.util
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +80,10 @@ def real_data(data_folder):
     if data_folder is None:
         pytest.skip("no published files: neither in ACCELSIM_DATA nor in ../shared/data")
     return data_folder
+
+
+@pytest.fixture
+def yosys():
+    """Skips where no Yosys can be run."""
+    if shutil.which("yosys") is None and importlib.util.find_spec("pyosys") is None:
+        pytest.skip("no yosys program on PATH and no pyosys package: pip install accelsim[rtl]")

@@ -60,7 +60,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "nn": (5, {"numpy", "torch"}),
     "simulation": (5, {"numpy"}),
     "characterization": (5, {"numpy", "pandas"}),
-    "validation": (5, {"pandas"}),
+    "validation": (5, {"numpy", "pandas"}),
     "robustness": (5, {"numpy", "torch", "pandas", "art"}),
     "sweeps": (6, {"pandas", "loky"}),
     "comparison": (6, {"pandas"}),

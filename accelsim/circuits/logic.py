@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable, Sequence
 
 from accelsim.circuits.cells import CELLS
-from accelsim.circuits.netlist import FIRST_NET, Builder
+from accelsim.circuits.netlist import FIRST_NET, Builder, Netlist
 
 __all__ = [
     "GateMaker",
@@ -19,6 +19,7 @@ __all__ = [
     "add_fast",
     "at_least",
     "conditional_negate",
+    "folded",
     "folding",
     "function",
     "increment",
@@ -58,6 +59,30 @@ def folding(builder: Builder) -> GateMaker:
         return tuple(function(builder.gate, table, live) for table in tables)
 
     return gate
+
+
+def folded(netlist: Netlist) -> Netlist:
+    """Return *netlist* as `folding` would have made it, without gates that no output depends on.
+
+    What synthesis does at the least: its circuit is made of no gate whose inputs are constant.
+
+    >>> builder = Builder()
+    >>> a, b = builder.input("a", 2)
+    >>> builder.output("p", builder.gate("FA", a, 1, b))
+    >>> [gate.cell for gate in folded(builder.finish()).gates]
+    ['XNOR2', 'OR2']
+    """
+    builder = Builder()
+    gate = folding(builder)
+    nets = {0: 0, 1: 1}
+    for name, port in netlist.inputs.items():
+        nets |= dict(zip(port, builder.input(name, len(port)), strict=True))
+    for number in netlist.order:
+        cell, inputs, outputs = netlist.gates[number]
+        nets |= dict(zip(outputs, gate(cell, *(nets[net] for net in inputs)), strict=True))
+    for name, port in netlist.outputs.items():
+        builder.output(name, (nets[net] for net in port))
+    return builder.finish().without_unread()
 
 
 def function(gate: GateMaker, table: str, nets: Sequence[int]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from accelsim.multipliers import Multiplier
     from accelsim.workload import Workload
 
 __all__ = ["LIVE_PAGES", "PAGES", "Page"]
@@ -62,8 +63,27 @@ def _multiplier(name: str) -> Page:
         facts["warnings"] = "; ".join(unit.warnings)
     delay = "not known" if unit.delay_ps is None else f"{unit.delay_ps:g} ps"
     facts["delay"] = f"{delay}: {unit.delay_source}"
+    facts |= _circuit_facts(unit)
     facts["sources"] = "; ".join(unit.sources)
     return _facts(unit.title, facts)
+
+
+def _circuit_facts(unit: Multiplier) -> dict[str, str]:
+    """Return what the unit's gate netlist costs, and under which conditions."""
+    from accelsim.costs import CIRCUIT_CELLS, CIRCUIT_PAIRS, circuit_cost
+
+    cost = circuit_cost(unit)
+    if unit.circuit is None or cost is None:
+        return {"circuit": "none is modeled"}
+    return {
+        "circuit": f"{len(unit.circuit.netlist.gates):,} gates: {CIRCUIT_CELLS}, no wires",
+        "circuit delay": f"{cost.delay_ps:.4g} ps, the longest path by nominal delays",
+        "circuit area": f"{cost.area_um2:.5g} um2, the sum of the cells'",
+        "circuit energy": (
+            f"{cost.energy_functional_pj:.4g} pJ a product without glitches, "
+            f"{cost.energy_glitch_pj:.4g} pJ with all; {CIRCUIT_PAIRS:,} uniform pairs"
+        ),
+    }
 
 
 def _family(form: str) -> Page:

@@ -22,7 +22,7 @@ from accelsim.dataflows.tiling import NOTHING_STAYS, ArrayModel, Budget, Stays, 
 from accelsim.errors import MappingError
 from accelsim.layer import LayerShape
 
-__all__ = ["Objective", "choose_tiling", "split_sizes"]
+__all__ = ["Objective", "choose_tiling", "forget", "split_sizes"]
 
 Objective = Literal["cycles", "traffic"]
 
@@ -61,6 +61,22 @@ def choose_tiling(
         Not even one ofmap row of one filter and one channel fits; the message names *layer*, the
         partition and the words needed.
     """
+    best = _best(shape, budget, array, objective, spills, stays)
+    if best is None:
+        raise MappingError(_why_nothing_fits(shape, budget, layer))
+    return best
+
+
+@lru_cache(maxsize=1024)  # networks repeat layers, and sweeps networks
+def _best(
+    shape: LayerShape,
+    budget: Budget,
+    array: ArrayModel,
+    objective: Objective,
+    spills: bool,
+    stays: Stays,
+) -> Tiling | None:
+    """Return the best tiling, None if none fits."""
     best: tuple[tuple[int, ...], Tiling, str] | None = None
     fitting = 0
     for images, ofmap_rows in _places(shape):
@@ -89,9 +105,14 @@ def choose_tiling(
                     text = f"{words} words, about {latency} cycles, bound by {bound}"
                     best = (score, Tiling(shape, *extents, weights_outer, words, spilled), text)
     if best is None:
-        raise MappingError(_why_nothing_fits(shape, budget, layer))
+        return None
     goal = "fewest cycles" if objective == "cycles" else "least DRAM traffic"
     return replace(best[1], reason=f"{goal} of {fitting} that fit: {best[2]}")
+
+
+def forget() -> None:
+    """Forget the tilings that were chosen before: what is measured then includes the choosing."""
+    _best.cache_clear()
 
 
 def _orders(

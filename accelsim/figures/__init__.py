@@ -1,20 +1,23 @@
 """Figures: each function takes a result table and returns a matplotlib Figure."""
 
+from accelsim.figures.accuracy import accuracy_by_unit
 from accelsim.figures.claims import claims_by_level
 from accelsim.figures.energy import energy_by_component
 from accelsim.figures.latency import latency_by_layer
 from accelsim.figures.product_error import error_magnitude, error_surfaces
 from accelsim.figures.style import rendered
-from accelsim.figures.validation import measured_and_simulated
+from accelsim.figures.validation import measured_and_simulated, published_and_modeled
 
 __all__ = [
     "FIGURES",
+    "accuracy_by_unit",
     "claims_by_level",
     "energy_by_component",
     "error_magnitude",
     "error_surfaces",
     "latency_by_layer",
     "measured_and_simulated",
+    "published_and_modeled",
     "rendered",
 ]
 

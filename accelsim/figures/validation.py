@@ -1,4 +1,4 @@
-"""Measured chips beside what is simulated."""
+"""Measured chips beside what is simulated, published circuits beside their netlists."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from accelsim.figures.style import PALETTE, new_figure, quiet
 
-__all__ = ["measured_and_simulated"]
+__all__ = ["measured_and_simulated", "published_and_modeled"]
 
 NAMES = {"alexnet": "AlexNet, batch of 4", "vgg16": "VGG-16, batch of 3"}
 
@@ -58,4 +58,57 @@ def measured_and_simulated(table: pd.DataFrame) -> Figure:
     all_axes[0].legend(frameon=False, fontsize=9)
     how = "mappings of the mapper" if "chosen" in set(table["mapping_source"]) else "its mappings"
     figure.suptitle(f"Eyeriss, 168 PEs at 200 MHz, {how}: measured and simulated", fontsize=11)
+    return figure
+
+
+RANKED = (
+    ("published_power_mw", "energy_functional_pj", "published power (mW)",
+     "energy of a product, no glitches (pJ)"),
+    ("published_power_mw", "energy_glitch_pj", "published power (mW)",
+     "energy of a product, all glitches (pJ)"),
+    ("published_area_um2", "area_um2", "published area (um2)", "area of the cells (um2)"),
+)  # fmt: skip
+"""Columns of a plot, and its labels."""
+
+
+def published_and_modeled(table: pd.DataFrame) -> Figure:
+    """Return three plots of circuits, published figures against those of their netlists.
+
+    Energy without glitches and with all against power, and area against area; Pearson's and
+    Spearman's r in the titles, axes logarithmic, a color each width; circuits whose netlist is of
+    operators rather than cells are hollow.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `accelsim.validation.rank_evoapprox`.
+    """
+    figure, all_axes = new_figure(12, 4.4, axes=len(RANKED))
+    for axes, (published, modeled, *labels) in zip(all_axes, RANKED, strict=True):
+        known = table.dropna(subset=[published, modeled])
+        for number, (bits, part) in enumerate(known.groupby("bits")):
+            color = PALETTE[number % len(PALETTE)]
+            for mapped, filled in part.groupby("mapped"):
+                axes.scatter(
+                    filled[published],
+                    filled[modeled],
+                    s=28,
+                    edgecolors=color,
+                    facecolors=color if mapped else "none",
+                    label=f"{bits} bits" + ("" if mapped else ", operators"),
+                )
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel(labels[0])
+        axes.set_ylabel(labels[1])
+        values, ranks = known[[published, modeled]], known[[published, modeled]].rank()
+        pearson, spearman = (pair[published].corr(pair[modeled]) for pair in (values, ranks))
+        axes.set_title(
+            f"{len(known)} circuits: Pearson {pearson:.3f}, Spearman {spearman:.3f}", fontsize=10
+        )
+        quiet(axes)
+    all_axes[0].legend(frameon=False, fontsize=8)
+    figure.suptitle(
+        "EvoApproxLib's multipliers: as published (FreePDK45), and by this cell table", fontsize=11
+    )
     return figure

@@ -12,7 +12,7 @@ from accelsim.circuits import Netlist
 from accelsim.errors import DataError
 from accelsim.formats import IntegerFormat
 
-__all__ = ["Reading", "as_signed", "edge_of"]
+__all__ = ["Reading", "as_signed", "edge_of", "unit_netlist"]
 
 _INT32 = np.iinfo(np.int32)
 
@@ -59,16 +59,15 @@ class Reading:
         return np.ascontiguousarray(products, np.int32)
 
     def netlist_of_unit(self, activation_first: bool) -> Netlist | None:
-        """Return the netlist with the ports of a unit's circuit: ``a``, ``w`` and ``p``."""
-        if self.netlist is None:
-            return None
-        ports = ("first", "second") if activation_first else ("second", "first")
-        activation, weight = (self.netlist.inputs[port] for port in ports)
-        return Netlist(
-            {"a": activation, "w": weight},
-            {"p": self.netlist.outputs["product"]},
-            self.netlist.gates,
-        )
+        """Return the netlist with the ports of a unit's circuit, None where there is none."""
+        return None if self.netlist is None else unit_netlist(self.netlist, activation_first)
+
+
+def unit_netlist(netlist: Netlist, activation_first: bool) -> Netlist:
+    """Return *netlist*, of ports `first`, `second`, `product`, with ports ``a``, ``w``, ``p``."""
+    ports = ("first", "second") if activation_first else ("second", "first")
+    activation, weight = (netlist.inputs[port] for port in ports)
+    return Netlist({"a": activation, "w": weight}, {"p": netlist.outputs["product"]}, netlist.gates)
 
 
 def edge_of(operands: IntegerFormat) -> int:

@@ -17,6 +17,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from accelsim.importing.children import Ended, Limits, run_limited
 from accelsim.importing.gate_cells import GATE_CELLS, library_verilog
 from accelsim.importing.reading import Reading, as_signed, edge_of
 
-__all__ = ["read_verilog"]
+__all__ = ["GateModule", "read_gates", "read_verilog"]
 
 LIMITS = Limits(time_s=120, memory_mib=4096)
 
@@ -61,10 +62,30 @@ _PAIRS = 1 << 20
 """Pairs evaluated at a time."""
 
 
-def read_verilog(text: str, operands: IntegerFormat, owner: str, module: str | None) -> Reading:
-    """Return the products of the module in *text*, and its netlist.
+@dataclass(frozen=True, eq=False)
+class GateModule:
+    """A module, read.
 
-    The netlist's ports are ``first``, ``second`` and ``product``.
+    Attributes
+    ----------
+    name, program : str
+        Of the module, and of what parsed it.
+    operands : (str, str)
+        Names of its input ports, in its own order.
+    netlist : accelsim.circuits.Netlist
+        Ports ``first``, ``second`` and ``product``.
+    """
+
+    name: str
+    program: str
+    operands: tuple[str, str]
+    netlist: Netlist
+
+
+def read_gates(
+    text: str, operands: IntegerFormat, owner: str, module: str | None = None
+) -> GateModule:
+    """Return the gates of the multiplier in *text*, of operands of any width.
 
     Raises
     ------
@@ -90,17 +111,17 @@ def read_verilog(text: str, operands: IntegerFormat, owner: str, module: str | N
         netlist = _netlist(described, ports)
     except CircuitError as error:
         raise DataError(f"{owner}: module {top}: {error}") from None
-    products = _products(netlist, edge_of(operands))
+    return GateModule(top, program, ports[:2], netlist)
+
+
+def read_verilog(text: str, operands: IntegerFormat, owner: str, module: str | None) -> Reading:
+    """Return the products of the module in *text*, and its netlist; raise as `read_gates` does."""
+    read = read_gates(text, operands, owner, module)
+    products = _products(read.netlist, edge_of(operands))
     if operands.signed:
         products = as_signed(products, 2 * operands.bits, owner)
-    return Reading(
-        "verilog",
-        products,
-        (ports[0], ports[1]),
-        f"Verilog module {top}, {len(netlist.gates)} gates, read by {program}",
-        text,
-        netlist,
-    )
+    detail = f"Verilog module {read.name}, {len(read.netlist.gates)} gates, read by {read.program}"
+    return Reading("verilog", products, read.operands, detail, text, read.netlist)
 
 
 def _products(netlist: Netlist, edge: int) -> NDArray[np.int64]:

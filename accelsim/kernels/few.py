@@ -11,10 +11,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from accelsim.compilation import jit
 from accelsim.kernels.parts import AT, exponent_range_of, in_range_of, rows_of, splitter
 from accelsim.multipliers.base import FastForm
+
+Array = NDArray[Any]
+Pair = tuple[int, int]
+Four = tuple[int, int, int, int]
 
 __all__ = ["FEW_COLUMNS", "row_kernel"]
 
@@ -68,7 +73,8 @@ def row_kernel(
 ) -> Callable[..., None]:
     """Return the kernel for few columns: one column after the other, CHAINS filters at a time.
 
-    Takes what that of `panels` takes.
+    Takes what that of `panels` takes, but of the weights only each row of k must be contiguous:
+    a part of a large matrix is read where it lies.
     """
     products, sum_chains, range_of = (
         _products(scalar, fast),
@@ -80,7 +86,7 @@ def row_kernel(
     dtype, neutral = np.dtype(fast.dtype).type, fast.neutral
 
     @jit
-    def few(activations, weights, psums, groups, bounds):  # type: ignore[no-untyped-def]
+    def few(activations, weights, steps, psums, groups, bounds):  # type: ignore[no-untyped-def]
         j0, j1, c0, c1 = bounds
         k, m = activations.shape[1], c1 - c0
         spans = (k - 1) // SPAN + 1
@@ -105,10 +111,28 @@ def row_kernel(
                 for s in range(spans):
                     stop = min((s + 1) * SPAN, k)
                     for f in range(filters):
-                        w = weights[g, j + f, s * SPAN : stop]
+                        row = g * steps[0] + (j + f) * steps[1]
+                        w = weights[row + s * SPAN : row + stop]
                         products(column[s], rows(split, s), ranges[s], w, buffer[f])
                     sum_chains(buffer, stop - s * SPAN, sums)
                 for f in range(filters):
                     psums[g, j + f, c] = sums[f]
 
-    return few
+    def few_of_rows(
+        activations: Array, weights: Array, psums: Array, groups: Pair, bounds: Four
+    ) -> None:
+        few(activations, *_words_of(weights), psums, groups, bounds)
+
+    return few_of_rows
+
+
+def _words_of(weights: Array) -> tuple[Array, Pair]:
+    """Return the words from the first to the last weight, and from a group or filter to the next.
+
+    One layout for all, since Numba compiles again for every other.
+    """
+    size = weights.itemsize
+    group, row, _ = weights.strides
+    last = sum((n - 1) * step for n, step in zip(weights.shape, (group, row, size), strict=True))
+    words = np.lib.stride_tricks.as_strided(weights, (last // size + 1,), (size,))
+    return words, (group // size, row // size)

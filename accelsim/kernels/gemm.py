@@ -117,7 +117,7 @@ def accumulate_groups(
     Parameters
     ----------
     activations, weights, psums : ndarray, (groups, k, m), (groups, n, k) and (groups, n, m)
-        C-contiguous.
+        C-contiguous, but for the weights.
     order : AccumulationOrder, optional
         The same for all groups.
     """
@@ -134,9 +134,12 @@ def accumulate_groups(
         _accumulate_by_segments(unit, adder, activations, weights, psums, order)
         return
     if isinstance(unit, IntegerMultiplier) and has_table(unit):
-        accumulate_by_table(unit, adder, activations, weights, psums)
+        accumulate_by_table(unit, adder, activations, np.ascontiguousarray(weights), psums)
         return
-    kernel = _kernel(unit, adder, m < FEW_COLUMNS)
+    few = m < FEW_COLUMNS and isinstance(unit, FloatMultiplier) and unit.fast is not None
+    kernel = _kernel(unit, adder, few)
+    if not few or weights.strides[2] != weights.itemsize:
+        weights = np.ascontiguousarray(weights)
     part = functools.partial(kernel, activations, weights, psums)
     # Some columns for all filters split the weights again, some filters for all columns the
     # activations.

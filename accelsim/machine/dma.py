@@ -22,10 +22,10 @@ from accelsim.machine.state import Handover, Process, State
 
 __all__ = ["Dma", "Issue", "Transfers"]
 
-Issue = Generator[simpy.Event, Any, simpy.Process]
-"""What issues a transfer and returns its process."""
+Issue = Generator[simpy.Event, Any, simpy.Event]
+"""What issues a transfer and returns the event of its end."""
 
-Transfers = Generator[simpy.Event, Any, list[simpy.Process]]
+Transfers = Generator[simpy.Event, Any, list[simpy.Event]]
 """What issues some transfers."""
 
 
@@ -42,13 +42,14 @@ class Dma:
 
     def __init__(self, state: State, dram: Dram) -> None:
         self.state, self.dram = state, dram
-        self.under_way: deque[simpy.Process] = deque(maxlen=state.accelerator.dma.queue_depth)
-        """The last transfers issued, which end in this order."""
+        self.under_way: deque[simpy.Event] = deque(maxlen=state.accelerator.dma.queue_depth)
+        """Ends of the last transfers issued, which come in this order."""
 
     def read(self, what: str, partition: str, source: Block, tile: int) -> Issue:
-        """Issue a transfer of *source* into a GLB *partition*; its process returns the words."""
+        """Issue a transfer of *source* into a GLB *partition*; its end brings the words."""
         self.state.counts[f"glb.{partition}", "write"] += source.words
-        return (yield from self._issue(self.dram.read(what, partition, source, tile)))
+        yield from self._place()
+        return self._issued(self.dram.read(what, partition, source, tile))
 
     def write(
         self,
@@ -63,18 +64,14 @@ class Dma:
         When the words have left, *slots* has one free slot more.
         """
         self.state.counts["glb.ofmap", "read"] += target.words
-        return (yield from self._issue(self.dram.write(what, "ofmap", target, data, tile), slots))
+        yield from self._place()
+        return self._issued(self.dram.write(what, "ofmap", target, data, tile, slots))
 
-    def _issue(self, transfer: Process, slots: Handover | None = None) -> Issue:
-        full = len(self.under_way) == self.under_way.maxlen
-        if full and self.under_way[0].is_alive:
+    def _place(self) -> Process:
+        """Wait for a place in the queue."""
+        if len(self.under_way) == self.under_way.maxlen and not self.under_way[0].triggered:
             yield from self.state.wait("dma", "a place in its queue", self.under_way[0])
-        issued = self.state.env.process(self._run(transfer, slots))
-        self.under_way.append(issued)
-        return issued
 
-    def _run(self, transfer: Process, slots: Handover | None) -> Process:
-        data = yield from transfer
-        if slots is not None:
-            slots.put()
-        return data
+    def _issued(self, end: simpy.Event) -> simpy.Event:
+        self.under_way.append(end)
+        return end

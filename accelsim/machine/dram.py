@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import simpy
@@ -11,9 +12,23 @@ from accelsim.machine.block import Block
 from accelsim.machine.dram_timing import dram_timing
 from accelsim.machine.glb import Glb
 from accelsim.machine.memory import Memory
-from accelsim.machine.state import Process, State
+from accelsim.machine.state import Handover, Process, State
 
 __all__ = ["Dram"]
+
+
+class _Request(NamedTuple):
+    direction: str
+    what: str
+    partition: str
+    block: Block
+    tile: int
+    data: np.ndarray | None
+    slots: Handover | None
+    """Has one free slot more at the end."""
+    issued: int
+    """Cycle of the request."""
+    end: simpy.Event
 
 
 class Dram(Memory):
@@ -49,35 +64,86 @@ class Dram(Memory):
         """Cycle at which the last transfer's data ended."""
         self.row_hits = self.row_misses = 0
         """Bursts so far that found their row open, and that did not."""
-        self.last: simpy.Event | None = None
-        """The process of the transfer that was requested last: the channel is free at its end."""
+        self.requests = Handover(state, "a request")
+        state.env.process(self._channel())
 
-    def read(self, what: str, partition: str, source: Block, tile: int) -> Process:
-        """Transfer *source* to the chip; return its words as an array of shape counts, or None."""
-        yield from self._transfer("read", what, partition, source, tile)
-        return self.peek(source)
+    def read(self, what: str, partition: str, source: Block, tile: int) -> simpy.Event:
+        """Request a transfer of *source* to the chip.
+
+        The event returned is its end and brings the words as an array of shape counts, or None.
+        """
+        return self._request("read", what, partition, source, tile)
 
     def write(
-        self, what: str, partition: str, target: Block, data: np.ndarray | None, tile: int
-    ) -> Process:
-        """Transfer *data* (shape counts) from the chip to *target*."""
-        yield from self._transfer("write", what, partition, target, tile)
-        self.load(target, data)
+        self,
+        what: str,
+        partition: str,
+        target: Block,
+        data: np.ndarray | None,
+        tile: int,
+        slots: Handover,
+    ) -> simpy.Event:
+        """Request a transfer of *data* (shape counts) from the chip to *target*; return its end.
 
-    def _transfer(
-        self, direction: str, what: str, partition: str, block: Block, tile: int
-    ) -> Process:
-        if block.words == 0:
-            return
-        issued, before = self.state.now, self.last
-        self.last = self.state.env.active_process
-        if before is not None and not before.triggered:
-            yield before
+        Then *slots* has one free slot more.
+        """
+        return self._request("write", what, partition, target, tile, data, slots)
+
+    def _request(
+        self,
+        direction: str,
+        what: str,
+        partition: str,
+        block: Block,
+        tile: int,
+        data: np.ndarray | None = None,
+        slots: Handover | None = None,
+    ) -> simpy.Event:
+        request = _Request(
+            direction,
+            what,
+            partition,
+            block,
+            tile,
+            data,
+            slots,
+            self.state.now,
+            self.state.env.event(),
+        )
+        if block.words:
+            self.requests.put(request)
+        else:
+            self._finish(request)
+        return request.end
+
+    def _channel(self) -> Process:
+        """Serve one request after the other."""
+        while True:
+            request = yield from self.requests.take("dram")
+            yield from self._transfer(request)
+            self._finish(request)
+
+    def _finish(self, request: _Request) -> None:
+        """Move the words, and let who waits for them go on."""
+        words = None
+        if request.direction == "read":
+            words = self.peek(request.block)
+        else:
+            self.load(request.block, request.data)
+        if request.slots is not None:
+            request.slots.put()
+        request.end.succeed(words)
+
+    def _transfer(self, request: _Request) -> Process:
+        direction, block = request.direction, request.block
         timing = self.timing.transfer(block, write=direction == "write")
-        start = max(issued + timing.latency_cycles, self.data_end + timing.gap_cycles)
+        start = max(request.issued + timing.latency_cycles, self.data_end + timing.gap_cycles)
         cycles = start + timing.data_cycles - self.state.now
-        name, words = f"{direction} {what}", {partition: block.words}
-        yield from self.glb.busy("dram", name, cycles, tile, words, with_block=f"dma_{direction}")
+        name, words = f"{direction} {request.what}", {request.partition: block.words}
+        busy = self.glb.busy(
+            "dram", name, cycles, request.tile, words, with_block=f"dma_{direction}"
+        )
+        yield from busy
         self.data_end = self.state.now
         self.row_hits += timing.row_hits
         self.row_misses += timing.row_misses

@@ -24,6 +24,7 @@ from collections import Counter
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 import simpy
 
 from accelsim.dataflows.tiling import ArrayModel, Span, Tile, Tiling, tile_gemm
@@ -44,6 +45,9 @@ from accelsim.machine.psums import psums_to_words, words_to_psums
 from accelsim.machine.state import Handover, Process, State
 
 __all__ = ["MacRun"]
+
+GATHERED_BYTES = 1 << 25
+"""What a layer may keep of gathered activations."""
 
 
 class _Work(NamedTuple):
@@ -70,6 +74,9 @@ class MacRun(ArrayRun):
         """Outputs whose psums wait in DRAM."""
         # Tiles of other filters and channels do the same again.
         self._work_of = lru_cache(maxsize=64)(self._work)
+        self.gathered: dict[tuple[int, Span, Span, Span], np.ndarray] = {}
+        """Activations (k, pixels) of some ifmap tiles, which other filters want again."""
+        self.gathered_bytes = 0
 
     def _dma(self) -> Process:
         operands, writes = Operands(), []
@@ -201,5 +208,17 @@ class MacRun(ArrayRun):
         self._sums(outputs, first_filter(shape, tile)).add(
             ifmap,
             weights.reshape(outputs.filters, -1),
-            lambda ifmap, fill: gather(shape, tile, ifmap, fill),
+            lambda ifmap, fill: self._gather(tile, ifmap, fill),
         )
+
+    def _gather(self, tile: Tile, ifmap: np.ndarray, fill: float) -> np.ndarray:
+        """Return the tile's activations, (k, pixels), from its ifmap words or their codes."""
+        place = (tile.group, tile.images, tile.rows, tile.channels)
+        if place not in self.gathered:
+            columns = gather(self.step.layer.shape, tile, ifmap, fill)
+            self.gathered_bytes += columns.nbytes
+            if self.gathered_bytes > GATHERED_BYTES:
+                self.gathered.clear()
+                self.gathered_bytes = columns.nbytes
+            self.gathered[place] = columns
+        return self.gathered[place]

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from accelsim.accumulators import Accumulator
 from accelsim.dataflows.order import AccumulationOrder
-from accelsim.kernels import accumulate, finish
+from accelsim.kernels import finish
+from accelsim.kernels.gemm import accumulate_groups
 from accelsim.multipliers import Multiplier
 from accelsim.quantization import LayerQuantization
 
@@ -51,7 +52,7 @@ class FloatSums:
         order : AccumulationOrder, optional
             Of the additions.
         """
-        accumulate(self.unit, self.adder, gather(ifmap, 0), weights, self.psums, order)
+        _accumulate(self, gather(ifmap, 0), weights, order)
 
     def finish(self, bias: Float | None) -> Float:
         """Return the outputs, float32 (filters, pixels)."""
@@ -85,7 +86,7 @@ class IntegerSums:
         codes = self.layer.quantize_activations(ifmap)
         activations = gather(codes, self.layer.fill)
         quantized = self.layer.quantize_weights(weights)
-        accumulate(self.unit, self.adder, activations, quantized, self.psums, order)
+        _accumulate(self, activations, quantized, order)
         self.weight_sums += quantized.sum(axis=1, dtype=np.int64)
         if self.layer.needs_activation_sums:
             self.activation_sums += activations.sum(axis=0, dtype=np.int64)
@@ -99,6 +100,23 @@ class IntegerSums:
 
 
 Sums = FloatSums | IntegerSums
+
+
+def _accumulate(
+    sums: Sums,
+    activations: NDArray[Any],
+    weights: NDArray[Any],
+    order: AccumulationOrder | None,
+) -> None:
+    """Add products (k, pixels) times (filters, k); operands out of the machine need no check."""
+    accumulate_groups(
+        sums.unit,
+        sums.adder,
+        activations[None],
+        weights[None],
+        sums.psums[None],
+        order,
+    )
 
 
 def sums_of(

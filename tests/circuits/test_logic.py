@@ -5,12 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
-from accelsim.circuits import CELLS, Builder, evaluate
+from accelsim.circuits import CELLS, Builder, evaluate, integer_circuit, timing
 from accelsim.circuits.logic import (
     add,
     add_fast,
     at_least,
     conditional_negate,
+    folded,
     folding,
     function,
     increment,
@@ -136,3 +137,26 @@ def test_trees_and_multiplexers(maker, width):
         lambda gate, x, y, select: multiplex(gate, x, y, select[0]), [2, 2, 1], maker
     )
     assert got.tolist() == np.where(select, y, x).tolist()
+
+
+@pytest.mark.parametrize("style", ["ripple_row", "carry_save"])
+def test_a_netlist_is_folded_as_if_it_had_been_made_so(style):
+    """The same products from the same cells, whether constants went before or after."""
+    before, after = (
+        integer_circuit(4, signed=True, style=style, cleanup=cleanup).netlist
+        for cleanup in ("constants", "none")
+    )
+    assert timing.area_um2(after) > timing.area_um2(before)
+    found = folded(after)
+    assert found.cell_counts() == before.cell_counts()
+    a, w = np.divmod(np.arange(256), 16)
+    operands = {"a": a, "w": w}
+    np.testing.assert_array_equal(evaluate(found, operands)["p"], evaluate(after, operands)["p"])
+
+
+def test_folding_keeps_ports_that_nothing_drives_but_a_constant():
+    builder = Builder()
+    (a,) = builder.input("a", 1)
+    builder.output("p", (*builder.gate("AND2", a, 0), a))
+    netlist = folded(builder.finish())
+    assert (netlist.gates, netlist.outputs["p"]) == ((), (0, netlist.inputs["a"][0]))

@@ -191,6 +191,8 @@ def test_rejects_a_layer_that_cannot_fit_and_says_why(budget, partition):
     shape = LayerShape(n=1, m=4, c=4, h=16, w=16, r=3, s=3)
     with pytest.raises(MappingError, match=f"layer 'conv9' fits no tiling, .*{partition}"):
         choose_tiling(shape, budget, ARRAY, layer="conv9")
+    with pytest.raises(MappingError, match="layer 'conv10' fits no tiling"):
+        choose_tiling(shape, budget, ARRAY, layer="conv10")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ The unit is ``(a & ~3) (w & ~1)``: the exact array with three operand bits tied 
 commute, and its table is known without the circuit.
 """
 
-import importlib.util
 import re
 import shutil
 
@@ -23,13 +22,6 @@ def cc():
     """Skips where nothing can be compiled."""
     if not any(map(shutil.which, ("cc", "gcc", "clang"))):
         pytest.skip("no C compiler on PATH")
-
-
-@pytest.fixture
-def yosys():
-    """Skips where no Yosys can be run."""
-    if shutil.which("yosys") is None and importlib.util.find_spec("pyosys") is None:
-        pytest.skip("no yosys program on PATH and no pyosys package: pip install accelsim[rtl]")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from accelsim.accumulators import ACCUMULATORS
 from accelsim.errors import DataError
 from accelsim.kernels import accumulate, finish
+from accelsim.kernels.gemm import accumulate_groups, entries
 from accelsim.multipliers import MULTIPLIERS, FloatMultiplier
 
 FLOAT_UNITS = [name for name, unit in MULTIPLIERS.items() if isinstance(unit, FloatMultiplier)]
@@ -104,6 +105,18 @@ class TestBitsOfThePlainLoops:
         expected = plain(unit, accumulator, activations[::2, ::2], weights[:, ::2], zeros)
         assert_same_bits(psums.T[:, ::2].copy(), expected)
         assert not psums.T[:, 1::2].any()
+
+    @pytest.mark.parametrize("columns", [3, 40])
+    def test_takes_part_of_a_weight_matrix_where_it_lies(self, unit, accumulator, columns):
+        activations, weights = operands((14, 20, columns))
+        unit, adder = entries(unit, accumulator)
+        psums = np.zeros((2, 3, columns), adder.dtype)
+        parts = weights.reshape(2, 7, 20)[:, 2:5, 4:15]
+        both = np.stack([activations[4:15], activations[7:18]])
+        accumulate_groups(unit, adder, both, parts, psums)
+        for own, part, sums in zip(both, parts, psums, strict=True):
+            zeros = np.zeros((3, columns), adder.dtype)
+            assert_same_bits(sums, plain(unit.name, adder.name, own, part.copy(), zeros))
 
     def test_two_calls_add_up_like_one(self, unit, accumulator):
         activations, weights = operands((6, 20, 40))

@@ -6,7 +6,8 @@ import pytest
 from accelsim.config import Accelerator
 from accelsim.errors import MappingError, StallError, UnknownNameError
 from accelsim.layer import LayerShape, MacLayer, Trace, VectorLayer
-from accelsim.machine import run_machine
+from accelsim.machine import mac, run_machine
+from accelsim.machine.layout import gather
 from accelsim.machine.state import State
 from accelsim.windows import Pooling
 
@@ -284,6 +285,16 @@ def test_without_values_time_and_counts_are_the_same():
     assert bare.outputs is None
     assert bare.layers == full.layers
     assert bare.timeline == full.timeline
+
+
+def test_bits_do_not_depend_on_the_activations_that_are_kept(small_trace, monkeypatch):
+    machine = Accelerator.preset("tiny_4x4").replace(multiplier="ax_fpm")
+    gathers = []
+    monkeypatch.setattr(mac, "gather", lambda *args: gathers.append(args) or gather(*args))
+    kept, once = run_machine(small_trace, machine).outputs, len(gathers)
+    monkeypatch.setattr(mac, "GATHERED_BYTES", 1 << 12)
+    assert run_machine(small_trace, machine).outputs.tobytes() == kept.tobytes()
+    assert len(gathers) > 2 * once
 
 
 def test_progress_names_every_layer():
