@@ -25,6 +25,7 @@ from accelsim.quantization import (
     quantize_layer,
     quantize_matmul,
 )
+from accelsim.tracing.attention import additive_mask, check_attention, scale_of
 
 __all__ = ["Integers", "Unit"]
 
@@ -204,6 +205,25 @@ class Unit:
         if weight.dim() == 3:
             output = output.squeeze(3)
         return output if input.dim() == weight.dim() else output.squeeze(0)
+
+    def attention(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        *,
+        scale: float | None = None,
+        enable_gqa: bool = False,
+    ) -> Tensor:
+        """Return the attention as `accelsim.trace` takes it apart: products on the unit."""
+        check_attention(dropout_p, enable_gqa)
+        mask = additive_mask(attn_mask, is_causal, (query.shape[-2], key.shape[-2]))
+        scores = self.matmul(query, key.mT) * scale_of(scale, query.shape[-1])
+        weights = (scores if mask is None else scores + mask).softmax(-1)
+        return self.matmul(weights, value)
 
     @property
     def gradient(self) -> UnitGradient | None:

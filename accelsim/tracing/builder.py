@@ -10,13 +10,14 @@ import numpy as np
 
 from accelsim.errors import TraceError
 from accelsim.layer import INPUT, Layer, Operand, Parameter, VectorLayer, View
+from accelsim.tracing.arguments import Arguments
 from accelsim.tracing.words import MixedImagesError, NeedsCopyError, Words, elements
+from accelsim.vector_functions import VECTOR_FUNCTIONS
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = [
-    "Arguments",
     "Builder",
     "Handler",
     "as_images",
@@ -48,9 +49,11 @@ class Builder:
         """Graph node -> the words that its tensor is."""
         self.lists: dict[str, list[Words]] = {}
         """Graph node -> the same of several tensors."""
-        self.refused: dict[str, str] = {}
-        """Graph node -> why nobody may read it."""
         self.constants: dict[str, Any] = _constants(program)
+        self.refused: dict[str, str] = {}
+        """Graph node that is not modelled -> what to say to who reads it."""
+        self.folded = set[str]()
+        """Graph nodes of constants that were computed from others."""
         self.parameters: dict[str, np.ndarray] = {}
         """Name -> array that layers of the vector unit read."""
         self.storages: dict[str, str] = {}
@@ -67,17 +70,31 @@ class Builder:
         self.tensors[node.name] = words
         self.storages[node.name] = node.name if storage is None else storage
 
+    def refuse(self, node: Any, why: str) -> None:
+        """Let whoever reads what *node* makes raise TraceError with *why*, or with an earlier one.
+
+        What nobody reads is not computed: nn.MultiheadAttention averages weights by default.
+        """
+        if node.target._schema.is_mutable:
+            raise TraceError(why)
+        earlier = (self.refused.get(one.name) for one in node.all_input_nodes)
+        self.refused[node.name] = next(filter(None, earlier), why)
+
     def words(self, node: Any, value: Any) -> Words:
         """Return the words of tensor *value*, which *node* reads."""
-        name = getattr(value, "name", None)
-        if name in self.refused:
-            raise TraceError(f"{where(node)}: {self.refused[name]}")
-        if name not in self.tensors:
+        self.check_refused(value)
+        if getattr(value, "name", None) not in self.tensors:
             raise TraceError(
                 f"{where(node)}: its input must come from the images, got {value!r}; "
                 "a constant or a second input is not modelled"
             )
-        return self.tensors[name]
+        return self.tensors[value.name]
+
+    def check_refused(self, value: Any) -> None:
+        """Raise TraceError if *value* is what a node that was refused makes."""
+        why = self.refused.get(getattr(value, "name", ""))
+        if why is not None:
+            raise TraceError(why)
 
     def arranged(self, node: Any, words: Words, use: Callable[[Words], Made]) -> Made:
         """Return what *use* makes of *words*, or of a copy where it needs another order."""
@@ -113,16 +130,18 @@ class Builder:
         """Add a layer of vector function *op* for *node*; return its output.
 
         The operands are broadcast, the first one is no parameter. Where that one is all of a
-        layer's output, the results lie as it does, unless they are to be *rearranged*.
+        layer's output, the results lie as it does, unless they are to be *rearranged*. A function
+        of rows or planes has them in the last dimensions.
         """
+        kept = VECTOR_FUNCTIONS[op].reduces
         try:
-            found = elements(*operands, rearranged=rearranged)
+            found = elements(*operands, rearranged=rearranged, kept=kept)
         except NeedsCopyError:
             operands = tuple(
                 one if one.is_parameter else self.copied(node, one) for one in operands
             )
-            found = elements(*operands, rearranged=rearranged)
-        view, *others = (_as_images(view) for view in found.views)
+            found = elements(*operands, rearranged=rearranged, kept=kept)
+        view, *others = (_as_images(view, kept) for view in found.views)
         read = tuple(self._operand(*one) for one in zip(operands[1:], others, strict=True))
         first = operands[0]
         self.layers.append(
@@ -187,6 +206,31 @@ class Builder:
         """Return whether *value* is a parameter, a buffer, or a view of one."""
         return getattr(value, "name", None) in self.constants
 
+    def fold(self, node: Any) -> bool:
+        """Let *node* stand for a constant if torch computes it from constants alone; say whether.
+
+        An in-place operator only works on what was computed here: parameters stay as they are.
+        """
+        import torch
+
+        if not all(map(self.is_constant, node.all_input_nodes)):
+            return False
+        in_place = node.target._schema.is_mutable
+        if in_place and getattr(node.args[0], "name", None) not in self.folded:
+            return False
+        if torch.Tag.nondeterministic_seeded in node.target.tags:
+            return False
+        args, kwargs = torch.fx.node.map_arg(
+            (node.args, node.kwargs), lambda one: self.constants[one.name]
+        )
+        with torch.no_grad():
+            made = node.target(*args, **kwargs)
+        if not isinstance(made, torch.Tensor):
+            return False
+        self.constants[node.name] = made
+        self.folded.add(node.name)
+        return True
+
     def name(self, node: Any, suffix: str = "") -> str:
         """Return a unique name: the module's path, or the operator's name if none is its own."""
         base = (path_of(node) or node.name) + suffix
@@ -199,6 +243,8 @@ class Builder:
     def output(self, node: Any) -> str:
         """Return the name of the layer whose output the graph's output *node* returns."""
         returned = node.args[0]
+        for value in returned:
+            self.check_refused(value)
         if len(returned) != 1 or getattr(returned[0], "name", None) not in self.tensors:
             names = [getattr(value, "name", repr(value)) for value in returned]
             raise TraceError(
@@ -216,40 +262,8 @@ class Builder:
         return words.source if words.in_order else self.copied(returned[0], words).source
 
 
-Handler = Callable[[Builder, Any, "Arguments"], None]
+Handler = Callable[[Builder, Any, Arguments], None]
 """Adds what a node stands for, given its arguments, to a builder."""
-
-
-class Arguments:
-    """Arguments of a node by the names of the operator's schema, defaults included."""
-
-    def __init__(self, node: Any) -> None:
-        self._values: dict[str, Any] = {}
-        for position, argument in enumerate(node.target._schema.arguments):
-            if position < len(node.args):
-                self._values[argument.name] = node.args[position]
-            else:
-                default = argument.default_value if argument.has_default_value() else None
-                self._values[argument.name] = node.kwargs.get(argument.name, default)
-
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name]
-
-    def get(self, name: str, default: Any) -> Any:
-        """Return an argument, or *default* where the operator has none of that name."""
-        return self._values.get(name, default)
-
-    @property
-    def first_two(self) -> tuple[Any, Any]:
-        """The operands of a binary operator."""
-        first, second, *_ = self._values.values()
-        return first, second
-
-    def pair(self, name: str, rank: int = 2, missing: int = 1) -> tuple[int, int]:
-        """Return an int or int list as a pair; of *rank* 1, *missing* stands for the columns."""
-        value = self._values[name]
-        values = [value] if isinstance(value, int) else list(value)
-        return int(values[0]), missing if rank == 1 else int(values[-1])
 
 
 def by_operator(kinds: Mapping[Handler, str]) -> dict[str, Handler]:
@@ -310,10 +324,17 @@ def four(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (*shape, *(1,) * (4 - len(shape)))
 
 
-def _as_images(view: View) -> View:
-    """Return *view* as (N, ..., C, H, W)."""
-    missing = (1,) * (4 - len(view.shape))
-    return View(four(view.shape), (*view.strides, *missing), view.offset)
+def _as_images(view: View, kept: int) -> View:
+    """Return *view* as (N, ..., C, H, W), its *kept* last dimensions as the last ones.
+
+    >>> _as_images(View.dense((2, 10)), 1).shape, _as_images(View.dense((2, 10)), 0).shape
+    ((2, 1, 1, 10), (2, 10, 1, 1))
+    """
+    missing, at = (1,) * (4 - len(view.shape)), len(view.shape) - kept
+    return view._replace(
+        shape=(*view.shape[:at], *missing, *view.shape[at:]),
+        strides=(*view.strides[:at], *missing, *view.strides[at:]),
+    )
 
 
 def _constants(program: Any) -> dict[str, torch.Tensor]:

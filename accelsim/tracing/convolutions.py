@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from accelsim.layer import LayerShape, MacLayer
+from accelsim.tracing.arguments import Arguments
 from accelsim.tracing.builder import (
-    Arguments,
     Builder,
     Handler,
     as_images,

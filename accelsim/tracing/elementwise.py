@@ -8,20 +8,24 @@ from typing import Any
 
 from accelsim.errors import TraceError
 from accelsim.layer import VectorLayer
-from accelsim.tracing.builder import Arguments, Builder, four, shape_of, where
+from accelsim.tracing.arguments import Arguments
+from accelsim.tracing.builder import Builder, four, shape_of, where
+from accelsim.tracing.vector_operators import VectorOperator
 
-__all__ = ["ELEMENTWISE"]
+__all__ = ["ELEMENTWISE", "add_binary", "add_unary", "add_vector_operator"]
 
 Handler = Callable[[Builder, Any, Arguments], None]
 
 
-def unary(op: str, *settings: str) -> Handler:
-    """Return the handler of operators of one tensor, whose arguments *settings* are numbers."""
-
-    def handle(builder: Builder, node: Any, arguments: Arguments) -> None:
-        add_unary(builder, node, op, tuple(float(arguments[name]) for name in settings))
-
-    return handle
+def add_vector_operator(
+    builder: Builder, node: Any, arguments: Arguments, operator: VectorOperator
+) -> None:
+    """Let *node* stand for the vector function that its *operator* is."""
+    try:
+        function, settings = operator.call(arguments)
+    except TraceError as error:
+        raise TraceError(f"{where(node)}: {error}") from None
+    add_unary(builder, node, function, settings)
 
 
 def add_unary(builder: Builder, node: Any, op: str, settings: tuple[float, ...] = ()) -> None:
@@ -74,6 +78,15 @@ def add_binary(builder: Builder, node: Any, op: str, first: Any, second: Any) ->
     _put(builder, node, name, made)
 
 
+def _prelu(builder: Builder, node: Any, arguments: Arguments) -> None:
+    slopes = builder.constant(node, arguments["weight"], "weight")
+    words = builder.words(node, arguments["self"])
+    missing = (1,) * (len(words.dims) - 2)
+    name = builder.name(node)
+    slope = builder.parameter(f"{name}.weight", slopes.reshape(-1, *missing), words.images)
+    builder.put(node, builder.elementwise(node, name, "prelu", words, slope))
+
+
 def _put(builder: Builder, node: Any, name: str, words: Any) -> None:
     """Let *node* stand for *words*, and what shares its memory too if it works in place."""
     storage = None
@@ -97,12 +110,14 @@ def _no_part(node: Any) -> None:
 
 
 _KINDS: dict[str, Handler] = {
-    "relu.default relu_.default": unary("relu"),
     "add.Tensor add_.Tensor add.Scalar": _binary("add", "add"),
     "sub.Tensor sub_.Tensor sub.Scalar": _binary("sub", "rsub"),
     "rsub.Tensor rsub.Scalar": _binary("rsub", "sub"),
     "mul.Tensor mul_.Tensor mul.Scalar": _binary("mul", "mul"),
     "div.Tensor div_.Tensor div.Scalar": _binary("div", "rdiv"),
+    "maximum.default": _binary("maximum", "maximum"),
+    "minimum.default": _binary("minimum", "minimum"),
+    "prelu.default": _prelu,
 }
 
 ELEMENTWISE = {

@@ -14,8 +14,8 @@ import numpy as np
 
 from accelsim.errors import TraceError
 from accelsim.layer import Operand, Parameter, VectorLayer, View
+from accelsim.tracing.arguments import Arguments
 from accelsim.tracing.builder import (
-    Arguments,
     Builder,
     Handler,
     as_images,

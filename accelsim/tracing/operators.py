@@ -9,7 +9,8 @@ import numpy as np
 
 from accelsim.errors import TraceError
 from accelsim.layer import LayerShape, MacLayer, Operand, View
-from accelsim.tracing.builder import Arguments, Builder, shape_of, where
+from accelsim.tracing.arguments import Arguments
+from accelsim.tracing.builder import Builder, shape_of, where
 from accelsim.tracing.convolutions import CONVOLUTIONS
 from accelsim.tracing.moves import MOVES
 from accelsim.tracing.pooling import POOLING
@@ -21,7 +22,7 @@ from accelsim.tracing.words import (
     rows_of,
 )
 
-__all__ = ["OPERATORS"]
+__all__ = ["OPERATORS", "add_matmul"]
 
 
 def _linear(builder: Builder, node: Any, arguments: Arguments) -> None:
@@ -71,15 +72,18 @@ def _matmul(builder: Builder, node: Any, arguments: Arguments) -> None:
             f"dimensions, got ({values[0]}, {values[1]}) of {ranks[0]} and {ranks[1]}; write it as "
             "nn.Linear"
         )
-    first, second = (
-        builder.arranged(node, builder.words(node, value), _matrix) for value in values
-    )
+    first, second = (builder.words(node, value) for value in values)
+    builder.put(node, add_matmul(builder, node, builder.name(node), first, second))
+
+
+def add_matmul(builder: Builder, node: Any, name: str, first: Words, second: Words) -> Words:
+    """Add a matmul layer of two activations; return its output."""
+    first, second = (builder.arranged(node, words, _matrix) for words in (first, second))
     try:
         views = matrices(first, second)
     except NeedsCopyError:
         first, second = builder.copied(node, first), builder.copied(node, second)
         views = matrices(first, second)
-    name = builder.name(node)
     (*batch, m, k), n = views.first.shape, views.second.shape[-1]
     layer = MacLayer(
         name,
@@ -91,7 +95,7 @@ def _matmul(builder: Builder, node: Any, arguments: Arguments) -> None:
         view=views.first,
     )
     builder.layers.append(layer)
-    builder.put(node, first.made_by(name, (*views.batch, axes(m, 1), axes(n, 1))))
+    return first.made_by(name, (*views.batch, axes(m, 1), axes(n, 1)))
 
 
 def _matrix(words: Words) -> Words:

@@ -9,8 +9,8 @@ from typing import Any
 
 from accelsim.errors import TraceError
 from accelsim.layer import VectorLayer, View
+from accelsim.tracing.arguments import Arguments
 from accelsim.tracing.builder import (
-    Arguments,
     Builder,
     Handler,
     as_images,

@@ -15,9 +15,13 @@ import numpy as np
 
 from accelsim.errors import TraceError, nearest
 from accelsim.layer import Trace
-from accelsim.tracing.builder import Arguments, Builder, path_of, where
-from accelsim.tracing.elementwise import ELEMENTWISE
+from accelsim.tracing.arguments import Arguments
+from accelsim.tracing.attention import ATTENTION
+from accelsim.tracing.builder import Builder, path_of, where
+from accelsim.tracing.elementwise import ELEMENTWISE, add_vector_operator
 from accelsim.tracing.operators import OPERATORS
+from accelsim.tracing.rows import ROWS
+from accelsim.tracing.vector_operators import VECTOR_OPERATORS
 from accelsim.tracing.views import VIEWS, take
 from accelsim.tracing.words import MixedImagesError, NeedsCopyError
 from accelsim.workload import check_images
@@ -42,9 +46,11 @@ def trace(
     Parameters
     ----------
     model : torch.nn.Module
-        Any wiring of conv2d, linear, matmul of two activations (``@``, bmm, mm), ReLU, max and
-        average pooling, views (reshape, permute, expand, select, slice, split and their like) and
-        (in evaluation mode) dropout. It is traced as it is; put it into evaluation mode first.
+        Any wiring of conv1d, conv2d, their transposed forms, linear, matmul of two activations
+        (``@``, bmm, mm), ReLU, pooling (max, average, adaptive, of all), padding, upsampling,
+        concatenation, views (reshape, permute, expand, select, slice, split and their like) and
+        (in evaluation mode) dropout: docs/operators.md. It is traced as it is; put it into
+        evaluation mode first.
     images : float32 array, (N, C, H, W)
         The network's input; signals (N, C, L), or whatever else it takes, (N, ...).
     name : str, optional
@@ -118,18 +124,25 @@ def _visit(builder: Builder, node: Any) -> None:
     if node.target is operator.getitem:
         take(builder, node)
         return
-    handler = _HANDLERS.get(str(node.target))
-    name = str(node.target).removeprefix("aten.").rsplit(".", 1)[0]
-    if handler is None and name in _WAYS_OUT:
-        raise TraceError(f"{where(node)}: {name} is not modelled; {_WAYS_OUT[name]}")
-    if handler is None:
-        known = sorted({target.split(".")[1] for target in _HANDLERS})
+    target = str(node.target)
+    name = target.removeprefix("aten.").rsplit(".", 1)[0]
+    exact = target in ELEMENTWISE or target not in _HANDLERS
+    if exact and builder.fold(node):
+        return
+    if node.target._schema.is_mutable and builder.is_constant(node.args[0]):
         raise TraceError(
-            f"operator {name!r} in {path_of(node) or builder.label} is not modelled; "
-            f"modelled: {', '.join(known)}.{nearest(name, known)}"
+            f"{where(node)}: operator {name!r} changes a parameter or buffer ({node.args[0]}), but "
+            "a trace has them as they are; call model.eval() first, or call it out of place"
         )
+    if target not in _HANDLERS and target not in VECTOR_OPERATORS:
+        builder.refuse(node, _unknown(target, name, path_of(node) or builder.label))
+        return
+    arguments = Arguments(node.target, node.args, node.kwargs)
     try:
-        handler(builder, node, Arguments(node))
+        if target in _HANDLERS:
+            _HANDLERS[target](builder, node, arguments)
+        else:
+            add_vector_operator(builder, node, arguments, VECTOR_OPERATORS[target])
     except (MixedImagesError, NeedsCopyError):
         # What needs a copy of a copy, needs the images between the words of one.
         shapes = [value.meta["val"].shape for value in node.args if hasattr(value, "meta")]
@@ -138,6 +151,18 @@ def _visit(builder: Builder, node: Any) -> None:
             f"{where(node)}: {name} of {read} mixes images; every image must be computed for "
             "itself, so keep them in a dimension of their own, the first one"
         ) from None
+
+
+def _unknown(target: str, name: str, owner: str) -> str:
+    """Return what to say of an operator that is not modelled."""
+    found = f"operator {name!r} in {owner} is not modelled; "
+    if name in _WAYS_OUT:
+        return found + _WAYS_OUT[name]
+    known = sorted({one.split(".")[1] for one in (*_HANDLERS, *VECTOR_OPERATORS)})
+    return (
+        f"{found}modelled: {', '.join(known)}.{nearest(name, known)} One that makes each element "
+        f"of its own can be added: accelsim.register_operator({target!r}, function, operations)"
+    )
 
 
 _ONE_OR_TWO = "windows go along one dimension or two: make the third one channels or images"
@@ -163,4 +188,4 @@ _WAYS_OUT = {
 }
 """Operator that is not modelled -> what to do instead."""
 
-_HANDLERS = {**OPERATORS, **ELEMENTWISE, **VIEWS}
+_HANDLERS = {**OPERATORS, **ELEMENTWISE, **ROWS, **ATTENTION, **VIEWS}

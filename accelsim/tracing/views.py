@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from accelsim.errors import TraceError
-from accelsim.tracing.builder import Arguments, Builder, Handler, by_operator, shape_of, where
+from accelsim.tracing.arguments import Arguments
+from accelsim.tracing.builder import Builder, Handler, by_operator, shape_of, where
 from accelsim.tracing.words import Words
 
 __all__ = ["VIEWS", "take"]
@@ -117,6 +118,7 @@ def _cut(builder: Builder, node: Any, arguments: Arguments) -> None:
 def take(builder: Builder, node: Any) -> None:
     """Let *node* stand for one of several tensors that another node has made."""
     several, at = node.args
+    builder.check_refused(several)
     if builder.is_constant(several):
         builder.constants[node.name] = builder.constants[several.name][at]
     elif at >= len(builder.lists[several.name]):

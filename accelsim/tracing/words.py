@@ -270,22 +270,29 @@ class Elements(NamedTuple):
     """Whether the results lie among themselves as the words of the first tensor's layer do."""
 
 
-def elements(*operands: Words, rearranged: bool = False) -> Elements:
+def elements(*operands: Words, rearranged: bool = False, kept: int = 0) -> Elements:
     """Return how a layer reads *operands*, broadcast against each other.
 
     Where the first one is all of its layer's output the order is that of its words in memory,
-    unless they are to be *rearranged* into that of its dimensions.
+    unless they are to be *rearranged* into that of its dimensions, or so many last ones are *kept*
+    as dimensions of their own.
     """
     rank = max(len(one.dims) for one in operands)
     dims = [((),) * (rank - len(one.dims)) + one.dims for one in operands]
     parameters = [one.is_parameter for one in operands]
     aligned = [_aligned(dim, parameters) for dim in zip(*dims, strict=True)]
-    inner = [one for dim in aligned for one in dim if not one[0].of_images]
-    in_place = not rearranged and operands[0].whole and all(first.stride for first, *_ in inner)
+    outer = aligned[: rank - kept]
+    inner = [one for dim in outer for one in dim if not one[0].of_images]
+    in_place = (
+        not (rearranged or kept) and operands[0].whole and all(first.stride for first, *_ in inner)
+    )
     if in_place:
         inner.sort(key=lambda one: one[0].stride, reverse=True)
-    joined = _merged(inner)
-    views = (one.view([[axes[at]] for axes in joined]) for at, one in enumerate(operands))
+    groups = [[one] for one in _merged(inner)] + aligned[rank - kept :]
+    views = (
+        one.view([[axes[at] for axes in group] for group in groups])
+        for at, one in enumerate(operands)
+    )
     return Elements(
         tuple(views), tuple(tuple(first for first, *_ in dim) for dim in aligned), in_place
     )
