@@ -166,7 +166,7 @@ def sweep(
 
 def _key(point: Point, table: str, inputs: Inputs, values: bool) -> str:
     """Return the key of all that a point's row depends on; *table*: the energy table's print."""
-    traced, labels = _traced(inputs, _integer(point))
+    traced, labels = _traced(inputs, _calibrated(point, values))
     determined_by = {
         "accelerator": point.accelerator.model_dump(mode="json"),
         "table": table,
@@ -226,7 +226,7 @@ def _evaluate(
 def run_point(inputs: Inputs, values: bool, point: Point) -> dict[str, Any]:
     """Return the row of one point; an error of its own making is in the row."""
     try:
-        traced, labels = _traced(inputs, _integer(point))
+        traced, labels = _traced(inputs, _calibrated(point, values))
         weights = weights_text(inputs.workload)
         run = simulate(traced, point.accelerator, labels=labels, values=values, weights=weights)
     except AccelsimError as error:
@@ -248,9 +248,9 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _integer(point: Point) -> bool:
-    """Return whether the point's unit takes integers, which needs a calibrated trace."""
-    return isinstance(MULTIPLIERS[point.accelerator.multiplier], IntegerMultiplier)
+def _calibrated(point: Point, values: bool) -> bool:
+    """Return whether the point needs a calibrated trace: its unit takes integers, and gets some."""
+    return values and isinstance(MULTIPLIERS[point.accelerator.multiplier], IntegerMultiplier)
 
 
 @lru_cache(maxsize=4)

@@ -92,6 +92,7 @@ def simulate(
     traced = trace(model, batch, name=known.name)
     integer = {
         machine.multiplier: isinstance(MULTIPLIERS[machine.multiplier], IntegerMultiplier)
+        and not timing_only
         for machine in machines
     }
     calibrated = traced

@@ -50,6 +50,24 @@ def test_integer_units_are_calibrated_on_the_training_split(accelsim, tmp_path):
     assert (code, "scores made with other settings (quantization)" in err) == (2, True)
 
 
+def test_timing_needs_no_calibration(accelsim, tmp_path, monkeypatch):
+    """Of a large network it would take minutes."""
+
+    def calibrate(*_, **__):
+        raise AssertionError
+
+    line = ("lenet5_classic_digits", "--images", "1", "--timing-only", "--json")
+    calibrated = accelsim("simulate", *line[:3], "-m", "exact_int8", "--json")[1]
+    monkeypatch.setattr("accelsim.nn.calibrate_workload", calibrate)
+    code, out, _ = accelsim("simulate", *line, "-m", "exact_int8")
+    assert code == 0
+    one, other = (json.loads(text)[0]["summary"]["latency_cycles"] for text in (out, calibrated))
+    assert one == other
+    vary = ("--vary", "multiplier=exact_int8", "--workers", "1", "--out", tmp_path / "s")
+    code, out, _ = accelsim("sweep", *line, *vary)
+    assert (code, json.loads(out)[0]["latency_cycles"]) == (0, one)
+
+
 def test_score_quantizes_as_it_is_told(accelsim):
     """Two bits a weight: a scale for each filter or one for all gives other confidences."""
     line = ("score", "lenet5_digits", "-m", "exact_int3", "--attack", "fgsm", "--images", "8")
