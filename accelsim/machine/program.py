@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -13,7 +11,7 @@ from accelsim.accumulators import accumulator_of, check_depth
 from accelsim.config import Accelerator
 from accelsim.consistency import check_trace
 from accelsim.dataflows.row_mapper import RowTiling
-from accelsim.dataflows.tiling import NOTHING_STAYS, Budget, Stays, Tiling
+from accelsim.dataflows.tiling import NOTHING_STAYS, Stays, Tiling
 from accelsim.errors import MappingError
 from accelsim.layer import (
     INPUT,
@@ -27,11 +25,12 @@ from accelsim.layer import (
     View,
 )
 from accelsim.machine.array import PeArray, array_model, budget_of, tiling_of
-from accelsim.machine.block import Block, fetched
+from accelsim.machine.block import Block
+from accelsim.machine.vector_tiling import vector_tile
 from accelsim.machine.walks import Walks, walks_of
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.quantization import scheme_of
-from accelsim.vector_functions import OPERATIONS, VECTOR_FUNCTIONS
+from accelsim.vector_functions import OPERATIONS
 
 __all__ = [
     "MacStep",
@@ -265,7 +264,7 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
             )
             operands = (_seen(source, layer.ifmap), *others)
             parts = tuple(
-                VectorPart(*_vector_tile(layer, budget, view, place), read, _seen(target, place))
+                VectorPart(*vector_tile(layer, budget, view, place), read, _seen(target, place))
                 for (view, place), read in zip(layer.parts, operands, strict=False)
             )
             steps.append(VectorStep(layer, parts, others, target, stays))
@@ -300,7 +299,7 @@ def _fits(layer: Layer, accelerator: Accelerator, array: PeArray, held_words: in
             tiling_of(layer, accelerator, array, held_words=held_words)
         else:
             for view, place in layer.parts:
-                _vector_tile(layer, budget_of(accelerator, held_words), view, place)
+                vector_tile(layer, budget_of(accelerator, held_words), view, place)
     except MappingError:
         return False
     return True
@@ -345,56 +344,3 @@ def _fused_relus(trace: Trace) -> dict[str, str]:
         and layer.source in mac_layers
         and readers[layer.source] == 1
     }
-
-
-def _vector_tile(layer: VectorLayer, budget: Budget, view: View, place: View) -> tuple[int, int]:
-    """Return (channels, ofmap rows) of a tile: whole channels if one fits, else rows of one."""
-    *_, channels, _, width = view.shape
-    *_, out_height, out_width = place.shape
-    others = [] if layer.places else [one.view for one in layer.others]
-
-    def words(channels: int, rows: int) -> tuple[int, int, int]:
-        """Return the words of the ifmap, of the other operands and of the ofmap in a tile."""
-        more = sum(prod(fetched((1, channels, rows, width), one.strides[-4:])) for one in others)
-        ifmap = channels * _vector_ifmap_rows(layer, rows) * width
-        return ifmap, more, channels * rows * out_width
-
-    def fits(channels: int, rows: int) -> bool:
-        ifmap, more, ofmap = words(channels, rows)
-        return (
-            ifmap <= budget.ifmap_words
-            and more <= budget.weight_words
-            and ofmap <= budget.ofmap_words
-            and (budget.total_words is None or ifmap + more + ofmap <= budget.total_words)
-        )
-
-    whole = _most(channels, lambda some: fits(some, out_height))
-    if whole:
-        return whole, out_height
-    planes = layer.window is None and VECTOR_FUNCTIONS[layer.op].reduces > 1
-    rows = 0 if planes else _most(out_height, lambda some: fits(1, some))
-    if rows:
-        return 1, rows
-    ifmap, more, ofmap = words(1, out_height if planes else 1)
-    room = f"{budget.ifmap_words}, {budget.weight_words} and {budget.ofmap_words}"
-    if budget.total_words is not None:
-        room = f"{budget.total_words} in all"
-    raise MappingError(
-        f"layer {layer.name!r} fits no tiling: one {'channel' if planes else 'ofmap row'} needs "
-        f"{ifmap} ifmap words, {more} words of other operands and {ofmap} ofmap words, a tile's "
-        f"share of the GLB is {room}. Enlarge glb, or set glb.double_buffered to false."
-    )
-
-
-def _most(limit: int, fits: Callable[[int], bool]) -> int:
-    """Return the largest number up to *limit* that fits, 0 where none does."""
-    return bisect_left(range(1, limit + 1), True, key=lambda number: not fits(number))
-
-
-def _vector_ifmap_rows(layer: VectorLayer, rows: int) -> int:
-    """Return the most ifmap rows that so many ofmap rows need, wherever they lie."""
-    if layer.window is None:
-        return rows
-    height = layer.output_shape[-2]
-    spans = (layer.ifmap_rows(first, first + rows) for first in range(height - rows + 1))
-    return max(stop - start for start, stop in spans)

@@ -60,8 +60,8 @@ def _elementwise(operator: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
         function, settings = entry.call(Arguments(operator, args, kwargs))
     except TraceError:  # No machine computes this one, so that torch's own result is as good.
         return operator(*args, **kwargs)
-    tensors = torch.broadcast_tensors(*args[: entry.tensors])
-    result = VECTOR_FUNCTIONS[function](*map(array_of, tensors), *settings)
+    tensors = torch.broadcast_tensors(*map(torch.as_tensor, args[: entry.tensors]))
+    result = VECTOR_FUNCTIONS[function](*(array_of(one.float()) for one in tensors), *settings)
     if operator._schema.name.endswith("_"):
         return args[0].copy_(torch.from_numpy(result))
     return _like(tensors[0], result)

@@ -188,6 +188,7 @@ class Builder:
 
     def constant(self, node: Any, value: Any, what: str) -> np.ndarray:
         """Return parameter or buffer *value* as float32."""
+        self.check_refused(value)
         tensor = self.constants.get(getattr(value, "name", ""))
         if tensor is None:
             raise TraceError(f"{where(node)}: its {what} must be a parameter, got {value!r}")

@@ -25,7 +25,14 @@ def add_vector_operator(
         function, settings = operator.call(arguments)
     except TraceError as error:
         raise TraceError(f"{where(node)}: {error}") from None
-    add_unary(builder, node, function, settings)
+    if operator.tensors == 1:
+        add_unary(builder, node, function, settings)
+        return
+    first, second = arguments.first_two
+    if isinstance(second, int | float):
+        add_unary(builder, node, function, (float(second), *settings))
+    else:
+        add_binary(builder, node, function, first, second, settings)
 
 
 def add_unary(builder: Builder, node: Any, op: str, settings: tuple[float, ...] = ()) -> None:
@@ -67,12 +74,19 @@ def _binary(op: str, swapped: str) -> Handler:
     return handle
 
 
-def add_binary(builder: Builder, node: Any, op: str, first: Any, second: Any) -> None:
+def add_binary(
+    builder: Builder,
+    node: Any,
+    op: str,
+    first: Any,
+    second: Any,
+    settings: tuple[float, ...] = (),
+) -> None:
     """Let *node* stand for vector function *op* of two tensors; the second may be a parameter."""
     one = builder.words(node, first)
     other = builder.operand(node, second, one.images)
     name = builder.name(node)
-    made = builder.elementwise(node, name, op, one, other)
+    made = builder.elementwise(node, name, op, one, other, settings=settings)
     if not one.whole or made != replace(one, source=name):
         _no_part(node)
     _put(builder, node, name, made)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from accelsim.quantization import Calibration
 
-__all__ = ["trace"]
+__all__ = ["exported", "is_modelled", "trace"]
 
 
 def trace(
@@ -68,14 +68,8 @@ def trace(
         Images of the wrong rank or dtype, or with NaN or infinity; a calibration that cannot be
         used.
     """
-    import torch
-
-    if not isinstance(model, torch.nn.Module):
-        raise TraceError(f"model must be a torch.nn.Module, got {type(model).__name__}")
-    check_images(images, any_rank=True)
-    _check_parameters(model)
     label = name or type(model).__name__
-    program = _export(model, torch.from_numpy(np.array(images)), label)
+    program = exported(model, images, label)
     builder, output = Builder(program, label), ""
     for node in program.graph.nodes:
         if node.op == "placeholder":
@@ -92,6 +86,22 @@ def trace(
     from accelsim.nn.calibration import as_calibration
 
     return traced.calibrated(as_calibration(model, calibration))
+
+
+def exported(model: torch.nn.Module, images: np.ndarray, label: str) -> Any:
+    """Return what torch.export makes of *model*, called *label*; errors are those of `trace`."""
+    import torch
+
+    if not isinstance(model, torch.nn.Module):
+        raise TraceError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    check_images(images, any_rank=True)
+    _check_parameters(model)
+    return _export(model, torch.from_numpy(np.array(images)), label)
+
+
+def is_modelled(operator: str) -> bool:
+    """Return whether a node of *operator*, by torch's full name, becomes layers or views."""
+    return operator in _HANDLERS or operator in VECTOR_OPERATORS
 
 
 def _check_parameters(model: torch.nn.Module) -> None:
@@ -134,8 +144,9 @@ def _visit(builder: Builder, node: Any) -> None:
             f"{where(node)}: operator {name!r} changes a parameter or buffer ({node.args[0]}), but "
             "a trace has them as they are; call model.eval() first, or call it out of place"
         )
-    if target not in _HANDLERS and target not in VECTOR_OPERATORS:
-        builder.refuse(node, _unknown(target, name, path_of(node) or builder.label))
+    if not is_modelled(target):
+        own = target.replace("_.", ".") if node.target._schema.is_mutable else target
+        builder.refuse(node, _unknown(own, name, path_of(node) or builder.label))
         return
     arguments = Arguments(node.target, node.args, node.kwargs)
     try:

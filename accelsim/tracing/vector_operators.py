@@ -34,7 +34,16 @@ class VectorOperator(NamedTuple):
 
 def of(function: str, *names: str) -> Callable[[Arguments], Call]:
     """Return what makes a call of *function*, whose settings are the arguments of these names."""
-    return lambda arguments: Call(function, tuple(float(arguments[name]) for name in names))
+
+    def call(arguments: Arguments) -> Call:
+        settings = []
+        for name in names:
+            if not isinstance(arguments[name], int | float):
+                raise TraceError(f"{function}: {name} must be a number, got {arguments[name]!r}")
+            settings.append(float(arguments[name]))
+        return Call(function, tuple(settings))
+
+    return call
 
 
 def _gelu(arguments: Arguments) -> Call:

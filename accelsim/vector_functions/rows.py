@@ -93,17 +93,22 @@ def _scale_shift(values: Float, scale: Float, shift: Float) -> NDArray[np.float6
 
 
 def scale_and_shift(
-    weight: Float | None, bias: Float | None, mean: Float, variance: Float, epsilon: float
-) -> tuple[Float, Float]:
+    weight: NDArray[Any] | None,
+    bias: NDArray[Any] | None,
+    mean: NDArray[Any],
+    variance: NDArray[Any],
+    epsilon: float,
+    dtype: type[np.floating[Any]] = np.float32,
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return a batch norm in evaluation mode as x * scale + shift, per channel.
 
     ``scale = weight / sqrt(variance + epsilon)`` and ``shift = bias - mean * scale``, in float64
-    and each rounded once.
+    and each rounded to *dtype* once.
     """
     inverse = 1.0 / np.sqrt(variance.astype(np.float64) + epsilon)
     scale = inverse if weight is None else weight * inverse
     shift = -mean * scale if bias is None else bias - mean * scale
-    return scale.astype(np.float32), shift.astype(np.float32)
+    return scale.astype(dtype), shift.astype(dtype)
 
 
 _NORM = {"add": 4, "multiply": 3}

@@ -72,14 +72,9 @@ def test_results_are_torchs_within_the_bound(function):
 
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
-def test_gradients_are_torchs(function):
-    net = Activated(function).eval()
-    found = []
-    for module in (net, accelsim.nn.approximate(net, multiplier="exact_fp32")):
-        images = torch.from_numpy(IMAGES).requires_grad_()
-        module(images).square().sum().backward()
-        found.append(images.grad)
-    torch.testing.assert_close(found[1], found[0], rtol=2e-5, atol=2e-5)
+def test_gradients_are_torchs(function, beside_torch):
+    (_, expected), (_, got) = beside_torch(Activated(function).eval(), IMAGES)
+    torch.testing.assert_close(got, expected, rtol=2e-5, atol=2e-5)
 
 
 class Bare(nn.Module):

@@ -61,25 +61,14 @@ def attention(name):
     return Attention(HOW[name]).eval()
 
 
-@pytest.fixture
-def roomy(small):
-    return small.replace(**{f"glb.{name}_kib": 0.5 for name in ("ifmap", "weight", "ofmap")})
-
-
 @pytest.mark.parametrize("name", HOW)
 def test_machine_trace_and_module_agree_bit_for_bit(name, agree, roomy):
     agree(attention(name), IMAGES, roomy)
 
 
 @pytest.mark.parametrize("name", HOW)
-def test_results_and_gradients_are_torchs_within_float_rounding(name):
-    net, found = attention(name), []
-    for module in (net, accelsim.nn.approximate(net, multiplier="exact_fp32")):
-        images = torch.from_numpy(IMAGES).requires_grad_()
-        outputs = module(images)
-        outputs.square().sum().backward()
-        found.append((outputs.detach(), images.grad))
-    (expected, gradient), (got, own) = found
+def test_results_and_gradients_are_torchs_within_float_rounding(name, beside_torch):
+    (expected, gradient), (got, own) = beside_torch(attention(name), IMAGES)
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(own, gradient, rtol=1e-4, atol=1e-5)
 

@@ -76,27 +76,15 @@ def normed(name):
     return Normed(*LAYERS[name]).eval()
 
 
-@pytest.fixture
-def roomy(small):
-    """Tiles of 64 words of each operand."""
-    return small.replace(**{f"glb.{name}_kib": 0.5 for name in ("ifmap", "weight", "ofmap")})
-
-
 @pytest.mark.parametrize("name", LAYERS)
 def test_machine_trace_and_module_agree_bit_for_bit(name, agree, roomy):
     agree(normed(name), IMAGES, roomy)
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_results_and_gradients_are_torchs_within_float_rounding(name):
+def test_results_and_gradients_are_torchs_within_float_rounding(name, beside_torch):
     """Results within 4 rounding errors of float32 at their scale, which is 1 to 10 here."""
-    net, found = normed(name), []
-    for module in (net, accelsim.nn.approximate(net, multiplier="exact_fp32")):
-        images = torch.from_numpy(IMAGES).requires_grad_()
-        outputs = module(images)
-        outputs.square().sum().backward()
-        found.append((outputs.detach(), images.grad))
-    (expected, gradient), (got, own) = found
+    (expected, gradient), (got, own) = beside_torch(normed(name), IMAGES)
     bound = 4 * 2.0**-23 * max(1, expected.abs().max().item())
     assert (got - expected).abs().max() <= bound
     torch.testing.assert_close(own, gradient, rtol=1e-4, atol=1e-4)

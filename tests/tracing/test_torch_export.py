@@ -131,7 +131,7 @@ class Calls(nn.Module):
         (lambda m, x: torch.cumsum(m.conv(x), 1), "operator 'cumsum' in Calls is not modelled"),
         (lambda m, x: (m.conv(x), x), "must return one tensor that depends on the images, got 2"),
         (lambda m, x: x, "returns its input"),
-        (lambda m, x: torch.relu(m.conv.weight), "its input must come from the images"),
+        (lambda m, x: torch.softmax(m.conv.weight, 0), "its input must come from the images"),
         (lambda m, x: m.conv(x) if x.mean() > 0 else x, "torch.export cannot trace Calls"),
         (lambda m, x: functional.conv2d(x, torch.rand(1, 2, 1, 1)), "operator 'rand'"),
         (lambda m, x: m.conv(x).reshape(-1), "mixes images"),
