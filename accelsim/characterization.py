@@ -24,6 +24,7 @@ from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier, Multiplier
 from accelsim.multipliers.imported import ImportedMultiplier
 from accelsim.operands import check_sample, choose_pairs, given_pairs, layer_pairs
 from accelsim.quantization import Scheme
+from accelsim.workload import weights_text
 
 __all__ = ["Characterization", "baseline_of", "characterize"]
 
@@ -175,6 +176,7 @@ def characterize(
     trace = _trace(workload, images, unit, data) if isinstance(workload, str) else workload
     measured = measure(unit, chosen, lambda done, total: tell(done, total, "products"))
     costs = cost_rows(unit, other, table, seed)
+    weights = weights_text(workload) if isinstance(workload, str) else None
     scheme = scheme or Scheme()
     layers = None if trace is None else _layers(unit, trace, scheme, pairs, seed, tell)
     quantized = trace is not None and isinstance(unit, IntegerMultiplier)
@@ -191,6 +193,7 @@ def characterize(
         "seed": seed,
         "distribution": distribution if operands is None else "given",
         "workload": None if trace is None else trace.name,
+        "weights": weights,
         "trace_hash": None if trace is None else trace.fingerprint,
         "calibration": None if trace is None else trace.calibration,
         "quantization": vars(scheme) if quantized else None,

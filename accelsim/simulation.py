@@ -45,6 +45,7 @@ def simulate(
     labels: ArrayLike | None = None,
     values: bool = True,
     seed: int | None = None,
+    weights: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Run:
     """Return what *trace* does on *accelerator*.
@@ -66,6 +67,8 @@ def simulate(
         False: cycles, counts and energy only; no operand is moved or multiplied.
     seed : int, optional
         Seed of whatever made the inputs; recorded. The simulation itself has no chance in it.
+    weights : str, optional
+        Where the network's weights are from, in words; recorded, in the summary too.
     progress : callable, optional
         Called with (layer, layers done, layers in all).
 
@@ -105,10 +108,15 @@ def simulate(
         right = (outputs.argmax(axis=1) == truth) & np.isfinite(outputs).all(axis=1)
         accuracy = float(right.mean())
     result, toggles = _operand_dependent(program, simulated, accelerator, table, result, progress)
-    tables = tabulate(simulated, accelerator, table, result, accuracy, seed, toggles)
+    layers, actions, summary, timeline = tabulate(
+        simulated, accelerator, table, result, accuracy, seed, toggles
+    )
+    if weights is not None:
+        summary.insert(1, "weights", weights)
     manifest = {
         "kind": "run",
         "workload": trace.name,
+        "weights": weights,
         "accelerator": accelerator.model_dump(mode="json"),
         "config_hash": accelerator.config_hash,
         "trace_hash": trace.fingerprint,
@@ -123,7 +131,7 @@ def simulate(
         "seed": seed,
         "versions": versions(),
     }
-    return Run(outputs, *tables, accelerator, manifest)
+    return Run(outputs, layers, actions, summary, timeline, accelerator, manifest)
 
 
 def check_machine(accelerator: Accelerator, *, values: bool = True) -> EnergyTable:

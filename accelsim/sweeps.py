@@ -31,7 +31,7 @@ from accelsim.threads import VARIABLE
 from accelsim.topology import check_no_data, check_operands, is_topology, read_topology
 from accelsim.tracing import trace
 from accelsim.version import __version__
-from accelsim.workload import load_workload
+from accelsim.workload import load_workload, weights_text
 
 __all__ = ["STORE", "Point", "grid_points", "sweep"]
 
@@ -137,7 +137,7 @@ def sweep(
     inputs = Inputs(workload, images, None if data is None else os.fspath(data))
     _traced.cache_clear()  # The files may have changed since the last sweep.
     fingerprints = [check_machine(point.accelerator, values=values).fingerprint for point in points]
-    check_operands(_traced(inputs, _integer(points[0]))[0], values=values)
+    check_operands(_traced(inputs, _calibrated(points[0], values))[0], values=values)
     keys = {
         _key(point, fingerprint, inputs, values): point
         for point, fingerprint in zip(points, fingerprints, strict=True)
@@ -173,7 +173,7 @@ def sweep(
 
 def _key(point: Point, table: str, inputs: Inputs, values: bool) -> str:
     """Return the key of all that a point's row depends on; *table*: the energy table's print."""
-    traced, labels = _traced(inputs, _integer(point))
+    traced, labels = _traced(inputs, _calibrated(point, values))
     determined_by = {
         "accelerator": point.accelerator.model_dump(mode="json"),
         "table": table,
@@ -192,6 +192,7 @@ def _manifest(
     return {
         "kind": "sweep",
         "workload": inputs.workload,
+        "weights": _weights(inputs),
         "accelerator": base.model_dump(mode="json"),
         "config_hash": base.config_hash,
         "grid": dict(grid),
@@ -232,8 +233,10 @@ def _evaluate(
 def run_point(inputs: Inputs, values: bool, point: Point) -> dict[str, Any]:
     """Return the row of one point; an error of its own making is in the row."""
     try:
-        traced, labels = _traced(inputs, _integer(point))
-        run = simulate(traced, point.accelerator, labels=labels, values=values)
+        traced, labels = _traced(inputs, _calibrated(point, values))
+        run = simulate(
+            traced, point.accelerator, labels=labels, values=values, weights=_weights(inputs)
+        )
     except AccelsimError as error:
         return {"error": str(error)}
     summary = run.summary.astype(object).where(run.summary.notna(), None).iloc[0].to_dict()
@@ -253,9 +256,14 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _integer(point: Point) -> bool:
-    """Return whether the point's unit takes integers, which needs a calibrated trace."""
-    return isinstance(MULTIPLIERS[point.accelerator.multiplier], IntegerMultiplier)
+def _calibrated(point: Point, values: bool) -> bool:
+    """Return whether the point needs a calibrated trace: its unit takes integers, and gets some."""
+    return values and isinstance(MULTIPLIERS[point.accelerator.multiplier], IntegerMultiplier)
+
+
+def _weights(inputs: Inputs) -> str | None:
+    """Return where the network's weights are from; a topology has none."""
+    return None if is_topology(inputs.workload) else weights_text(inputs.workload)
 
 
 @lru_cache(maxsize=4)

@@ -1,10 +1,11 @@
-"""Weights files: read one into a model without ever running code that it holds."""
+"""Weights of a model: drawn by a seed, or read from a file without running code that it holds."""
 
 from __future__ import annotations
 
+import math
 import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,35 @@ from accelsim.errors import DataError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["read_weights"]
+__all__ = ["draw_model", "read_weights"]
+
+COUNTER = ".num_batches_tracked"
+"""End of a buffer's name: batches that a batch norm has seen, which only its training reads."""
+
+
+def draw_model(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """Return the network that *build* makes with random weights, the same for the same seed.
+
+    They are those of torch's default initialization, those of convolutions and linear layers times
+    sqrt(6): that is the variance 2 / inputs of He et al. (ICCV 2015), with which activations keep
+    their size through ReLUs. torch's global random state is left as it was.
+
+    Parameters
+    ----------
+    build : callable
+        Returns a `torch.nn.Module`.
+    seed : int
+    """
+    import torch
+    from torch import nn
+
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = build()
+        for module in model.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                module.weight.mul_(math.sqrt(6))
+    return model
 
 
 def read_weights(model: nn.Module, path: Path) -> None:
@@ -22,7 +51,8 @@ def read_weights(model: nn.Module, path: Path) -> None:
     Parameters
     ----------
     model : torch.nn.Module
-        Its state dict says which names and shapes the file must hold, no more and no fewer.
+        Its state dict says which names and shapes the file must hold, no more and no fewer; but
+        for the counters of batch norms, which may be missing and are not read.
     path : pathlib.Path
         A ``.safetensors`` file, or a state dict written by `torch.save`, which is read with
         ``weights_only=True``: code in the file is refused, not run.
@@ -40,8 +70,11 @@ def read_weights(model: nn.Module, path: Path) -> None:
     if not found:
         raise DataError(f"weights file {path} does not exist")
     state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
-    _check_state(state, model.state_dict(), path)
-    model.load_state_dict(state)
+    own = model.state_dict()
+    counters = {name: tensor for name, tensor in own.items() if name.endswith(COUNTER)}
+    state = {name: tensor for name, tensor in state.items() if not name.endswith(COUNTER)}
+    _check_state(state, {name: own[name] for name in own if name not in counters}, path)
+    model.load_state_dict({**state, **counters})
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Workload: a network with its data and trained weights, found by name.
+"""Workload: a network with its data and its weights, trained or random, found by name.
 
 Every ``.py`` file in the folder ``workloads/`` that registers a `Workload` is a workload; nothing
 else has to be told. Importing this module does not import torch.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import operator
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,9 +23,10 @@ from numpy.typing import NDArray
 
 from accelsim.datasets import Split, read_split
 from accelsim.errors import ConfigError, DataError
+from accelsim.recipe import Recipe
 from accelsim.registry import Registry
 from accelsim.resources import resource_dir
-from accelsim.weights import read_weights
+from accelsim.weights import draw_model, read_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,46 +39,32 @@ __all__ = [
     "check_labels",
     "load_workload",
     "weights_hash",
+    "weights_text",
     "workload_split",
 ]
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a workload's weights are trained; fixed in its file, so that a retraining is the same.
-
-    Stochastic gradient descent in the form of Adam on the cross entropy, with the learning rate
-    falling along a half cosine to zero.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float = 0.0
-    # One thread: the order of torch's sums, and so the bits of the weights, depends on the number.
-    threads: int = 1
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Workload:
-    """A network, the data it is for, and where its trained weights are.
+    """A network, the data it is for, and where its weights are from.
 
     Attributes
     ----------
     name, title : str
         Name in the registry, and one line for a listing.
     dataset : str
-        Key of `accelsim.datasets.DATASETS`.
+        Key of `accelsim.datasets.DATASETS`, or the name of random images.
     build : callable
         Returns the untrained `torch.nn.Module`; it imports torch itself.
     weights : str
-        File name of the trained weights in the folder of the workloads.
+        File name of the trained weights in the folder of the workloads; ``"random:SEED"`` where
+        none are shipped.
     input_shape : tuple of int
         Channels, height, width of one image.
     classes : int
         Number of classes; the model returns (N, classes) logits.
-    recipe : Recipe
-        How the weights are trained.
+    recipe : Recipe, optional
+        How the weights are trained; None: they are not.
     source : str
         Where the architecture and the training come from.
     """
@@ -84,16 +73,32 @@ class Workload:
     title: str
     dataset: str
     build: Callable[[], nn.Module]
-    weights: str
+    weights: str = "random:0"
     input_shape: tuple[int, int, int]
     classes: int
-    recipe: Recipe
+    recipe: Recipe | None = None
     source: str
 
     @property
     def weights_path(self) -> Path:
         """Path of the shipped weights."""
         return resource_dir("workloads") / self.weights
+
+    @property
+    def card(self) -> dict[str, Any] | None:
+        """What is known of the shipped weights; None where none are shipped."""
+        path = self.weights_path.with_suffix(".json")
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    @property
+    def seed(self) -> int | None:
+        """Seed of its random weights; None where its weights are trained."""
+        return _seed(self.weights)
+
+    @property
+    def label(self) -> str:
+        """Title, and that its weights are random if they are."""
+        return self.title if self.seed is None else f"{self.title}; {_random(self.seed)}"
 
 
 def _import_workload_files() -> None:
@@ -127,8 +132,8 @@ def load_workload(
     limit: int | None = None,
     weights: str | PathLike[str] | None = None,
     data: str | PathLike[str] | None = None,
-) -> tuple[nn.Module, NDArray[np.float32], NDArray[np.int64]]:
-    """Return a workload's trained model with images and labels of one split.
+) -> tuple[nn.Module, NDArray[np.float32], NDArray[np.int64] | None]:
+    """Return a workload's model with images and labels of one split.
 
     Parameters
     ----------
@@ -139,8 +144,8 @@ def load_workload(
     limit : int, optional
         Take the first *limit* images only.
     weights : path, optional
-        Weights instead of the shipped ones: safetensors, or a state dict saved by torch, which is
-        read without running any code it may hold.
+        Weights instead of the workload's own: safetensors, or a state dict saved by torch, which is
+        read without running any code it may hold; ``"random:SEED"``: drawn by that seed.
     data : path, optional
         The data folder, or a set of one's own instead of the workload's: see
         `accelsim.datasets.read_split`.
@@ -150,7 +155,8 @@ def load_workload(
     model : torch.nn.Module
         In eval mode, on the CPU.
     images : (N, C, H, W) float32
-    labels : (N,) int64
+    labels : (N,) int64, or None
+        None where the weights are random, so that nothing is ever right or wrong, or the images.
 
     Raises
     ------
@@ -172,6 +178,9 @@ def load_workload(
                 f"has {len(found)}"
             )
         found = found.first(count)
+    seed = _seed(workload.weights if weights is None else weights)
+    if seed is not None:
+        return draw_model(workload.build, seed).eval(), found.images, None
     model = workload.build()
     path = workload.weights_path if weights is None else Path(weights)
     if weights is None and not path.is_file():
@@ -181,6 +190,34 @@ def load_workload(
         )
     read_weights(model, path)
     return model.eval(), found.images, found.labels
+
+
+def weights_text(name: str, weights: str | PathLike[str] | None = None) -> str:
+    """Return which weights `load_workload` takes, in words for tables and manifests.
+
+    >>> weights_text("lenet5_digits", "random:3")
+    'random weights, seed 3'
+
+    Raises
+    ------
+    DataError
+        If there is a file and it cannot be read.
+    """
+    given = WORKLOADS[name].weights if weights is None else weights
+    seed = _seed(given)
+    if seed is not None:
+        return _random(seed)
+    return f"{Path(given).name}, SHA-256 {weights_hash(name, weights)}"
+
+
+def _seed(weights: str | PathLike[str]) -> int | None:
+    """Return the seed that ``"random:SEED"`` names, None where *weights* is a file."""
+    match = re.fullmatch(r"random:(\d{1,18})", str(weights))
+    return None if match is None else int(match[1])
+
+
+def _random(seed: int) -> str:
+    return f"random weights, seed {seed}"
 
 
 def workload_split(
@@ -206,7 +243,8 @@ def workload_split(
             f"workload {workload.name!r} takes images of {_times(workload.input_shape)}, but those "
             f"of {found.dataset!r} have {_times(shape)}; give other data, or scale them"
         )
-    check_labels(found.labels, len(found), workload.classes)
+    if found.labels is not None:
+        check_labels(found.labels, len(found), workload.classes)
     return found
 
 

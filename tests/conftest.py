@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +64,22 @@ def energies_of(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """Folder of published files, or None: ACCELSIM_DATA, else shared/data beside the project."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("ACCELSIM_DATA") or beside)
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def real_data(data_folder):
+    """The folder of published files."""
+    if data_folder is None:
+        pytest.skip("no published files: neither in ACCELSIM_DATA nor in ../shared/data")
+    return data_folder
 
 
 @pytest.fixture

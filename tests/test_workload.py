@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import pickle
 import subprocess
 import sys
@@ -14,10 +13,17 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from accelsim import workload as workload_module
+from accelsim.datasets import DATASETS
 from accelsim.errors import ConfigError, DataError, UnknownNameError
 from accelsim.registry import Registry
 from accelsim.weights import read_weights
-from accelsim.workload import WORKLOADS, check_images, check_labels, load_workload
+from accelsim.workload import (
+    WORKLOADS,
+    check_images,
+    check_labels,
+    load_workload,
+    weights_text,
+)
 
 NAME = "lenet5_digits"
 
@@ -27,25 +33,84 @@ def state():
     return load_file(WORKLOADS[NAME].weights_path)
 
 
-@pytest.mark.parametrize("name", WORKLOADS)
-def test_every_workload_is_complete(name):
+BUILT_IN = [name for name, entry in WORKLOADS.items() if entry.dataset == "digits"]
+TRAINED = [name for name, entry in WORKLOADS.items() if entry.recipe is not None]
+
+
+@pytest.mark.parametrize("name", [*BUILT_IN, "mobilenet_v2", "vit_tiny"])
+def test_a_workload_is_complete(name):
+    """Those that take neither files nor much memory; tests/workloads has the others' shapes."""
     entry = WORKLOADS[name]
     assert entry.name == name
     model, images, labels = load_workload(name, limit=3)
     assert not model.training
     check_images(images, entry.input_shape)
-    assert model(torch.from_numpy(images)).shape == (3, entry.classes)
-    assert labels.dtype == np.int64
+    with torch.inference_mode():
+        logits = model(torch.from_numpy(images))
+    assert logits.shape == (3, entry.classes)
+    assert logits.isfinite().all()
+    assert not torch.equal(logits[0], logits[1])
+    assert (labels is None) == (name not in TRAINED)
 
 
 @pytest.mark.parametrize("name", WORKLOADS)
-def test_every_card_describes_its_weights(name):
+def test_weights_are_shipped_or_said_to_be_random(name):
     entry = WORKLOADS[name]
-    card = json.loads(entry.weights_path.with_suffix(".json").read_text())
+    assert entry.weights_path.is_file() == (name in TRAINED)
+    assert ("random weights, seed 0" in entry.label) == (name not in TRAINED)
+    digest = "" if entry.card is None else entry.card["sha256"][:16]
+    assert weights_text(name) in ("random weights, seed 0", f"{entry.weights}, SHA-256 {digest}")
+
+
+def test_the_shipped_weights_stay_under_20_mb():
+    folder = WORKLOADS[NAME].weights_path.parent
+    files = {path.name: path.stat().st_size for path in folder.glob("*.safetensors")}
+    assert {*files} == {WORKLOADS[name].weights for name in TRAINED}
+    assert sum(files.values()) < 20e6
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_every_card_describes_its_weights(name, data_folder):
+    """On the first images of the test split, or on all where they are few."""
+    entry, card = WORKLOADS[name], WORKLOADS[name].card
+    assert card["workload"] == name
     assert card["sha256"] == hashlib.sha256(entry.weights_path.read_bytes()).hexdigest()
-    model, images, labels = load_workload(name)
-    right = model(torch.from_numpy(images)).argmax(1).numpy() == labels
-    assert right.mean() == pytest.approx(card["test_accuracy"], abs=1.5 / len(labels))
+    state = DATASETS[entry.dataset].state("test", data_folder)
+    if state == "missing":
+        pytest.skip(f"{data_folder} does not hold the test split of {entry.dataset}")
+    model, images, labels = load_workload(name, data=data_folder)
+    count, share = len(labels), card["test_accuracy"]
+    few = min(count, 1000)
+    with torch.inference_mode():
+        right = model(torch.from_numpy(images[:few])).argmax(1).numpy() == labels[:few]
+    tolerance = 1.5 / count if few == count else 4 * (share * (1 - share) / few) ** 0.5
+    assert right.mean() == pytest.approx(share, abs=tolerance)
+
+
+def test_random_weights_are_those_of_their_seed():
+    state = torch.get_rng_state()
+    first, again, other = (
+        load_workload("lenet5_classic_digits", limit=1, weights=f"random:{seed}")
+        for seed in (3, 3, 4)
+    )
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(labels is None for _, _, labels in (first, again, other))
+    weights = [model.conv1.weight for model, _, _ in (first, again, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert weights_text("lenet5_classic_digits", "random:3") == "random weights, seed 3"
+
+
+def test_random_weights_have_the_variance_of_he():
+    """2 / inputs, in every convolution and linear layer; within 4 of its own deviations."""
+    for module in load_workload("mobilenet_v2", limit=1)[0].modules():
+        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
+            weight = module.weight.detach()
+            expected, count = 2 / weight[0].numel(), weight.numel()
+            # The fourth moment of a uniform one is 9/5 of its variance squared.
+            assert weight.square().mean().item() == pytest.approx(
+                expected, rel=4 * (0.8 / count) ** 0.5
+            )
 
 
 def test_lenet5_digits_classifies_96_5_percent_of_the_test_images():
@@ -84,9 +149,9 @@ def test_listing_workloads_does_not_import_torch():
 
 
 def test_only_the_workload_folder_is_searched(tmp_path, monkeypatch):
-    """A lenet5_digits.py or a workloads package in the user's directory is none of ours."""
+    """A lenet5_release.py or a workloads package in the user's directory is none of ours."""
     (tmp_path / "workloads").mkdir()
-    for file in ("lenet5_digits.py", "workloads/__init__.py", "workloads/lenet5_digits.py"):
+    for file in ("lenet5_release.py", "workloads/__init__.py", "workloads/lenet5_release.py"):
         (tmp_path / file).write_text("raise SystemExit('imported from the user')")
     code = "from accelsim.workload import WORKLOADS; print(WORKLOADS['lenet5_digits'].title)"
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -25,8 +25,8 @@ from accelsim.sources import PACKAGE, cache_root, source_digest
 
 __all__ = ["KINDS", "LIVE", "Catalog"]
 
-SUFFIXES = (".csv", ".py", ".yaml")
-"""Of files that texts are made from: tables, units and everything they use, presets."""
+SUFFIXES = (".csv", ".json", ".py", ".yaml")
+"""Of files that texts are made from: tables, cards, units and everything they use, presets."""
 
 REGISTRIES = (
     "accelsim.accumulators",
@@ -123,7 +123,7 @@ def _dataflows() -> dict[str, str]:
 def _workloads() -> dict[str, str]:
     from accelsim.workload import WORKLOADS
 
-    return _titles(WORKLOADS)
+    return {name: entry.label for name, entry in WORKLOADS.items()}
 
 
 def _attacks() -> dict[str, str]:

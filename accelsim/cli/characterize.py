@@ -186,12 +186,12 @@ def _print(found: Characterization) -> None:
         whole=(0,),
     )
     if found.layers is not None:
-        _print_layers(found.manifest["workload"], found.layers)
+        _print_layers(f"{found.manifest['workload']}, {found.manifest['weights']}", found.layers)
 
 
-def _print_layers(workload: str, layers: pd.DataFrame) -> None:
+def _print_layers(network: str, layers: pd.DataFrame) -> None:
     print_table(
-        f"Products of {workload} as activation and weight meet in an exact run, "
+        f"Products of {network}, as activation and weight meet in an exact run, "
         f"{layers['pairs'].iloc[0]:,} a layer; all: weighted by MACs; in % with 95 % interval",
         ["layer", "M MACs", "M = 0", "error_rate", "inflated", "mred", "bias"],
         [

@@ -70,7 +70,11 @@ SchemeOption = Annotated[
 ]
 WeightsOption = Annotated[
     str | None,
-    typer.Option("--weights", metavar="FILE", help="Weights instead of the shipped ones."),
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        help="Weights instead of the workload's own; random:SEED: drawn.",
+    ),
 ]
 DataOption = Annotated[
     str | None,

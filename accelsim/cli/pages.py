@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from accelsim.multipliers import Multiplier
+    from accelsim.workload import Workload
 
 __all__ = ["LIVE_PAGES", "PAGES", "Page"]
 
@@ -117,17 +118,35 @@ def _workload(name: str) -> Page:
     from accelsim.workload import WORKLOADS
 
     entry = WORKLOADS[name]
+    recipe = {} if entry.recipe is None else vars(entry.recipe)
     return _facts(
         entry.title,
         {
             "input": "x".join(map(str, entry.input_shape)),
             "classes": entry.classes,
             "data": entry.dataset,
-            "weights": entry.weights,
-            **{f"recipe: {name}": value for name, value in vars(entry.recipe).items()},
+            **_weights(entry),
+            **{f"recipe: {name}": value for name, value in recipe.items()},
             "source": entry.source,
         },
     )
+
+
+def _weights(entry: Workload) -> dict[str, object]:
+    """Return what is known of a workload's own weights."""
+    from accelsim.workload import weights_text
+
+    card = entry.card
+    if entry.seed is not None:
+        return {"weights": weights_text(entry.name)}
+    if card is None:
+        return {"weights": f"{entry.weights}, missing"}
+    return {
+        "weights": entry.weights,
+        "weights' SHA-256": card["sha256"],
+        "test accuracy": f"{100 * card['test_accuracy']:.2f} % "
+        f"of {card['data']['test']['images']:,} images",
+    }
 
 
 def _attack(name: str) -> Page:

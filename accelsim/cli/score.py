@@ -19,6 +19,7 @@ from accelsim.cli.options import (
     unique,
 )
 from accelsim.cli.output import note, print_json, print_table, progress
+from accelsim.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,7 +84,13 @@ def score(
     from accelsim.quantization import scheme_of
     from accelsim.robustness import check_settings
     from accelsim.scores import ScoreFolder
-    from accelsim.workload import WORKLOADS, load_workload, weights_hash, workload_split
+    from accelsim.workload import (
+        WORKLOADS,
+        load_workload,
+        weights_hash,
+        weights_text,
+        workload_split,
+    )
 
     machine = None if accelerator is None else build_accelerator(accelerator, quantization)
     scheme = build_scheme(quantization) if machine is None else scheme_of(machine)
@@ -93,6 +100,12 @@ def score(
     attacks = unique(attack or ["fgsm", "pgd"])
     check_settings(scenario, attacks, units, accumulator, epsilon, seed)
     model, batch, labels = load_workload(workload, limit=images, weights=weights, data=data)
+    if labels is None:
+        raise DataError(
+            f"workload {workload!r} cannot be scored with {weights_text(workload, weights)} on "
+            f"{data or WORKLOADS[workload].dataset}: give trained weights with --weights, and "
+            "images with labels with --data"
+        )
     settings = {
         "workload": workload,
         "weights_hash": weights_hash(workload, weights),

@@ -82,7 +82,7 @@ def simulate(
     from accelsim.folders import prepare_folder
     from accelsim.simulation import check_machine
     from accelsim.topology import is_topology
-    from accelsim.workload import WORKLOADS
+    from accelsim.workload import WORKLOADS, weights_text
 
     changes = {} if multiplier_energy is None else {"multiplier_energy.mode": multiplier_energy}
     base = build_accelerator(accelerator, settings, **changes)
@@ -98,12 +98,14 @@ def simulate(
 
     integer = {
         machine.multiplier: isinstance(MULTIPLIERS[machine.multiplier], IntegerMultiplier)
+        and not timing_only
         for machine in machines
     }
     if is_topology(name):
         traced = calibrated = _topology(name, images or 1, weights, data, values=not timing_only)
-        labels = None
+        labels = origin = None
     else:
+        origin = weights_text(name, weights)
         traced, calibrated, labels = _traced(
             name, images or 16, weights, data, integer=any(integer.values())
         )
@@ -121,6 +123,7 @@ def simulate(
                     machine,
                     labels=labels,
                     values=not timing_only,
+                    weights=origin,
                     progress=lambda layer, done, total, update=update: update(done, total, layer),  # type: ignore[misc]
                 )
             runs.append(run)
@@ -169,7 +172,7 @@ def _topology(
 
 def _traced(
     name: str, images: int, weights: str | None, data: str | None, *, integer: bool
-) -> tuple[Trace, Trace, NDArray[np.int64]]:
+) -> tuple[Trace, Trace, NDArray[np.int64] | None]:
     """Return (trace, the same calibrated if there are units of integers, labels)."""
     from accelsim.nn import calibrate_workload
     from accelsim.tracing import trace
@@ -203,11 +206,12 @@ def _as_json(run: Run) -> dict[str, object]:
 
 def _print_layers(run: Run) -> None:
     row, gated = run.summary.iloc[0], ""
+    images = f"{row['images']} images" + (f", {row['weights']}" if "weights" in row else "")
     if "gated_macs" in row:
         gated = f"; {row['gated_macs'] / row['macs']:.1%} of the MACs gated"
     print_table(
         f"{row['workload']} on {row['accelerator']} with {row['multiplier']}, "
-        f"{row['images']} images; compute and stall in cycles{gated}",
+        f"{images}; compute and stall in cycles{gated}",
         ["layer", "op", "M MACs", "compute", "stall", "util %", "DRAM KiB", "uJ"],
         [
             [

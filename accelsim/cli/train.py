@@ -22,13 +22,25 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Initial weights and order of images.")] = 0,
     data: DataOption = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew, whatever checkpoint there is.")
+    ] = False,
 ) -> None:
     """Train WORKLOAD by the recipe in its file; write weights and a JSON card beside them.
 
+    A checkpoint beside them is kept after each epoch, and every minute: killed or interrupted, the
+    same command goes on, to the same bits.
+
     Example: accelsim train lenet5_digits --out lenet5.safetensors
     """
+    from pathlib import Path
+
+    from accelsim.training import checkpoint_path
     from accelsim.training import train as run_training
 
+    checkpoint = checkpoint_path(Path(out))
+    if checkpoint.is_file() and not restart:
+        note(f"goes on from {checkpoint}")
     try:
         with progress(f"train {workload}") as update:
             card = run_training(
@@ -37,10 +49,12 @@ def train(
                 seed=seed,
                 out=out,
                 data=data,
-                progress=lambda epoch, epochs, loss: update(epoch, epochs, f"loss {loss:.4f}"),
+                restart=restart,
+                progress=update,
             )
     except KeyboardInterrupt:
-        note(f"{out} was not written; the same command starts again")
+        further = f"goes on from {checkpoint}" if checkpoint.is_file() else "starts again"
+        note(f"{out} was not written; the same command {further}")
         raise typer.Exit(130) from None
     for text in card["data_notes"]:
         note(text)

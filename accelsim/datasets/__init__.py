@@ -3,8 +3,8 @@
 ``digits`` is built in. ``mnist`` and ``cifar10`` lie in a data folder, which the argument *data* or
 the environment variable ``ACCELSIM_DATA`` names. A set of one's own is named by where it lies:
 ``FILE.npz``, ``folder:PATH`` (a folder of images for each class), ``idx:PATH`` and ``cifar:PATH``
-(the formats of MNIST and CIFAR-10 with any content). Nothing is ever downloaded, and no file can
-run code.
+(the formats of MNIST and CIFAR-10 with any content); the images of ``random:CxHxW`` are drawn, and
+have no labels. Nothing is ever downloaded, and no file can run code.
 
 A new set is a file here that registers a `Dataset`.
 """
@@ -50,8 +50,10 @@ FILE_FORM = "FILE.npz"
 
 def load_dataset(
     name: str, split: str, data: str | PathLike[str] | None = None
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
     """Return images (N, C, H, W) float32 in [0, 1] and labels (N,) int64 of one split of a dataset.
+
+    Random images have no labels: there None stands in their place.
 
     Parameters
     ----------

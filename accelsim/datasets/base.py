@@ -54,7 +54,7 @@ class Split:
         Name of the dataset.
     pixels : (N, C, H, W) uint8 in 0..255, or float32 in [0, 1]
         As they are stored; `images` are made from them.
-    labels : (N,) int64, from 0
+    labels : (N,) int64, from 0; None if nobody knows what the images show
     class_names : tuple of str
         What the labels stand for, in their order; empty if the files do not tell.
     notes : tuple of str
@@ -63,7 +63,7 @@ class Split:
 
     dataset: str
     pixels: NDArray[np.uint8] | NDArray[np.float32]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
     class_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -75,15 +75,32 @@ class Split:
             images /= np.float32(255)
         return images
 
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        """The labels, where they are needed.
+
+        Raises
+        ------
+        DataError
+            If there are none.
+        """
+        if self.labels is None:
+            raise DataError(
+                f"the images of {self.dataset!r} have no labels; give a set that has some with "
+                "--data (data= in Python)"
+            )
+        return self.labels
+
     def first(self, count: int) -> Split:
         """Return the first *count* images, or all where there are fewer."""
-        return replace(self, pixels=self.pixels[:count], labels=self.labels[:count])
+        labels = None if self.labels is None else self.labels[:count]
+        return replace(self, pixels=self.pixels[:count], labels=labels)
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.pixels)
 
 
-def fingerprint(images: NDArray[np.float32], labels: NDArray[np.int64]) -> str:
+def fingerprint(images: NDArray[np.float32], labels: NDArray[np.int64] | None) -> str:
     """Return the SHA-256 of images and labels as they are used, whatever files they come from.
 
     >>> fingerprint(np.zeros((1, 1, 1, 1), np.float32), np.zeros(1, np.int64))[:16]
@@ -91,7 +108,8 @@ def fingerprint(images: NDArray[np.float32], labels: NDArray[np.int64]) -> str:
     """
     digest = hashlib.sha256(f"{images.shape}\0".encode())
     digest.update(np.ascontiguousarray(images, "<f4").data)
-    digest.update(np.ascontiguousarray(labels, "<i8").data)
+    if labels is not None:
+        digest.update(np.ascontiguousarray(labels, "<i8").data)
     return digest.hexdigest()
 
 

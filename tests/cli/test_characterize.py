@@ -21,6 +21,7 @@ def test_tables_fit_80_columns_and_say_their_conventions(accelsim):
     assert "One product of ax_fpm, against exact_fp32 cost unit against ratio from" in words
     assert "delay_ps 4,055 5,134 0.7898" in words
     assert "glitch_energy_pj " in words
+    assert "Products of lenet5_digits, lenet5_digits.safetensors, SHA-256 2738" in words
     for layer in ("conv1", "conv2", "linear1", "linear2", "all"):
         assert f" {layer} " in out
 
@@ -64,6 +65,7 @@ def test_out_holds_tables_and_figures(accelsim, tmp_path):
     assert accelsim(*line, "--workload", "lenet5_digits", "--images", "1")[0] == 0
     manifest = read_manifest(folder, "characterization")
     assert (manifest["unit"], manifest["workload"]) == ("ax_fpm", "lenet5_digits")
+    assert manifest["weights"].startswith("lenet5_digits.safetensors, SHA-256 ")
     assert list(read_table(folder / "layers.csv")["layer"])[-1] == "all"
     stored = json.loads((folder / "metrics.json").read_text())
     table = read_table(folder / "metrics.csv").set_index("metric")

@@ -50,6 +50,24 @@ def test_integer_units_are_calibrated_on_the_training_split(accelsim, tmp_path):
     assert (code, "scores made with other settings (quantization)" in err) == (2, True)
 
 
+def test_timing_needs_no_calibration(accelsim, tmp_path, monkeypatch):
+    """Of a large network it would take minutes."""
+
+    def calibrate(*_, **__):
+        raise AssertionError
+
+    line = ("lenet5_classic_digits", "--images", "1", "--timing-only", "--json")
+    calibrated = accelsim("simulate", *line[:3], "-m", "exact_int8", "--json")[1]
+    monkeypatch.setattr("accelsim.nn.calibrate_workload", calibrate)
+    code, out, _ = accelsim("simulate", *line, "-m", "exact_int8")
+    assert code == 0
+    one, other = (json.loads(text)[0]["summary"]["latency_cycles"] for text in (out, calibrated))
+    assert one == other
+    vary = ("--vary", "multiplier=exact_int8", "--workers", "1", "--out", tmp_path / "s")
+    code, out, _ = accelsim("sweep", *line, *vary)
+    assert (code, json.loads(out)[0]["latency_cycles"]) == (0, one)
+
+
 def test_score_quantizes_as_it_is_told(accelsim):
     """Two bits a weight: a scale for each filter or one for all gives other confidences."""
     line = ("score", "lenet5_digits", "-m", "exact_int3", "--attack", "fgsm", "--images", "8")
@@ -186,6 +204,7 @@ def test_train(accelsim, tmp_path):
         "plot",
         "list",
         "show",
+        "train",
         "validate",
     ],
 )
@@ -217,7 +236,8 @@ def files(tmp_path):
     ("line", "message"),
     [
         ("simulat lenet5_digits", "No such command 'simulat'. Did you mean 'simulate'?"),
-        ("simulate lenet5_digit", "no workload named 'lenet5_digit'; known: lenet5_digits."),
+        ("simulate lenet5_digit", "no workload named 'lenet5_digit'; known: alexnet, "),
+        ("simulate lenet5_digit", "Did you mean 'lenet5_digits'?"),
         ("simulate lenet5_digits -m ax_fmp", "Did you mean 'ax_fpm'?"),
         ("simulate lenet5_digits --accelerator edge_61x16", "Did you mean 'edge_16x16'?"),
         ("simulate lenet5_digits --accelerator none.yaml", "cannot read accelerator file"),
@@ -322,6 +342,22 @@ def files(tmp_path):
                 "sweep lenet5_digits --out {0}/s --vary multiplier=exact_fp32,{0}/none.npz",
             )
         ),
+        (
+            "train resnet18 --out {0}/w.safetensors",
+            "no recipe to train it by; those that have one: ",
+        ),
+        (
+            "train lenet5_digits --out {0}/w.safetensors --data random:1x28x28",
+            "the images of 'random:1x28x28' have no labels",
+        ),
+        (
+            "score mobilenet_v2 --images 1",
+            "cannot be scored with random weights, seed 0 on random:",
+        ),
+        (
+            "score lenet5_digits --weights random:1 --out {0}/s",
+            "cannot be scored with random weights, seed 1 on digits: give trained weights with",
+        ),
         ("train lenet5_digits --out {0}/w.pt", "must be a file name ending in .safetensors"),
         ("train lenet5_digits --out {0}/file/w.safetensors", "cannot be written"),
         ("train lenet5_digits --out {0}/w.safetensors --seed 99999999999999999999", "seed must be"),
@@ -416,13 +452,47 @@ def test_interrupted_verbs_say_what_is_kept(accelsim, tmp_path, monkeypatch):
     code, _, err = accelsim(*SIMULATE, "--out", tmp_path / "r")
     assert code == 130
     assert f"0 of 1 runs are kept in {tmp_path / 'r'}; the same command" in err
-    monkeypatch.setattr("accelsim.training._fit", interrupt)
+    monkeypatch.setattr("accelsim.training.fitting.Fit.run", interrupt)
     code, _, err = accelsim("train", "lenet5_digits", "--out", tmp_path / "w.safetensors")
     assert (code, "was not written; the same command starts again" in err) == (130, True)
     monkeypatch.setattr("accelsim.robustness.evaluation.judge", interrupt)
     code, _, err = accelsim("score", "lenet5_digits", "--images", "5", "--out", tmp_path / "s")
     assert code == 130
     assert f"0 rows are kept in {tmp_path / 's'}; the same command goes on" in err
+
+
+def test_random_weights_are_told_and_have_no_accuracy(accelsim, tmp_path):
+    line = (*SIMULATE, "--weights", "random:5", "--out", tmp_path / "r")
+    code, out, _ = accelsim(*line)
+    assert code == 0
+    assert "random weights, seed 5; compute" in " ".join(out.split())
+    assert out.rstrip().endswith("-")
+    manifest = json.loads((tmp_path / "r" / "exact_fp32" / "manifest.json").read_text())
+    assert manifest["weights"] == "random weights, seed 5"
+    summary = json.loads(accelsim(*line, "--json")[1])[0]["summary"]
+    assert (summary["weights"], summary["accuracy"]) == ("random weights, seed 5", None)
+
+
+def test_an_interrupted_training_goes_on(accelsim, tmp_path, monkeypatch):
+    from accelsim.training.fitting import Fit
+
+    line = ("train", "lenet5_classic_digits", "--epochs", "2", "--out", tmp_path / "w.safetensors")
+    step = Fit._step
+
+    def interrupt(self):
+        if self.state()["done"] == 45:  # the first epoch
+            raise KeyboardInterrupt
+        step(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Fit, "_step", interrupt)
+        code, _, err = accelsim(*line)
+    assert (code, f"command goes on from {tmp_path / 'w.checkpoint'}" in err) == (130, True)
+    code, _, err = accelsim(*line, "--seed", "1")
+    assert (code, "of another training: seed 0 there, 1 here" in err) == (2, True)
+    code, out, err = accelsim(*line)
+    assert (code, f"goes on from {tmp_path / 'w.checkpoint'}" in err) == (0, True)
+    assert "test accuracy" in out
 
 
 def test_an_interrupted_score_goes_on(accelsim, tmp_path, monkeypatch):

@@ -1,31 +1,18 @@
-"""Synthetic files in the formats of datasets, and the folder of the published ones, if any."""
+"""Synthetic files in the formats of datasets."""
 
 import gzip
-import os
 import pickle
 import struct
 import tarfile
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
 def no_default_folder(monkeypatch):
     """Tests say where files are."""
     monkeypatch.delenv("ACCELSIM_DATA", raising=False)
-
-
-@pytest.fixture(scope="session")
-def real_data():
-    """The folder of the published files: ACCELSIM_DATA, else shared/data beside the project."""
-    folder = Path(os.environ.get("ACCELSIM_DATA") or ROOT.parent / "shared" / "data")
-    if not folder.is_dir():
-        pytest.skip(f"no published files: ACCELSIM_DATA is not set and {folder} does not exist")
-    return folder
 
 
 def idx(array, *, kind=8):

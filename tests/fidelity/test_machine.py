@@ -93,6 +93,8 @@ machines = st.one_of(
     st.fixed_dictionaries(MACHINES | FLOATS), st.fixed_dictionaries(MACHINES | INTEGERS)
 )
 
+BUILT_IN = [name for name, one in accelsim.WORKLOADS.items() if one.dataset == "digits"]
+
 
 @st.composite
 def traces(draw):
@@ -314,8 +316,8 @@ def test_logits_of_integer_units_with_branches_and_reshapes(scheme):
 @pytest.mark.parametrize(
     ("dataflow", "overlap"), [("os", "none"), ("os", "both"), ("ws", "both"), ("is", "load")]
 )
-@pytest.mark.parametrize("name", sorted(accelsim.WORKLOADS))
-def test_every_workload_keeps_its_bits(name, dataflow, overlap):
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_built_in_workload_keeps_its_bits(name, dataflow, overlap):
     model, images, _ = accelsim.load_workload(name, limit=2)
     how = {"array.dataflow": dataflow, "array.overlap": overlap}
     for multiplier in ("ax_fpm", "exact_int8"):

@@ -1,4 +1,4 @@
-"""LeNet-5 of the "Defensive Approximation" release, trained on scikit-learn's digits."""
+"""LeNet-5 of the "Defensive Approximation" release: 32 and 64 channels of 3x3, 200 hidden units."""
 
 from __future__ import annotations
 
@@ -35,21 +35,27 @@ def build() -> nn.Module:
     )
 
 
-WORKLOADS.register(
-    "lenet5_digits",
-    Workload(
-        name="lenet5_digits",
-        title="LeNet-5 (32 and 64 channels of 3x3) on 1,797 handwritten digits",
-        dataset="digits",
-        build=build,
-        weights="lenet5_digits.safetensors",
-        input_shape=(1, 28, 28),
-        classes=10,
-        recipe=Recipe(epochs=10, batch_size=32, learning_rate=1e-3),
-        source=(
-            "architecture: the LeNet-5 released with Guesmi et al., 'Defensive Approximation', "
-            "ASPLOS 2021 (it is AdverTorch's MNIST example); data: scikit-learn's digits; weights: "
-            "trained by this project with the recipe of this file"
-        ),
-    ),
+SOURCE = (
+    "architecture: the LeNet-5 released with Guesmi et al., 'Defensive Approximation', "
+    "ASPLOS 2021 (it is AdverTorch's MNIST example); weights: trained by this project with the "
+    "recipe of this file"
 )
+
+for dataset, images, recipe in (
+    ("digits", "1,797 handwritten digits", Recipe(epochs=10, batch_size=32, learning_rate=1e-3)),
+    ("mnist", "MNIST", Recipe(epochs=3, batch_size=64, learning_rate=1e-3)),
+):
+    WORKLOADS.register(
+        f"lenet5_{dataset}",
+        Workload(
+            name=f"lenet5_{dataset}",
+            title=f"LeNet-5 (32 and 64 channels of 3x3) on {images}",
+            dataset=dataset,
+            build=build,
+            weights=f"lenet5_{dataset}.safetensors",
+            input_shape=(1, 28, 28),
+            classes=10,
+            recipe=recipe,
+            source=SOURCE,
+        ),
+    )
