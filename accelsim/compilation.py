@@ -49,6 +49,7 @@ SOURCES = (
     "circuits",
     "kernels",
     "pe_level",
+    "vector_functions",
 )
 """Files and packages of accelsim that may hold jitted code, or constants that it reads."""
 # Numba numbers the functions of each process from 1 and names their symbols so. Of two stored forms

@@ -8,7 +8,8 @@ from math import prod
 import numpy as np
 
 from accelsim.errors import TraceError, nearest
-from accelsim.layer import INPUT, Layer, Operand, Trace, VectorLayer, View
+from accelsim.layer import INPUT, Layer, Operand, Parameter, Trace, VectorLayer, View
+from accelsim.vector_functions import VECTOR_FUNCTIONS
 
 __all__ = ["check_trace"]
 
@@ -51,6 +52,15 @@ def _faults(layer: Layer, words: dict[str, int], images: int) -> Iterator[str]:
         yield from _misfit("ifmap", layer.ifmap, tuple(layer.input_shape), words[layer.source])
         if layer.input_shape[0] != images:
             yield f"its batch is {layer.input_shape[0]}, there are {images} images"
+        yield from _function_faults(layer)
+        for number, one in enumerate(layer.others, 2):
+            if isinstance(one, Parameter):
+                if one.values.dtype != np.float32:
+                    yield f"its operand {number} must be float32, got {one.values.dtype}"
+                held = one.values.size
+            else:
+                held = words[one.source]
+            yield from _misfit(f"operand {number}", one.view, tuple(layer.input_shape), held)
         return
     shape = layer.shape
     (m, n, k), batch = shape.gemm, layer.images
@@ -77,6 +87,27 @@ def _faults(layer: Layer, words: dict[str, int], images: int) -> Iterator[str]:
         got = (getattr(array, "shape", None), str(getattr(array, "dtype", type(array).__name__)))
         if got != (expected, "float32"):
             yield f"its {what} must be float32 of shape {expected}, got {got[1]} of {got[0]}"
+
+
+def _function_faults(layer: VectorLayer) -> Iterator[str]:
+    """Yield what is wrong with a layer that is not a window's as one of a vector function."""
+    given = len(layer.others) + len(layer.settings)
+    if layer.window is not None:
+        if given:
+            yield f"it is a {layer.op}, which reads one operand, got {given} more"
+        return
+    if layer.op not in VECTOR_FUNCTIONS:
+        known = ", ".join(VECTOR_FUNCTIONS)
+        yield (
+            f"its op must be a vector function, got {layer.op!r}; known: {known}."
+            f"{nearest(layer.op, VECTOR_FUNCTIONS)}"
+        )
+        return
+    wanted = VECTOR_FUNCTIONS[layer.op].arguments
+    if 1 + given != wanted:
+        yield f"{layer.op} takes {wanted} operands and settings together, got {1 + given}"
+    if layer.output_shape != layer.input_shape:
+        yield f"{layer.op} gives {layer.input_shape} as it reads, got {layer.output_shape}"
 
 
 def _misfit(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from accelsim.quantization import Calibration
+    from accelsim.windows import Window
 
 __all__ = [
     "INPUT",
@@ -32,7 +33,7 @@ __all__ = [
     "LayerShape",
     "MacLayer",
     "Operand",
-    "Pooling",
+    "Parameter",
     "Trace",
     "VectorLayer",
     "View",
@@ -86,6 +87,16 @@ class Operand(NamedTuple):
     source: str
     """Name of the layer (or `INPUT`)."""
     view: View
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """An array of the network's own as the operand of a layer of the vector unit."""
+
+    values: np.ndarray
+    """float32."""
+    view: View
+    """Where its elements lie in *values*; the stride of the images is 0."""
 
 
 @dataclass(frozen=True)
@@ -165,18 +176,6 @@ class LayerShape:
         return min(max(start, 0), self.h), max(min(stop, self.h), 0)
 
 
-@dataclass(frozen=True)
-class Pooling:
-    """Window of a pooling layer, with torch's meaning of every field."""
-
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    padding: tuple[int, int] = (0, 0)
-    dilation: tuple[int, int] = (1, 1)
-    count_include_pad: bool = True
-    divisor: int | None = None
-
-
 @dataclass(frozen=True, eq=False)
 class MacLayer:
     """A layer whose products run on the PE array."""
@@ -247,27 +246,40 @@ class VectorLayer:
 
     name: str
     op: str
-    """``relu``, ``max_pool2d``, ``avg_pool2d``, or ``copy``: the same words in another order."""
+    """A name of `accelsim.vector_functions`, or what is done with the windows."""
     source: str
     """Name of the layer (or `INPUT`) whose output this layer reads."""
     input_shape: tuple[int, ...]
     """(N, ..., C, H, W)."""
     output_shape: tuple[int, ...]
     """(N, ..., C, P, Q), dense."""
-    pooling: Pooling | None = None
-    """The window, None for ReLU and copies."""
+    window: Window | None = None
+    """Which pixels make a pixel; None where each makes one."""
     view: View | None = None
     """Where the ifmap lies in the source's output; None: all of it, dense."""
+    others: tuple[Operand | Parameter, ...] = ()
+    """What the function reads besides the ifmap, each of the ifmap's shape by its view."""
+    settings: tuple[float, ...] = ()
+    """Numbers that the function takes after its operands."""
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Names of the layers whose outputs it reads."""
-        return (self.source,)
+        """Names of the layers whose outputs it reads, one for each operand that is one."""
+        others = (one.source for one in self.others if isinstance(one, Operand))
+        return (self.source, *others)
 
     @property
     def ifmap(self) -> View:
         """Where the ifmap lies in the source's output."""
         return self.view or View.dense(self.input_shape)
+
+    def ifmap_rows(self, first: int, stop: int) -> tuple[int, int]:
+        """Return the ifmap rows [start, stop) that ofmap rows [first, stop) need."""
+        if self.window is None:
+            return first, stop
+        height = self.input_shape[-2]
+        start, end = self.window.ifmap_rows(first, stop)
+        return min(max(start, 0), height), min(max(end, 0), height)
 
 
 Layer = MacLayer | VectorLayer
@@ -277,8 +289,8 @@ Layer = MacLayer | VectorLayer
 class Trace:
     """A network and the operands of a given input: what the machine executes.
 
-    Layers are in execution order; a layer reads the output of one earlier layer or the input (a
-    matmul of two), and several may read the same one. Shapes hold for `images` as they are.
+    Layers are in execution order; a layer reads the output of earlier layers or the input, and
+    several may read the same one. Shapes hold for `images` as they are.
     """
 
     name: str
@@ -359,7 +371,12 @@ class Trace:
                 for one in (layer.activation_range, layer.weight_range, layer.view):
                     digest.update(b"" if one is None else repr(one).encode())
             else:
-                digest.update(repr(layer).encode())
+                digest.update(repr(replace(layer, others=())).encode())
+                for other in layer.others:
+                    if isinstance(other, Parameter):
+                        digest.update(other.values.tobytes() + repr(other.view).encode())
+                    else:
+                        digest.update(repr(other).encode())
         digest.update(self.output.encode())
         return digest.hexdigest()[:16]
 
@@ -378,6 +395,7 @@ def _with_batch(layer: Layer, images: int) -> Layer:
             input_shape=(images, *layer.input_shape[1:]),
             output_shape=(images, *layer.output_shape[1:]),
             view=view,
+            others=tuple(_operand_of(one, images) for one in layer.others),
         )
     if not isinstance(layer.weight, Operand):
         return replace(layer, shape=replace(layer.shape, n=images), view=view)
@@ -385,3 +403,10 @@ def _with_batch(layer: Layer, images: int) -> Layer:
     second = layer.weight._replace(view=layer.weight.view.batch(images))
     shape = LayerShape.of_matmul(images * heads, m, n, k)
     return replace(layer, shape=shape, weight=second, view=view)
+
+
+def _operand_of(operand: Operand | Parameter, images: int) -> Operand | Parameter:
+    view = operand.view.batch(images)
+    if isinstance(operand, Operand):
+        return operand._replace(view=view)
+    return replace(operand, view=view)

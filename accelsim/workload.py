@@ -239,7 +239,9 @@ def _checked_limit(limit: object) -> int:
     return count
 
 
-def check_images(images: Any, shape: tuple[int, int, int] | None = None) -> NDArray[np.float32]:
+def check_images(
+    images: Any, shape: tuple[int, int, int] | None = None, *, any_rank: bool = False
+) -> NDArray[np.float32]:
     """Return *images* unchanged if they are finite float32 images, else raise.
 
     Parameters
@@ -247,6 +249,8 @@ def check_images(images: Any, shape: tuple[int, int, int] | None = None) -> NDAr
     images : (N, C, H, W) float32 ndarray
     shape : tuple of int, optional
         (C, H, W) that every image must have.
+    any_rank : bool
+        Inputs of other networks are as good, (N, ...): signals (N, C, L), tokens, features.
 
     Raises
     ------
@@ -257,12 +261,15 @@ def check_images(images: Any, shape: tuple[int, int, int] | None = None) -> NDAr
     >>> check_images(np.zeros((2, 1, 8, 8), np.float32), (1, 8, 8)).shape
     (2, 1, 8, 8)
     """
-    expected = "(N, C, H, W)" if shape is None else "(N, " + ", ".join(map(str, shape)) + ")"
+    expected = "(N, ...)" if any_rank else "(N, C, H, W)"
+    if shape is not None:
+        expected = "(N, " + ", ".join(map(str, shape)) + ")"
     if not isinstance(images, np.ndarray):
         raise DataError(
             f"images must be a NumPy array {expected} float32, got {type(images).__name__}"
         )
-    if images.ndim != 4 or (shape is not None and images.shape[1:] != tuple(shape)):
+    fits = images.ndim >= 2 if any_rank else images.ndim == 4
+    if not fits or (shape is not None and images.shape[1:] != tuple(shape)):
         raise DataError(f"images must have shape {expected}, got {images.shape}")
     if images.size == 0:
         raise DataError(f"images must hold at least one image {expected}, got {images.shape}")

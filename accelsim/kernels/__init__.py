@@ -13,7 +13,8 @@ from accelsim.kernels.convolution import conv2d, convolve, linear
 from accelsim.kernels.gemm import accumulate, finish
 from accelsim.kernels.matmul import matmul, matmul_quantized
 from accelsim.kernels.quantized import conv2d_quantized, linear_quantized
-from accelsim.kernels.vector import pool2d, relu
+from accelsim.kernels.vector import relu
+from accelsim.kernels.windows import windowed
 
 __all__ = [
     "accumulate",
@@ -26,6 +27,6 @@ __all__ = [
     "linear_quantized",
     "matmul",
     "matmul_quantized",
-    "pool2d",
     "relu",
+    "windowed",
 ]

@@ -14,10 +14,12 @@ from accelsim.kernels.convolution import conv2d, linear
 from accelsim.kernels.gemm import entries
 from accelsim.kernels.matmul import matmul, matmul_quantized
 from accelsim.kernels.quantized import conv2d_quantized, linear_quantized
-from accelsim.kernels.vector import pool2d, relu
+from accelsim.kernels.windows import windowed
 from accelsim.layer import INPUT, Layer, MacLayer, Operand, Trace, VectorLayer, View
 from accelsim.multipliers import Multiplier
 from accelsim.quantization import LayerQuantization, Scheme, layer_quantization
+from accelsim.vector_functions import VECTOR_FUNCTIONS
+from accelsim.windows import Window
 
 __all__ = ["read", "run_layer", "run_trace"]
 
@@ -70,7 +72,13 @@ def run_layer(
     """Return one layer's output, as `run_trace` does; *tensors* holds what it reads, by name."""
     ifmap = read(tensors[layer.source], layer.ifmap)
     if isinstance(layer, VectorLayer):
-        return _run_vector(layer, np.ascontiguousarray(ifmap))
+        if layer.window is not None:
+            return _run_window(layer, ifmap, layer.window)
+        others = [
+            read(tensors[one.source] if isinstance(one, Operand) else one.values, one.view)
+            for one in layer.others
+        ]
+        return VECTOR_FUNCTIONS[layer.op](ifmap, *others, *layer.settings)
     units = entries(multiplier, accumulator)
     quantization = layer_quantization(layer, units[0], scheme)
     if isinstance(layer.weight, Operand):
@@ -124,23 +132,8 @@ def _run_matmul(
     return outputs.reshape(layer.output_shape)
 
 
-def _run_vector(layer: VectorLayer, ifmap: Float) -> Float:
-    if layer.op == "copy":
-        return ifmap
-    if layer.pooling is None:
-        return relu(ifmap)
-    height = layer.input_shape[2]
-    return np.stack(
-        [
-            pool2d(
-                layer.op,
-                image,
-                layer.pooling,
-                (layer.output_shape[2], layer.output_shape[3]),
-                first_row=-layer.pooling.padding[0],
-                slab_row=0,
-                height=height,
-            )
-            for image in ifmap
-        ]
-    )
+def _run_window(layer: VectorLayer, ifmap: Float, window: Window) -> Float:
+    planes = ifmap.reshape(-1, *layer.input_shape[-2:])
+    *_, rows, columns = layer.output_shape
+    outputs = windowed(layer.op, planes, window, (0, rows), columns)
+    return outputs.reshape(layer.output_shape)

@@ -9,7 +9,7 @@ import numpy as np
 
 from accelsim.config import Accelerator
 from accelsim.dataflows.spatial import SpatialArray
-from accelsim.layer import Operand, Trace
+from accelsim.layer import Operand, Parameter, Trace
 from accelsim.machine.array import array_model
 from accelsim.machine.array_run import ArrayRun
 from accelsim.machine.block import Block
@@ -164,10 +164,15 @@ def run_program(
 
 
 def _parameters(program: Program) -> Iterator[tuple[Block, np.ndarray]]:
-    """Yield the weights and biases, and where they lie in the DRAM."""
+    """Yield the weights, biases and other parameters, and where they lie in the DRAM."""
     for step in program.steps:
         if isinstance(step, MacStep):
             if not isinstance(step.layer.weight, Operand):
                 yield step.weights, step.layer.weight
             if step.bias is not None and step.layer.bias is not None:
                 yield step.bias, step.layer.bias
+            continue
+        for one, block in zip(step.layer.others, step.others, strict=True):
+            if isinstance(one, Parameter):
+                first = block.address - one.view.offset
+                yield Block(first, (one.values.size,), (1,)), one.values

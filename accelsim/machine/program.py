@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -13,12 +15,23 @@ from accelsim.consistency import check_trace
 from accelsim.dataflows.row_mapper import RowTiling
 from accelsim.dataflows.tiling import NOTHING_STAYS, Budget, Stays, Tiling
 from accelsim.errors import MappingError
-from accelsim.layer import INPUT, WORD_BYTES, Layer, MacLayer, Operand, Trace, VectorLayer, View
+from accelsim.layer import (
+    INPUT,
+    WORD_BYTES,
+    Layer,
+    MacLayer,
+    Operand,
+    Parameter,
+    Trace,
+    VectorLayer,
+    View,
+)
 from accelsim.machine.array import PeArray, array_model, budget_of, tiling_of
-from accelsim.machine.block import Block
+from accelsim.machine.block import Block, fetched
 from accelsim.machine.walks import Walks, walks_of
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.quantization import scheme_of
+from accelsim.vector_functions import OPERATIONS, VECTOR_FUNCTIONS
 
 __all__ = [
     "MacStep",
@@ -78,6 +91,8 @@ class VectorStep:
     channels: int
     rows: int
     ifmap: Block
+    others: tuple[Block, ...]
+    """The other operands."""
     ofmap: Block
     stays: Stays = NOTHING_STAYS
     """Which of ifmap and ofmap are addresses in the GLB."""
@@ -147,7 +162,7 @@ def possible_actions(accelerator: Accelerator) -> list[tuple[str, str]]:
     """Return every (component, action) that a machine may count: what an energy table must have."""
     multiplier = MULTIPLIERS[accelerator.multiplier]
     work = unit_work(accelerator)
-    actions = ["add", "compare", "divide", *(["multiply", "quantize"] if work.quantizes else [])]
+    actions = [*OPERATIONS, *(["quantize"] if work.quantizes else [])]
     return [
         (f"multiplier.{multiplier.name}", "compute"),
         (f"accumulator.{accumulator_of(multiplier, accelerator.accumulator).name}", "add"),
@@ -224,9 +239,17 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
             )
         else:
             channels, rows = _vector_tile(layer, budget)
-            view = layer.ifmap
-            ifmap = Block(source.address + view.offset, view.shape, view.strides)
-            steps.append(VectorStep(layer, channels, rows, ifmap, target, stays))
+            others = tuple(
+                _seen(
+                    allocator.tensor(one.values.shape)
+                    if isinstance(one, Parameter)
+                    else tensors[one.source],
+                    one.view,
+                )
+                for one in layer.others
+            )
+            ifmap = _seen(source, layer.ifmap)
+            steps.append(VectorStep(layer, channels, rows, ifmap, others, target, stays))
     output = tensors[trace.output]
     return Program(tuple(steps), tensors[INPUT], output, allocator.words, resident.words)
 
@@ -278,6 +301,11 @@ def _dense(address: int, shape: tuple[int, ...]) -> Block:
     return Block(address, tuple(shape), View.dense(shape).strides)
 
 
+def _seen(whole: Block, view: View) -> Block:
+    """Return the block of the elements that *view* has in a dense tensor."""
+    return Block(whole.address + view.offset, view.shape, view.strides)
+
+
 def _fused_relus(trace: Trace) -> dict[str, str]:
     """Return MAC layer -> the ReLU that is its only reader: the drain path applies it.
 
@@ -298,34 +326,52 @@ def _fused_relus(trace: Trace) -> dict[str, str]:
 
 def _vector_tile(layer: VectorLayer, budget: Budget) -> tuple[int, int]:
     """Return (channels, ofmap rows) of a tile: whole channels if one fits, else rows of one."""
-    *_, channels, height, width = layer.input_shape
+    *_, channels, _, width = layer.input_shape
     *_, out_height, out_width = layer.output_shape
+    others = [one.view for one in layer.others]
 
-    def fits(ifmap_words: int, ofmap_words: int) -> int:
-        """Return how many times a tile of these words fits."""
-        most = min(budget.ifmap_words // ifmap_words, budget.ofmap_words // ofmap_words)
-        if budget.total_words is None:
-            return most
-        return min(most, budget.total_words // (ifmap_words + ofmap_words))
+    def words(channels: int, rows: int) -> tuple[int, int, int]:
+        """Return the words of the ifmap, of the other operands and of the ofmap in a tile."""
+        more = sum(prod(fetched((1, channels, rows, width), one.strides[-4:])) for one in others)
+        ifmap = channels * _vector_ifmap_rows(layer, rows) * width
+        return ifmap, more, channels * rows * out_width
 
-    whole = fits(height * width, out_height * out_width)
+    def fits(channels: int, rows: int) -> bool:
+        ifmap, more, ofmap = words(channels, rows)
+        return (
+            ifmap <= budget.ifmap_words
+            and more <= budget.weight_words
+            and ofmap <= budget.ofmap_words
+            and (budget.total_words is None or ifmap + more + ofmap <= budget.total_words)
+        )
+
+    whole = _most(channels, lambda some: fits(some, out_height))
     if whole:
-        return min(whole, channels), out_height
-    for rows in range(out_height, 0, -1):
-        if fits(_vector_ifmap_rows(layer, rows) * width, rows * out_width):
-            return 1, rows
-    room = f"{budget.ifmap_words} and {budget.ofmap_words}"
+        return whole, out_height
+    planes = layer.window is None and VECTOR_FUNCTIONS[layer.op].reduces > 1
+    rows = 0 if planes else _most(out_height, lambda some: fits(1, some))
+    if rows:
+        return 1, rows
+    ifmap, more, ofmap = words(1, out_height if planes else 1)
+    room = f"{budget.ifmap_words}, {budget.weight_words} and {budget.ofmap_words}"
     if budget.total_words is not None:
         room = f"{budget.total_words} in all"
     raise MappingError(
-        f"layer {layer.name!r} fits no tiling: one ofmap row needs "
-        f"{_vector_ifmap_rows(layer, 1) * width} ifmap words and {out_width} ofmap words, a tile's "
+        f"layer {layer.name!r} fits no tiling: one {'channel' if planes else 'ofmap row'} needs "
+        f"{ifmap} ifmap words, {more} words of other operands and {ofmap} ofmap words, a tile's "
         f"share of the GLB is {room}. Enlarge glb, or set glb.double_buffered to false."
     )
 
 
+def _most(limit: int, fits: Callable[[int], bool]) -> int:
+    """Return the largest number up to *limit* that fits, 0 where none does."""
+    return bisect_left(range(1, limit + 1), True, key=lambda number: not fits(number))
+
+
 def _vector_ifmap_rows(layer: VectorLayer, rows: int) -> int:
-    if layer.pooling is None:
+    """Return the most ifmap rows that so many ofmap rows need, wherever they lie."""
+    if layer.window is None:
         return rows
-    reach = (layer.pooling.kernel[0] - 1) * layer.pooling.dilation[0] + 1
-    return min((rows - 1) * layer.pooling.stride[0] + reach, layer.input_shape[-2])
+    height = layer.output_shape[-2]
+    spans = (layer.ifmap_rows(first, first + rows) for first in range(height - rows + 1))
+    return max(stop - start for start, stop in spans)

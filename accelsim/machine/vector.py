@@ -1,28 +1,32 @@
-"""A pooling, ReLU or copying layer on the machine: DMA in, vector unit, DMA out, tile by tile.
+"""A layer of the vector unit on the machine: DMA in, vector unit, DMA out, tile by tile.
 
 .. code-block:: none
 
-    dma --(ifmap slots)--> vector_unit --(ofmap slots)--> dma
+    dma --(weight, ifmap slots)--> vector_unit --(ofmap slots)--> dma
 
 The DMA's program is that of `accelsim.machine.mac`: inputs of tile t, outputs of tile t - slots.
+Operands besides the ifmap take the weights' place: all of a tile's lie in one slot, and stay there
+for tiles that read the same words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 import simpy
 
-from accelsim.kernels import pool2d, relu
+from accelsim.kernels import windowed
 from accelsim.layer import VectorLayer
-from accelsim.machine.block import Block
+from accelsim.machine.block import Block, fetched
 from accelsim.machine.dma import Dma, Transfers
 from accelsim.machine.glb import Glb
 from accelsim.machine.program import VectorStep
 from accelsim.machine.state import Handover, Process, State
+from accelsim.vector_functions import VECTOR_FUNCTIONS
 
 __all__ = ["VectorRun"]
 
@@ -35,8 +39,10 @@ class _Tile(NamedTuple):
     rows: tuple[int, int]
     """Rows of the ofmap."""
     ifmap_rows: tuple[int, int]
-    first_row: int
-    """Ifmap row of the window's first row, before clipping to the ifmap."""
+    others: tuple[Block, ...]
+    """What of the other operands is read, each word once."""
+    fetches: bool
+    """False when those of the tile before are used again."""
 
 
 class VectorRun:
@@ -56,7 +62,7 @@ class VectorRun:
 
     def __init__(self, state: State, glb: Glb, dma: Dma, step: VectorStep) -> None:
         self.state, self.glb, self.dma, self.step = state, glb, dma, step
-        self.free_ifmap, self.free_ofmap = glb.free_slots("ifmap"), glb.free_slots("ofmap")
+        self.free = {name: glb.free_slots(name) for name in ("ifmap", "weight", "ofmap")}
         self.fetched, self.finished = Handover(state, "operands"), Handover(state, "ofmaps")
         self.tiles = list(_tiles(step))
         self.compute_cycles = self.spilled_words = self.forwarded_words = 0
@@ -68,15 +74,22 @@ class VectorRun:
         return simpy.AllOf(env, [env.process(block) for block in blocks])
 
     def _dma(self) -> Process:
+        others: list[simpy.Event] = []
         writes = []
         for tile in self.tiles:
+            if tile.fetches:
+                yield from self.free["weight"].take("dma")
+                others = []
+                for block in tile.others:
+                    read = self.dma.read("operand", "weight", block, tile.number)
+                    others.append((yield from read))
             source = _block(self.step.ifmap, tile, tile.ifmap_rows)
             if self.step.stays.ifmap:
-                read = self.glb.found(source)
+                ifmap = self.glb.found(source)
             else:
-                yield from self.free_ifmap.take("dma")
-                read = yield from self.dma.read("ifmap", "ifmap", source, tile.number)
-            self.fetched.put((tile, source.words, read))
+                yield from self.free["ifmap"].take("dma")
+                ifmap = yield from self.dma.read("ifmap", "ifmap", source, tile.number)
+            self.fetched.put((tile, source.words, ifmap, others))
             if tile.number >= self.glb.slots:
                 writes += yield from self._write_back()
         for _ in self.tiles[-self.glb.slots :]:
@@ -88,59 +101,56 @@ class VectorRun:
         if self.step.stays.ofmap:
             self.glb.resident.load(target, result)
             self.forwarded_words += target.words
-            self.free_ofmap.put()
+            self.free["ofmap"].put()
             return []
-        write = self.dma.write("ofmap", target, result, tile.number, self.free_ofmap)
+        write = self.dma.write("ofmap", target, result, tile.number, self.free["ofmap"])
         return [(yield from write)]
 
     def _vector_unit(self) -> Process:
         layer, counts = self.step.layer, self.state.counts
         lanes = self.state.accelerator.vector_unit.lanes
-        for _ in self.tiles:
-            tile, words, read = yield from self.fetched.take("vector_unit")
-            data = yield read
-            yield from self.free_ofmap.take("vector_unit")
+        for following in [*self.tiles[1:], None]:
+            tile, words, ifmap, others = yield from self.fetched.take("vector_unit")
+            operands = []
+            for event in (*others, ifmap):
+                operands.append((yield event))
+            yield from self.free["ofmap"].take("vector_unit")
             target = _block(self.step.ofmap, tile, tile.rows)
-            operations = _operations(layer, target.words)
-            # A copy computes nothing, but its words pass the lanes like any others.
-            passing = target.words if layer.op == "copy" else sum(operations.values())
-            cycles = -(-passing // lanes)
-            moved = {"ifmap": words, "ofmap": target.words}
+            operations = _operations(layer, tile, target)
+            # Where nothing is computed the words pass the lanes like any others.
+            cycles = -(-(sum(operations.values()) or target.words) // lanes)
+            more = sum(block.words for block in tile.others)
+            moved = {"ifmap": words, "weight": more, "ofmap": target.words}
             yield from self.glb.busy("vector_unit", layer.op, cycles, tile.number, moved)
             self.compute_cycles += cycles
             for action, count in operations.items():
                 counts["vector_unit", action] += count
             counts["glb.ifmap", "read"] += words
+            counts["glb.weight", "read"] += more
             counts["glb.ofmap", "write"] += target.words
-            result = None if data is None else _apply(layer, tile, data)
+            *more_data, data = operands
+            result = None if data is None else _apply(layer, tile, data, more_data)
             if not self.step.stays.ifmap:
-                self.free_ifmap.put()
+                self.free["ifmap"].put()
+            if self.step.others and (following is None or following.fetches):
+                self.free["weight"].put()
             self.finished.put((tile, target, result))
 
 
 def _tiles(step: VectorStep) -> Iterator[_Tile]:
     layer, index = step.layer, 0
-    *outer, channels, height, _ = layer.input_shape
+    *outer, channels, _, _ = layer.input_shape
     out_rows = layer.output_shape[-2]
+    before: tuple[Block, ...] = ()
     for place in product(*map(range, outer)):
         for channel in range(0, channels, step.channels):
             for row in range(0, out_rows, step.rows):
                 rows = (row, min(row + step.rows, out_rows))
-                first, stop = _window_rows(layer, rows)
-                inside = (min(max(first, 0), height), min(max(stop, 0), height))
                 span = (channel, min(channel + step.channels, channels))
-                yield _Tile(index, place, span, rows, inside, first)
-                index += 1
-
-
-def _window_rows(layer: VectorLayer, rows: tuple[int, int]) -> tuple[int, int]:
-    """Return the ifmap rows that ofmap *rows* look at, padding rows included."""
-    if layer.pooling is None:
-        return rows
-    pooling = layer.pooling
-    first = rows[0] * pooling.stride[0] - pooling.padding[0]
-    last = (rows[1] - 1) * pooling.stride[0] - pooling.padding[0]
-    return first, last + (pooling.kernel[0] - 1) * pooling.dilation[0] + 1
+                tile = _Tile(index, place, span, rows, layer.ifmap_rows(*rows), (), fetches=False)
+                others = tuple(_once(_block(one, tile, rows)) for one in step.others)
+                yield tile._replace(others=others, fetches=others != before)
+                index, before = index + 1, others
 
 
 def _block(whole: Block, tile: _Tile, rows: tuple[int, int]) -> Block:
@@ -152,34 +162,34 @@ def _block(whole: Block, tile: _Tile, rows: tuple[int, int]) -> Block:
     return Block(whole.address + offset, counts, whole.strides)
 
 
-def _operations(layer: VectorLayer, outputs: int) -> dict[str, int]:
-    """Return the vector unit's elementary operations for *outputs* results.
-
-    A window of W values takes W - 1 operations, at the border too, where it may hold fewer.
-    """
-    if layer.op == "copy":
-        return {}
-    if layer.pooling is None:
-        return {"compare": outputs}
-    window = layer.pooling.kernel[0] * layer.pooling.kernel[1]
-    if layer.op == "max_pool2d":
-        return {"compare": outputs * (window - 1)}
-    return {"add": outputs * (window - 1), "divide": outputs}
+def _once(block: Block) -> Block:
+    """Return *block* with each word that it reads again fetched once."""
+    return Block(block.address, fetched(block.counts, block.strides), block.strides)
 
 
-def _apply(layer: VectorLayer, tile: _Tile, data: np.ndarray) -> np.ndarray:
-    """Return the tile's results, (1, ..., channels, rows, Q), from its ifmap rows."""
-    if layer.op == "copy":
-        return data
-    if layer.pooling is None:
-        return relu(data)
-    out_hw = (tile.rows[1] - tile.rows[0], layer.output_shape[3])
-    return pool2d(
+def _operations(layer: VectorLayer, tile: _Tile, target: Block) -> dict[str, int]:
+    """Return the vector unit's elementary operations for the results of *tile*."""
+    if layer.window is None:
+        function = VECTOR_FUNCTIONS[layer.op]
+        reduced = target.counts[len(target.counts) - function.reduces :]
+        return function.count(target.words, target.words // prod(reduced))
+    of_channel = layer.window.operations(layer.op, *tile.rows, target.counts[-1])
+    channels = tile.channels[1] - tile.channels[0]
+    return {action: channels * count for action, count in of_channel.items()}
+
+
+def _apply(
+    layer: VectorLayer, tile: _Tile, data: np.ndarray, others: list[np.ndarray]
+) -> np.ndarray:
+    """Return the tile's results, (..., channels, rows, Q), from its operands."""
+    if layer.window is None:
+        return VECTOR_FUNCTIONS[layer.op](data, *others, *layer.settings)
+    return windowed(
         layer.op,
-        data[0],
-        layer.pooling,
-        out_hw,
-        first_row=tile.first_row,
+        data.reshape(data.shape[-3:]),
+        layer.window,
+        tile.rows,
+        layer.output_shape[-1],
         slab_row=tile.ifmap_rows[0],
-        height=layer.input_shape[2],
-    )[None]
+        height=layer.input_shape[-2],
+    )

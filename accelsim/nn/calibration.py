@@ -54,7 +54,7 @@ def calibrate(
     ----------
     model : torch.nn.Module
         Run on a copy, in evaluation mode.
-    images : float32, (N, C, H, W)
+    images : float32, (N, C, H, W), or whatever the network takes, (N, ...)
         A few dozen that are like those to come, but not the same.
     observer : str
         ``"minmax"``: from the least to the greatest activation. ``"histogram"``: torch's
@@ -82,7 +82,8 @@ def calibrate(
             f"{nearest(observer, OBSERVERS)}"
         )
     network = copied(model).eval()
-    array = check_images(images.detach().numpy() if isinstance(images, Tensor) else images)
+    array = images.detach().numpy() if isinstance(images, Tensor) else images
+    check_images(array, any_rank=True)
     make, range_of = OBSERVERS[observer]
     watch = _Watch(make)
     with torch.no_grad():

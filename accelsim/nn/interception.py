@@ -1,9 +1,10 @@
 """Two nets spread below a network while it runs, so that no product escapes the unit.
 
-The upper one (`torch.overrides.TorchFunctionMode`) catches every call of conv2d, linear and matmul,
-whoever makes it: an `nn.Conv2d` or `nn.Linear`, a subclass, `F.conv2d` or ``@`` in somebody's
-forward, an exported graph. The lower one (`TorchDispatchMode`) lets no other operator through that
-multiplies and accumulates: a product that nobody has modeled is an error, never silently exact.
+The upper one (`torch.overrides.TorchFunctionMode`) catches every call of conv1d, conv2d, their
+transposed forms, linear and matmul, whoever makes it: an `nn.Conv2d` or `nn.Linear`, a subclass,
+`F.conv2d` or ``@`` in somebody's forward, an exported graph. The lower one (`TorchDispatchMode`)
+lets no other operator through that multiplies and accumulates: a product that nobody has modeled is
+an error, never silently exact.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def run(unit: Unit, network: nn.Module, *args: Any, **kwargs: Any) -> Any:
     Raises
     ------
     TraceError
-        For products other than those of conv2d, linear and matmul.
+        For products other than those of convolutions in one or two dimensions, linear and matmul.
     """
     guard = _Guard()
     try:
@@ -61,29 +62,46 @@ def copied(model: nn.Module) -> nn.Module:
         ) from error
 
 
-_CONV2D = {
-    torch.conv2d,
-    torch.ops.aten.conv2d,
-    torch.ops.aten.conv2d.default,
-    torch.ops.aten.conv2d.padding,
+_aten = torch.ops.aten
+_OPERATORS: dict[str, tuple[Callable[..., Any], ...]] = {
+    "convolution": (
+        torch.conv1d,
+        _aten.conv1d,
+        _aten.conv1d.default,
+        _aten.conv1d.padding,
+        torch.conv2d,
+        _aten.conv2d,
+        _aten.conv2d.default,
+        _aten.conv2d.padding,
+    ),
+    "transposed": (
+        torch.conv_transpose1d,
+        _aten.conv_transpose1d,
+        _aten.conv_transpose1d.default,
+        torch.conv_transpose2d,
+        _aten.conv_transpose2d,
+        _aten.conv_transpose2d.input,
+    ),
+    "linear": (nn.functional.linear, _aten.linear, _aten.linear.default),
+    "matmul": (
+        torch.matmul,
+        torch.bmm,
+        torch.mm,
+        torch.linalg.matmul,
+        Tensor.matmul,
+        Tensor.__matmul__,
+        Tensor.bmm,
+        Tensor.mm,
+        _aten.matmul,
+        _aten.matmul.default,
+        _aten.bmm,
+        _aten.bmm.default,
+        _aten.mm,
+        _aten.mm.default,
+    ),
 }
-_LINEAR = {nn.functional.linear, torch.ops.aten.linear, torch.ops.aten.linear.default}
-_MATMUL = {
-    torch.matmul,
-    torch.bmm,
-    torch.mm,
-    torch.linalg.matmul,
-    Tensor.matmul,
-    Tensor.__matmul__,
-    Tensor.bmm,
-    Tensor.mm,
-    torch.ops.aten.matmul,
-    torch.ops.aten.matmul.default,
-    torch.ops.aten.bmm,
-    torch.ops.aten.bmm.default,
-    torch.ops.aten.mm,
-    torch.ops.aten.mm.default,
-}
+_METHODS = {function: name for name, several in _OPERATORS.items() for function in several}
+"""Function of torch -> the unit's method that stands for it."""
 
 # Those that torch's own list of operators worth counting leaves out, by the name of their packet.
 _UNCOUNTED = {
@@ -121,7 +139,7 @@ _MAC_OPERATORS = {str(p) for p in flop_registry if str(p).startswith("aten.")} |
 
 
 class _Interceptor(TorchFunctionMode):
-    """Sends conv2d, linear and matmul to the unit, tells the guard what else is being called."""
+    """Sends what has products to the unit, tells the guard what else is being called."""
 
     def __init__(self, unit: Unit, guard: _Guard) -> None:
         super().__init__()
@@ -136,13 +154,10 @@ class _Interceptor(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if func in _CONV2D:
-            return self.unit.conv2d(*args, **kwargs)
-        if func in _LINEAR:
-            return self.unit.linear(*args, **kwargs)
-        if func in _MATMUL and "out" not in kwargs:
+        method = _METHODS.get(func)
+        if method is not None and "out" not in kwargs:
             named = {"other" if name == "mat2" else name: value for name, value in kwargs.items()}
-            return self.unit.matmul(*args, **named)
+            return getattr(self.unit, method)(*args, **named)
         self.guard.called = func
         return func(*args, **kwargs)
 
@@ -167,9 +182,8 @@ class _Guard(TorchDispatchMode):
             name = None if self.called is None else resolve_name(self.called)
             self.refusal = TraceError(
                 f"operator {name or 'of a compiled module'} ({func.overloadpacket}, operands "
-                f"{shapes}) multiplies and accumulates, but only conv2d, linear and matmul run on "
-                "a functional unit; write it as nn.Conv2d, nn.Linear, F.conv2d, F.linear or "
-                "torch.matmul"
+                f"{shapes}) multiplies and accumulates, but only conv1d, conv2d, their transposed "
+                "forms, linear and matmul run on a functional unit; write it as one of these"
             )
             raise self.refusal
         return func(*args, **(kwargs or {}))
@@ -184,8 +198,3 @@ def _check_module(model: nn.Module) -> None:
             raise ConfigError(f"{where} is compiled; give the module it was scripted from")
         if type(module).__name__ == "OptimizedModule":
             raise ConfigError(f"{where} is compiled; give the module that torch.compile was given")
-        if isinstance(module, nn.Conv2d) and module.padding_mode != "zeros":
-            raise ConfigError(
-                f"{where}: padding_mode must be 'zeros', got {module.padding_mode!r}; pad in a "
-                "module of its own (nn.CircularPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d)"
-            )

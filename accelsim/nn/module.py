@@ -84,13 +84,16 @@ def approximate(
     Notes
     -----
     The forward pass raises `DataError` for operands that are not float32 on the CPU or *orders* of
-    another network, and `TraceError` for products other than conv2d, linear and matmul (conv1d,
-    fused attention, recurrent layers). Products that a module computes outside torch, or
-    elementwise with ``*``, cannot be seen; elementwise operators stay exact, as they are on the
-    vector unit.
+    another network, and `TraceError` for products other than convolutions in one or two dimensions,
+    transposed ones too, linear and matmul (conv3d, fused attention, recurrent layers). Products
+    that a module computes outside torch, or elementwise with ``*``, cannot be seen; elementwise
+    operators stay exact, as they are on the vector unit.
 
     Of a matmul (``@``, bmm, mm) the first operand is the unit's activation, the second its weight.
     A second operand that is a matrix among the network's parameters makes it a linear layer.
+
+    A transposed convolution is the convolution, with its kernel turned, of images with zeros
+    between their pixels, and has products with these zeros: what they come to is up to the unit.
 
     Weights are quantized anew at every call, by their own ranges; those of the activations stay.
 

@@ -1,4 +1,4 @@
-"""conv2d, linear and matmul as torch calls them, on a functional unit with a declared gradient."""
+"""Convolutions, linear and matmul as torch calls them, on a unit with a declared gradient."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from accelsim.accumulators import accumulator_of, check_depth
 from accelsim.dataflows.order import AccumulationOrder
-from accelsim.errors import ConfigError, DataError
+from accelsim.errors import DataError
 from accelsim.formats import IntegerFormat
 from accelsim.multipliers import Multiplier
 from accelsim.nn.functions import Conv2dFunction, LinearFunction, MatmulFunction, array_of
 from accelsim.nn.gradients import UnitGradient
+from accelsim.nn.lowering import padded, pair, transposed
 from accelsim.quantization import (
     Calibration,
     LayerQuantization,
@@ -29,6 +30,7 @@ __all__ = ["Integers", "Unit"]
 
 _OWN_ORDERS = "make those of this very network: accelsim.accumulation_orders(trace, accelerator)"
 Range = tuple[float, float]
+Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +45,7 @@ class Integers:
 
 
 class Unit:
-    """conv2d, linear and matmul with torch's arguments, on one multiplier and accumulator.
+    """Convolutions, linear and matmul with torch's arguments, on one multiplier and accumulator.
 
     Parameters
     ----------
@@ -80,7 +82,7 @@ class Unit:
         """Layers called so far, and activations that they have read."""
         self._constants = _storages(network)
 
-    def conv2d(
+    def convolution(
         self,
         input: Tensor,  # noqa: A002 - torch's names, for they may be given by keyword
         weight: Tensor,
@@ -90,28 +92,45 @@ class Unit:
         dilation: int | Iterable[int] = 1,
         groups: int = 1,
     ) -> Tensor:
-        self._check("conv2d", input, weight, bias)
-        if input.dim() not in (3, 4):
-            raise DataError(
-                f"{self._name('conv2d', weight)}: input must be (N, C, H, W) or (C, H, W), got "
-                f"{tuple(input.shape)}"
+        """Return conv1d or conv2d, as the weight has one dimension more or two."""
+        rank = weight.dim() - 2
+        images, kernel = self._as_images(f"conv{rank}d", input, weight, bias)
+        steps = pair(dilation, rank)
+        margins = padding if isinstance(padding, str) else pair(padding, rank, 0)
+        images, margins = padded(images, kernel, margins, steps)
+        window = pair(stride, rank), margins, steps, groups
+        return self._convolve(f"conv{rank}d", input, weight, images, kernel, bias, window)
+
+    def transposed(
+        self,
+        input: Tensor,  # noqa: A002
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: int | Iterable[int] = 1,
+        padding: int | Iterable[int] = 0,
+        output_padding: int | Iterable[int] = 0,
+        groups: int = 1,
+        dilation: int | Iterable[int] = 1,
+    ) -> Tensor:
+        """Return conv_transpose1d or conv_transpose2d: a convolution of images with zeros in."""
+        rank = weight.dim() - 2
+        operator = f"conv_transpose{rank}d"
+        images, kernel = self._as_images(operator, input, weight, bias)
+        margins, more = pair(padding, rank, 0), pair(output_padding, rank, 0)
+        steps = pair(dilation, rank)
+        with self._named(operator, weight):
+            images, kernel, margins = transposed(
+                images, kernel, pair(stride, rank), margins, more, steps, groups
             )
-        dilation = _pair(dilation)
-        images = input if input.dim() == 4 else input.unsqueeze(0)
-        images, padding = _resolve_padding(images, weight, padding, dilation)
-        layer = self._layer("conv2d", images, weight)
-        window = _pair(stride), padding, dilation, groups
-        with self._named("conv2d", weight):
-            order = self._order_of_call()
-            output = Conv2dFunction.apply(self, layer, images, weight, bias, *window, order)
-        return output if input.dim() == 4 else output.squeeze(0)
+        window = (1, 1), margins, steps, groups
+        return self._convolve(operator, input, weight, images, kernel, bias, window)
 
     def linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:  # noqa: A002
         self._check("linear", input, weight, bias)
         if input.dim() == 0:
             raise DataError(f"{self._name('linear', weight)}: input must be (..., K), got ()")
         rows = input.reshape(-1, input.shape[-1])
-        layer = self._layer("linear", rows, weight)
+        layer = self._layer("linear", rows, weight, weight)
         with self._named("linear", weight):
             output = LinearFunction.apply(self, layer, rows, weight, bias, self._order_of_call())
         return output.reshape(*input.shape[:-1], len(weight))
@@ -147,6 +166,45 @@ class Unit:
             output = MatmulFunction.apply(self, layer, first, second, self._order_of_call())
         return output.reshape(*batch, input.shape[-2], other.shape[-1])
 
+    def _as_images(
+        self,
+        operator: str,
+        input: Tensor,  # noqa: A002
+        weight: Tensor,
+        bias: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return input and weight as (N, C, H, W); what has one dimension is a row."""
+        self._check(operator, input, weight, bias)
+        if input.dim() not in (weight.dim() - 1, weight.dim()):
+            inner = ", ".join("CHW" if weight.dim() == 4 else "CW")
+            raise DataError(
+                f"{self._name(operator, weight)}: input must be (N, {inner}) or ({inner}), got "
+                f"{tuple(input.shape)}"
+            )
+        images = input if input.dim() == weight.dim() else input.unsqueeze(0)
+        if weight.dim() == 4:
+            return images, weight
+        return images.unsqueeze(2), weight.unsqueeze(2)
+
+    def _convolve(
+        self,
+        operator: str,
+        input: Tensor,  # noqa: A002
+        weight: Tensor,
+        images: Tensor,
+        kernel: Tensor,
+        bias: Tensor | None,
+        window: tuple[Pair, Pair, Pair, int],
+    ) -> Tensor:
+        """Return the convolution of *images* with *kernel*, which *input* and *weight* became."""
+        layer = self._layer(operator, images, kernel, weight)
+        with self._named(operator, weight):
+            order = self._order_of_call()
+            output = Conv2dFunction.apply(self, layer, images, kernel, bias, *window, order)
+        if weight.dim() == 3:
+            output = output.squeeze(2)
+        return output if input.dim() == weight.dim() else output.squeeze(0)
+
     @property
     def gradient(self) -> UnitGradient | None:
         """How gradients come back through the unit, None: as the exact layer's."""
@@ -168,13 +226,16 @@ class Unit:
             )
 
     def _layer(
-        self, operator: str, activations: Tensor, weight: Tensor
+        self, operator: str, activations: Tensor, weight: Tensor, parameter: Tensor
     ) -> LayerQuantization | None:
-        """Return the quantization of the layer that is called now, None without any."""
-        ranges = self._ranges(operator, weight, math.prod(weight.shape[1:]), activations)
+        """Return the quantization of the layer that is called now, None without any.
+
+        *weight* is what the unit gets of *parameter*.
+        """
+        ranges = self._ranges(operator, parameter, math.prod(weight.shape[1:]), activations)
         if self.integers is None:
             return None
-        owner, integers = self._name(operator, weight), self.integers
+        owner, integers = self._name(operator, parameter), self.integers
         return quantize_layer(
             ranges[0], array_of(weight), integers.operands, integers.scheme, owner
         )
@@ -253,29 +314,3 @@ def _storages(network: nn.Module) -> set[int]:
     tensors = [value for value in attributes if isinstance(value, Tensor)]
     tensors += [*network.parameters(), *network.buffers()]
     return {tensor.untyped_storage().data_ptr() for tensor in tensors}
-
-
-def _resolve_padding(
-    images: Tensor, weight: Tensor, padding: str | int | Iterable[int], dilation: tuple[int, int]
-) -> tuple[Tensor, tuple[int, int]]:
-    """Return images and symmetric padding; where 'same' is lopsided the images come padded."""
-    if not isinstance(padding, str):
-        return images, _pair(padding)
-    if padding == "valid":
-        return images, (0, 0)
-    totals = [d * (size - 1) for d, size in zip(dilation, weight.shape[2:], strict=True)]
-    if all(total % 2 == 0 for total in totals):
-        return images, (totals[0] // 2, totals[1] // 2)
-    top, left = totals[0] // 2, totals[1] // 2
-    return nn.functional.pad(images, (left, totals[1] - left, top, totals[0] - top)), (0, 0)
-
-
-def _pair(value: int | Iterable[int]) -> tuple[int, int]:
-    if isinstance(value, int):
-        return value, value
-    items = tuple(int(item) for item in value)
-    if len(items) not in (1, 2):
-        raise ConfigError(
-            f"conv2d: stride, padding and dilation take one or two numbers, got {items}"
-        )
-    return items[0], items[-1]

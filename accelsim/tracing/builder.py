@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from accelsim.errors import TraceError
-from accelsim.layer import INPUT, Layer, VectorLayer, View
-from accelsim.tracing.words import NeedsCopyError, Words, merged
+from accelsim.layer import INPUT, Layer, Operand, Parameter, VectorLayer, View
+from accelsim.tracing.words import MixedImagesError, NeedsCopyError, Words, elements
 
 if TYPE_CHECKING:
     import torch
@@ -38,6 +38,8 @@ class Builder:
         self.lists: dict[str, list[Words]] = {}
         """Graph node -> the same of several tensors."""
         self.constants: dict[str, Any] = _constants(program)
+        self.parameters: dict[str, np.ndarray] = {}
+        """Name -> array that layers of the vector unit read."""
         self.storages: dict[str, str] = {}
         """Graph node -> the node whose memory it is a view of in torch."""
         self.inputs = set(program.graph_signature.user_inputs)
@@ -70,13 +72,87 @@ class Builder:
 
     def copied(self, node: Any, words: Words) -> Words:
         """Return the same tensor as words of a copy, dense and in order; *node* needs it."""
-        return self.elementwise(self.name(node, "_copy"), "copy", words)
+        return self.elementwise(node, self.name(node, "_copy"), "copy", words, rearranged=True)
 
-    def elementwise(self, name: str, op: str, words: Words) -> Words:
-        """Add a layer that makes a word of each of *words*; return its output."""
-        view = _within_images(words)
-        self.layers.append(VectorLayer(name, op, words.source, view.shape, view.shape, view=view))
-        return words.made_by(name, words.dims)
+    def images(self, node: Any, value: Any) -> tuple[Words, View | None, tuple[int, ...]]:
+        """Return tensor *value*, (N, C, H, W) or (N, C, W), as images for *node*.
+
+        Returns
+        -------
+        words : Words
+            (N, C, H, W); what has one dimension is an image of one row.
+        view : View or None
+            How a layer reads them; None: all in their order.
+        made : tuple of int
+            The shape of what *node* makes of them, as images, too.
+
+        Raises
+        ------
+        TraceError
+            The tensor has neither shape.
+        """
+        words, made = self.words(node, value), shape_of(node, node)
+        if len(words.shape) not in (3, 4):
+            raise TraceError(
+                f"{where(node)}: its input must be (N, C, H, W) or (N, C, W), got {words.shape}"
+            )
+        if len(words.shape) == 3:
+            words, made = words.within(2), (*made[:2], 1, *made[2:])
+
+        def use(words: Words) -> tuple[Words, View | None]:
+            if not words.images_first:
+                raise MixedImagesError
+            view = words.view(words.dims[1:])
+            return words, None if words.in_order else view
+
+        return (*self.arranged(node, words, use), made)
+
+    def elementwise(
+        self,
+        node: Any,
+        name: str,
+        op: str,
+        *operands: Words,
+        settings: tuple[float, ...] = (),
+        rearranged: bool = False,
+    ) -> Words:
+        """Add a layer of vector function *op* for *node*; return its output.
+
+        The operands are broadcast, the first one is no parameter. Where that one is all of a
+        layer's output, the results lie as it does, unless they are to be *rearranged*.
+        """
+        try:
+            found = elements(*operands, rearranged=rearranged)
+        except NeedsCopyError:
+            operands = tuple(
+                one if one.is_parameter else self.copied(node, one) for one in operands
+            )
+            found = elements(*operands, rearranged=rearranged)
+        view, *others = (_as_images(view) for view in found.views)
+        read = tuple(self._operand(*one) for one in zip(operands[1:], others, strict=True))
+        first = operands[0]
+        self.layers.append(
+            VectorLayer(name, op, first.source, view.shape, view.shape, None, view, read, settings)
+        )
+        if found.in_place:
+            return replace(first, source=name)
+        return first.made_by(name, found.dims)
+
+    def _operand(self, words: Words, view: View) -> Operand | Parameter:
+        if words.is_parameter:
+            return Parameter(self.parameters[words.source], view)
+        return Operand(words.source, view)
+
+    def operand(self, node: Any, value: Any, images: int) -> Words:
+        """Return the words of *value*, a tensor or a parameter that so many images read."""
+        if not self.is_constant(value):
+            return self.words(node, value)
+        return self.parameter(value.name, self.constant(node, value, "operand"), images)
+
+    def parameter(self, name: str, values: np.ndarray, images: int) -> Words:
+        """Return the words of the parameter *values*, which so many images read."""
+        self.parameters[name] = values
+        return Words.parameter(name, images, values.shape)
 
     def overwrite(self, node: Any, value: Any, name: str) -> None:
         """Let all views of tensor *value* stand for the output of layer *name* instead.
@@ -108,6 +184,10 @@ class Builder:
         if not np.isfinite(array).all():
             raise TraceError(f"{where(node)}: its {what} holds NaN or infinity")
         return np.ascontiguousarray(array)
+
+    def bias(self, node: Any, value: Any) -> np.ndarray | None:
+        """Return the bias of *node*, None without one."""
+        return None if value is None else self.constant(node, value, "bias")
 
     def is_constant(self, value: Any) -> bool:
         """Return whether *value* is a parameter, a buffer, or a view of one."""
@@ -157,17 +237,21 @@ class Arguments:
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
 
+    def get(self, name: str, default: Any) -> Any:
+        """Return an argument, or *default* where the operator has none of that name."""
+        return self._values.get(name, default)
+
     @property
     def first_two(self) -> tuple[Any, Any]:
         """The operands of a binary operator."""
         first, second, *_ = self._values.values()
         return first, second
 
-    def pair(self, name: str) -> tuple[int, int]:
-        """Return an int or int list as a pair."""
+    def pair(self, name: str, rank: int = 2, missing: int = 1) -> tuple[int, int]:
+        """Return an int or int list as a pair; of *rank* 1, *missing* stands for the rows."""
         value = self._values[name]
         values = [value] if isinstance(value, int) else list(value)
-        return (int(values[0]), int(values[-1]))
+        return (missing if rank == 1 else int(values[0]), int(values[-1]))
 
 
 def path_of(node: Any) -> str:
@@ -204,9 +288,8 @@ def four(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (*shape, *(1,) * (4 - len(shape)))
 
 
-def _within_images(words: Words) -> View:
-    """Return the view (N, ..., C, H, W) of *words*, in as few dimensions as they take."""
-    view = words.view([[axis] for axis in merged(words.inner)])
+def _as_images(view: View) -> View:
+    """Return *view* as (N, ..., C, H, W)."""
     missing = (1,) * (4 - len(view.shape))
     return View(four(view.shape), (*view.strides, *missing), view.offset)
 

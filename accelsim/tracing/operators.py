@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from accelsim.errors import TraceError
-from accelsim.layer import LayerShape, MacLayer, Operand, Pooling, VectorLayer, View
-from accelsim.tracing.builder import Arguments, Builder, four, shape_of, where
+from accelsim.layer import LayerShape, MacLayer, Operand, View
+from accelsim.tracing.builder import Arguments, Builder, shape_of, where
+from accelsim.tracing.convolutions import CONVOLUTIONS
+from accelsim.tracing.pooling import POOLING
 from accelsim.tracing.words import (
     Axis,
-    MixedImagesError,
     NeedsCopyError,
     Words,
     axes,
@@ -23,62 +23,6 @@ from accelsim.tracing.words import (
 )
 
 __all__ = ["OPERATORS"]
-
-
-def _conv2d(builder: Builder, node: Any, arguments: Arguments) -> None:
-    weight = builder.constant(node, arguments["weight"], "weight")
-    n, c, h, w = shape_of(node, arguments["input"], rank=4)
-    dilation, stride = arguments.pair("dilation"), arguments.pair("stride")
-    kernel = (weight.shape[2], weight.shape[3])
-    if isinstance(arguments["padding"], str):
-        padding = _named_padding(node, arguments["padding"], kernel, dilation)
-    else:
-        padding = arguments.pair("padding")
-    shape = LayerShape(
-        n, weight.shape[0], c, h, w, *kernel, stride, padding, dilation, int(arguments["groups"])
-    )
-    words, view = _images(builder, node, arguments["input"])
-    layer = MacLayer(
-        builder.name(node),
-        "conv2d",
-        words.source,
-        shape,
-        weight,
-        _bias(builder, node, arguments["bias"]),
-        view=view,
-    )
-    builder.layers.append(layer)
-    builder.put(node, Words.dense(layer.name, layer.output_shape))
-
-
-def _named_padding(
-    node: Any, padding: str, kernel: tuple[int, int], dilation: tuple[int, int]
-) -> tuple[int, int]:
-    if padding == "valid":
-        return (0, 0)
-    reach = [step * (size - 1) for size, step in zip(kernel, dilation, strict=True)]
-    if padding != "same" or any(total % 2 for total in reach):
-        raise TraceError(
-            f"{where(node)}: padding {padding!r} with a {kernel[0]}x{kernel[1]} kernel is not the "
-            "same on both sides; only symmetric padding is modelled"
-        )
-    return (reach[0] // 2, reach[1] // 2)
-
-
-def _images(builder: Builder, node: Any, value: Any) -> tuple[Words, View | None]:
-    """Return the words of (N, C, H, W) and how a layer reads them, None: all in their order."""
-
-    def use(words: Words) -> tuple[Words, View | None]:
-        if not words.images_first:
-            raise MixedImagesError
-        view = words.view(words.dims[1:])
-        return words, None if words.in_order else view
-
-    return builder.arranged(node, builder.words(node, value), use)
-
-
-def _bias(builder: Builder, node: Any, value: Any) -> np.ndarray | None:
-    return None if value is None else builder.constant(node, value, "bias")
 
 
 def _linear(builder: Builder, node: Any, arguments: Arguments) -> None:
@@ -103,7 +47,7 @@ def _add_linear(
         words.source,
         LayerShape(n, m, c, h, w),
         weight.reshape(m, c, 1, 1),
-        _bias(builder, node, bias),
+        builder.bias(node, bias),
         view=None if one_row else view,
     )
     builder.layers.append(layer)
@@ -163,72 +107,12 @@ def _matrix(words: Words) -> Words:
     return words
 
 
-def _relu(builder: Builder, node: Any, arguments: Arguments) -> None:
-    value = arguments["self"]
-    words, name = builder.words(node, value), builder.name(node)
-    in_place = str(node.target) == "aten.relu_.default"
-    if not words.whole:
-        if in_place:
-            raise TraceError(
-                f"{where(node)}: an in-place ReLU of a part of a tensor is not modelled; call it "
-                "out of place"
-            )
-        builder.put(node, builder.elementwise(name, "relu", words))
-        return
-    # All words of a layer's output: the ReLU's output has them where the input has them.
-    shape: tuple[int, ...] = (words.images, words.image_words)
-    if words.in_order and words.images_first:
-        shape = shape_of(node, value)
-    builder.layers.append(VectorLayer(name, "relu", words.source, four(shape), four(shape)))
-    if in_place:
-        builder.overwrite(node, value, name)
-    builder.put(
-        node, replace(words, source=name), builder.storages[value.name] if in_place else None
-    )
-
-
-def _max_pool2d(builder: Builder, node: Any, arguments: Arguments) -> None:
-    pooling = Pooling(
-        arguments.pair("kernel_size"),
-        arguments.pair("stride") if arguments["stride"] else arguments.pair("kernel_size"),
-        arguments.pair("padding"),
-        arguments.pair("dilation"),
-    )
-    _add_pooling(builder, node, "max_pool2d", pooling, arguments)
-
-
-def _avg_pool2d(builder: Builder, node: Any, arguments: Arguments) -> None:
-    pooling = Pooling(
-        arguments.pair("kernel_size"),
-        arguments.pair("stride") if arguments["stride"] else arguments.pair("kernel_size"),
-        arguments.pair("padding"),
-        count_include_pad=bool(arguments["count_include_pad"]),
-        divisor=arguments["divisor_override"],
-    )
-    _add_pooling(builder, node, "avg_pool2d", pooling, arguments)
-
-
-def _add_pooling(
-    builder: Builder, node: Any, op: str, pooling: Pooling, arguments: Arguments
-) -> None:
-    before = shape_of(node, arguments["self"], rank=4)
-    after = shape_of(node, node, rank=4)
-    words, view = _images(builder, node, arguments["self"])
-    name = builder.name(node)
-    builder.layers.append(VectorLayer(name, op, words.source, before, after, pooling, view))
-    builder.put(node, Words.dense(name, after))
-
-
 OPERATORS = {
-    "aten.conv2d.default": _conv2d,
-    "aten.conv2d.padding": _conv2d,
+    **CONVOLUTIONS,
     "aten.linear.default": _linear,
     "aten.matmul.default": _matmul,
     "aten.bmm.default": _matmul,
     "aten.mm.default": _matmul,
-    "aten.relu.default": _relu,
-    "aten.relu_.default": _relu,
-    "aten.max_pool2d.default": _max_pool2d,
-    "aten.avg_pool2d.default": _avg_pool2d,
+    **POOLING,
 }
 """Operator -> what adds a node of it to a builder."""

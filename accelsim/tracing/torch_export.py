@@ -16,6 +16,7 @@ import numpy as np
 from accelsim.errors import TraceError, nearest
 from accelsim.layer import Trace
 from accelsim.tracing.builder import Arguments, Builder, path_of, where
+from accelsim.tracing.elementwise import ELEMENTWISE
 from accelsim.tracing.operators import OPERATORS
 from accelsim.tracing.views import VIEWS, take
 from accelsim.tracing.words import MixedImagesError, NeedsCopyError
@@ -45,7 +46,7 @@ def trace(
         average pooling, views (reshape, permute, expand, select, slice, split and their like) and
         (in evaluation mode) dropout. It is traced as it is; put it into evaluation mode first.
     images : float32 array, (N, C, H, W)
-        The network's input.
+        The network's input; signals (N, C, L), or whatever else it takes, (N, ...).
     name : str, optional
         Name of the network in tables; the class name by default.
     calibration : images or Calibration, optional
@@ -65,7 +66,7 @@ def trace(
 
     if not isinstance(model, torch.nn.Module):
         raise TraceError(f"model must be a torch.nn.Module, got {type(model).__name__}")
-    check_images(images)
+    check_images(images, any_rank=True)
     _check_parameters(model)
     label = name or type(model).__name__
     program = _export(model, torch.from_numpy(np.array(images)), label)
@@ -137,4 +138,4 @@ def _visit(builder: Builder, node: Any) -> None:
         ) from None
 
 
-_HANDLERS = {**OPERATORS, **VIEWS}
+_HANDLERS = {**OPERATORS, **ELEMENTWISE, **VIEWS}

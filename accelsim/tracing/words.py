@@ -20,11 +20,13 @@ from accelsim.layer import View
 
 __all__ = [
     "Axis",
+    "Elements",
     "Matrices",
     "MixedImagesError",
     "NeedsCopyError",
     "Words",
     "axes",
+    "elements",
     "matrices",
     "merged",
 ]
@@ -67,15 +69,15 @@ Axes = tuple[Axis, ...]
 
 @dataclass(frozen=True)
 class Words:
-    """A tensor of the graph: which words of a layer's output it is.
+    """A tensor of the graph: which words of a layer's output it is, or of a parameter.
 
     Parameters
     ----------
     source : str
-        The layer.
+        The layer, or the graph's node of the parameter.
     images : int
     image_words : int
-        Words of an image in the layer's output.
+        Words of an image in the layer's output; 0 for a parameter, which is the same for all.
     dims : tuple of Axes
         Of each dimension its axes, none of size 1.
     offset : int
@@ -95,6 +97,16 @@ class Words:
         strides = View.dense(tuple(inner)).strides
         dims = (axes(images, IMAGES), *map(axes, inner, strides))
         return cls(source, images, prod(inner), dims)
+
+    @classmethod
+    def parameter(cls, source: str, images: int, shape: Sequence[int]) -> Words:
+        """Return the words of a dense parameter, which is read by so many images."""
+        return cls(source, images, 0, tuple(map(axes, shape, View.dense(tuple(shape)).strides)))
+
+    @property
+    def is_parameter(self) -> bool:
+        """Whether it is a parameter, and no layer's output."""
+        return self.image_words == 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -165,6 +177,10 @@ class Words:
         """Return the tensor without a dimension, whose size is 1."""
         return replace(self, dims=self.dims[:at] + self.dims[at + 1 :])
 
+    def within(self, at: int) -> Words:
+        """Return the tensor with a dimension of size 1 before dimension *at*."""
+        return replace(self, dims=(*self.dims[:at], (), *self.dims[at:]))
+
     def view(self, dims: Iterable[Sequence[Axis]]) -> View:
         """Return the view (images, *dims), each of which must be one axis within the image."""
         found = [(self.images, self.image_words)]
@@ -200,15 +216,54 @@ def axes(size: int, stride: int) -> Axes:
 
 def merged(several: Iterable[Axis]) -> Axes:
     """Return the same axes, those that go on where the next ones end made one with them."""
-    found: list[Axis] = []
-    for axis in several:
-        if found and not found[-1].of_images and not axis.of_images:
-            outer = found[-1]
-            if outer.stride == axis.stride * axis.size:
-                found[-1] = Axis(outer.size * axis.size, axis.stride)
+    return tuple(axis for (axis,) in _merged((axis,) for axis in several))
+
+
+def _merged(several: Iterable[Axes]) -> list[Axes]:
+    """Return the axes of tensors side by side, merged where this can be done in all of them."""
+    found: list[Axes] = []
+    for inner in several:
+        if found and not any(axis.of_images for axis in (*found[-1], *inner)):
+            pairs = list(zip(found[-1], inner, strict=True))
+            if all(outer.stride == axis.stride * axis.size for outer, axis in pairs):
+                found[-1] = tuple(
+                    Axis(outer.size * axis.size, axis.stride) for outer, axis in pairs
+                )
                 continue
-        found.append(axis)
-    return tuple(found)
+        found.append(inner)
+    return found
+
+
+class Elements(NamedTuple):
+    """How a layer reads several tensors element by element."""
+
+    views: tuple[View, ...]
+    """(N, ...), in as few dimensions as they take."""
+    dims: tuple[Axes, ...]
+    """The result's dimensions, with the axes of the first tensor."""
+    in_place: bool
+    """Whether the results lie among themselves as the words of the first tensor's layer do."""
+
+
+def elements(*operands: Words, rearranged: bool = False) -> Elements:
+    """Return how a layer reads *operands*, broadcast against each other.
+
+    Where the first one is all of its layer's output the order is that of its words in memory,
+    unless they are to be *rearranged* into that of its dimensions.
+    """
+    rank = max(len(one.dims) for one in operands)
+    dims = [((),) * (rank - len(one.dims)) + one.dims for one in operands]
+    parameters = [one.is_parameter for one in operands]
+    aligned = [_aligned(dim, parameters) for dim in zip(*dims, strict=True)]
+    inner = [one for dim in aligned for one in dim if not one[0].of_images]
+    in_place = not rearranged and operands[0].whole and all(first.stride for first, *_ in inner)
+    if in_place:
+        inner.sort(key=lambda one: one[0].stride, reverse=True)
+    joined = _merged(inner)
+    views = (one.view([[axes[at]] for axes in joined]) for at, one in enumerate(operands))
+    return Elements(
+        tuple(views), tuple(tuple(first for first, *_ in dim) for dim in aligned), in_place
+    )
 
 
 class Matrices(NamedTuple):
@@ -226,7 +281,7 @@ def matrices(first: Words, second: Words) -> Matrices:
     """Return how a matmul reads its operands; dimensions of the batch are broadcast."""
     rank = max(len(first.dims), len(second.dims))
     batches = [((),) * (rank - len(one.dims)) + one.dims[:-2] for one in (first, second)]
-    pairs = [_aligned(*dims) for dims in zip(*batches, strict=True)]
+    pairs = [_aligned(dims) for dims in zip(*batches, strict=True)]
     inner = [pair for dim in pairs for pair in dim if not pair[0].of_images]
     return Matrices(
         first.view([*([pair[0]] for pair in inner), *first.dims[-2:]]),
@@ -235,26 +290,34 @@ def matrices(first: Words, second: Words) -> Matrices:
     )
 
 
-def _aligned(first: Axes, second: Axes) -> list[tuple[Axis, Axis]]:
-    """Return the axes of two dimensions in pairs of one size; one of size 1 is read repeatedly."""
-    if not first or not second:
-        longer = first or second
-        if any(axis.of_images for axis in longer):
+def _aligned(dims: Sequence[Axes], parameters: Sequence[bool] = (False, False)) -> list[Axes]:
+    """Return the axes of a dimension of several tensors side by side, all of one size.
+
+    One of size 1 is read repeatedly, by other images only if it is one of the *parameters*.
+    """
+    longest = next(filter(None, dims), ())
+    left = [
+        list(reversed(dim or tuple(_repeated(axis, parameter) for axis in longest)))
+        for dim, parameter in zip(dims, parameters, strict=True)
+    ]
+    found = []
+    while left[0]:
+        heads = [axes.pop() for axes in left]
+        if len({axis.of_images for axis in heads}) > 1:
             raise MixedImagesError
-        first, second = (
-            one or tuple(Axis(axis.size, 0) for axis in longer) for one in (first, second)
-        )
-    left, right = (list(reversed(one)) for one in (first, second))
-    pairs = []
-    while left:
-        one, other = left.pop(), right.pop()
-        if one.of_images != other.of_images:
-            raise MixedImagesError
-        if one.size > other.size:
-            one, rest = one.split(other.size)
-            left.append(rest)
-        elif other.size > one.size:
-            other, rest = other.split(one.size)
-            right.append(rest)
-        pairs.append((one, other))
-    return pairs
+        size = min(axis.size for axis in heads)
+        for at, axis in enumerate(heads):
+            if axis.size > size:
+                heads[at], rest = axis.split(size)
+                left[at].append(rest)
+        found.append(tuple(heads))
+    return found
+
+
+def _repeated(axis: Axis, parameter: bool) -> Axis:
+    """Return an axis of the size of *axis* that reads the same words again."""
+    if not axis.of_images:
+        return Axis(axis.size, 0)
+    if not parameter:
+        raise MixedImagesError
+    return axis

@@ -12,11 +12,21 @@ from hypothesis import strategies as st
 
 from accelsim.config import Accelerator
 from accelsim.errors import ConfigError, MappingError, TraceError
-from accelsim.layer import INPUT, LayerShape, MacLayer, Pooling, Trace, VectorLayer
+from accelsim.layer import (
+    INPUT,
+    LayerShape,
+    MacLayer,
+    Operand,
+    Parameter,
+    Trace,
+    VectorLayer,
+    View,
+)
 from accelsim.machine import glb as glb_module
 from accelsim.machine import run_machine, run_program
 from accelsim.machine.dram_kinds import dram_kind, dram_kinds
 from accelsim.machine.program import compile_program
+from accelsim.windows import Pooling
 
 SHAPES = {
     "n": st.integers(1, 3),
@@ -71,7 +81,7 @@ BETTER = {
 
 @st.composite
 def traces(draw):
-    """A convolution, often with a pooling layer and a 1x1 convolution behind it."""
+    """A convolution, often with an addition, a pooling layer and a 1x1 convolution behind it."""
     bounds = draw(st.fixed_dictionaries(SHAPES))
     bounds["m"] *= bounds["groups"]
     bounds["c"] *= bounds["groups"]
@@ -83,15 +93,27 @@ def traces(draw):
     weight = np.zeros((shape.m, shape.c // shape.groups, shape.r, shape.s), np.float32)
     layers = [MacLayer("conv", "conv2d", INPUT, shape, weight, bias)]
     if draw(st.booleans()):
+        layers.append(sum_with_itself(layers[0].output_shape, draw(st.booleans())))
+    if draw(st.booleans()):
         out = layers[0].output_shape
         window = Pooling((min(2, out[2]), min(2, out[3])), (1, 1))
         pooled = (*out[:2], out[2] - window.kernel[0] + 1, out[3] - window.kernel[1] + 1)
-        layers.append(VectorLayer("pool", "max_pool2d", "conv", out, pooled, window))
+        layers.append(VectorLayer("pool", "max_pool2d", layers[-1].name, out, pooled, window))
         last = LayerShape(n=out[0], m=draw(st.integers(1, 5)), c=out[1], h=pooled[2], w=pooled[3])
         weight = np.zeros((last.m, last.c, 1, 1), np.float32)
         layers.append(MacLayer("last", "conv2d", "pool", last, weight, None))
     images = np.zeros((shape.n, shape.c, shape.h, shape.w), np.float32)
     return Trace("net", tuple(layers), images, layers[-1].name)
+
+
+def sum_with_itself(shape, of_channels):
+    """Return the sum of the convolution's output and itself, or a parameter of each channel."""
+    view = View.dense(shape)
+    other = Operand("conv", view)
+    if of_channels:
+        values = np.zeros(shape[1], np.float32)
+        other = Parameter(values, View(shape, (0, 1, 0, 0)))
+    return VectorLayer("sum", "add", "conv", shape, shape, None, view, (other,))
 
 
 def compiled(trace, changes):
@@ -223,7 +245,12 @@ def test_words_are_conserved_level_by_level(trace, changes):
         filled = sum(counts.get((f"glb.{name}", "write"), 0) for name in ("ifmap", "weight"))
         assert filled + record.spilled_words == read
         if record.macs == 0:
-            assert read == (0 if step.stays.ifmap else counts["glb.ifmap", "read"])
+            assert counts.get(("glb.ifmap", "write"), 0) == (
+                0 if step.stays.ifmap else counts["glb.ifmap", "read"]
+            )
+            others = counts.get(("glb.weight", "read"), 0)
+            assert counts.get(("glb.weight", "write"), 0) <= others
+            assert (others > 0) == bool(step.others)
             assert counts["glb.ofmap", "write"] == record.outputs
             assert counts.get(("glb.ofmap", "read"), 0) == written
             continue

@@ -5,10 +5,11 @@ import pytest
 
 from accelsim.config import Accelerator
 from accelsim.errors import MappingError, StallError, UnknownNameError
-from accelsim.layer import LayerShape, MacLayer, Pooling, Trace, VectorLayer
+from accelsim.layer import LayerShape, MacLayer, Trace, VectorLayer
 from accelsim.machine import mac, run_machine
 from accelsim.machine.layout import gather
 from accelsim.machine.state import State
+from accelsim.windows import Pooling
 
 # 2x2 PEs with exact units at 100 MHz: multiplier and accumulator take a cycle each, so a PE takes
 # a pair every cycle and has it in its psum 2 cycles later.

@@ -414,9 +414,8 @@ def test_convolution_agrees_with_torch(data):
         Call(lambda x: torch.mv(x[0, 0], torch.ones(8))),
         Call(lambda x: F.scaled_dot_product_attention(x, x, x)),
         Call(lambda x: F.bilinear(x, x, torch.ones(2, 8, 8))),
-        nn.Sequential(nn.Flatten(1, 2), nn.Conv1d(20, 1, 2)),
-        nn.ConvTranspose2d(2, 1, 2),
         nn.Conv3d(1, 1, 2),
+        nn.ConvTranspose3d(1, 1, 2),
         nn.Sequential(nn.Flatten(1, 2), nn.LSTM(8, 2)),
         nn.Sequential(nn.Flatten(1, 2), nn.GRU(8, 2)),
         nn.Sequential(nn.Flatten(1, 2), nn.TransformerEncoderLayer(8, 2, batch_first=True)),
@@ -425,7 +424,7 @@ def test_convolution_agrees_with_torch(data):
 @pytest.mark.parametrize("with_gradient", [True, False])
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_rejects_products_that_nobody_has_modeled(model, images, with_gradient):
-    x = images[:, None, 0] if isinstance(model, nn.Conv3d) else images
+    x = images[:, None, 0] if isinstance(model, nn.Conv3d | nn.ConvTranspose3d) else images
     net = approximate(model.eval())
     with (
         torch.set_grad_enabled(with_gradient),
@@ -458,13 +457,6 @@ def test_rejects_compiled_modules(images):
         approximate(nn.Sequential(traced))
     with pytest.raises(ConfigError, match=r"is compiled; give .* torch\.compile was given"):
         approximate(torch.compile(nn.Linear(8, 2)))
-
-
-@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
-def test_rejects_padding_modes(mode):
-    model = nn.Sequential(nn.ReLU(), nn.Conv2d(1, 1, 3, padding=1, padding_mode=mode))
-    with pytest.raises(ConfigError, match=rf"module '1' \(Conv2d\): .* got '{mode}'"):
-        approximate(model)
 
 
 def test_rejects_shapes_that_do_not_fit(everything, images):

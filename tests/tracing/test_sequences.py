@@ -265,7 +265,7 @@ def test_an_in_place_relu_is_seen_by_views_and_not_by_copies(copies):
         (lambda m, x: x[:, :2, :, :4] @ m.buffer, "only the second operand may be a parameter"),
         (lambda m, x: tokens(x) @ m.matrix[:, 0], "at least 2 with unsqueeze"),
         (lambda m, x: torch.softmax(m.qkv(tokens(x)), -1), "operator 'softmax'"),
-        (lambda m, x: torch.relu_(m.conv(x)[:, :1]), "in-place ReLU of a part"),
+        (lambda m, x: torch.relu_(m.conv(x)[:, :1]), "in-place operator on a part"),
         (lambda m, x: torch.baddbmm(x[:, 0], x[:, 1], x[:, 2]), "operator 'baddbmm'"),
     ],
 )
