@@ -28,6 +28,7 @@ _HOMES = {
     "load_dataset": "accelsim.datasets",
     "load_run": "accelsim.results",
     "load_workload": "accelsim.workload",
+    "read_onnx": "accelsim.onnx",
     "set_threads": "accelsim.threads",
     "simulate": "accelsim.simulation",
     "sweep": "accelsim.sweeps",
