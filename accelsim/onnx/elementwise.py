@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnx import helper
 from torch import Tensor
 from torch.nn import functional
 
@@ -112,11 +111,13 @@ def _reduce(function: Callable[..., Any]) -> Operator:
 
 
 def _cast(call: Call, x: Tensor) -> Tensor:
+    from onnx import helper
+
     try:
         wanted = helper.tensor_dtype_to_np_dtype(call["to"])
         made = torch.from_numpy(np.empty(0, wanted)).dtype
     except (KeyError, TypeError) as error:
-        raise call.error(f"torch has no type of ONNX' number {call['to']}") from error
+        raise call.error(f"torch has no type of ONNX's number {call['to']}") from error
     return x if x.dtype == made else x.to(made)
 
 

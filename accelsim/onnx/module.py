@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import cast
 
+import numpy as np
 from torch import Tensor, nn
 
 from accelsim.errors import DataError, TraceError
@@ -82,7 +83,8 @@ class OnnxModule(nn.Module):
                 constants.update(evaluate(proto, name, graph.opset, constants))
                 continue
             node: OnnxNode | StaticNode
-            if proto.op_type in STATIC and static.issuperset(depends):
+            weights = [one for one in inputs if one in constants and _is_weight(constants[one])]
+            if proto.op_type in STATIC and static.issuperset(depends) and not weights:
                 node = StaticNode(proto, name, graph, constants)
                 static.update(proto.output)
             else:
@@ -127,3 +129,8 @@ class OnnxModule(nn.Module):
         if declared and not same:
             inner = ", ".join("?" if size is None else str(size) for size in declared[1:])
             raise DataError(f"{self.label} takes images of shape (N, {inner}), got {got}")
+
+
+def _is_weight(array: np.ndarray) -> bool:
+    """Return whether *array* is a parameter, and no shape, scale or index."""
+    return array.dtype == np.float32 and array.ndim > 1

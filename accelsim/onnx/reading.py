@@ -1,6 +1,6 @@
 """An ONNX file, checked, as nodes and arrays.
 
-Nothing in the file is trusted: it is parsed by protobuf and checked by ONNX' own checker, external
+Nothing in the file is trusted: it is parsed by protobuf and checked by ONNX's own checker, external
 data are read from the file's own folder only, and no array is made that the file has no bytes for.
 """
 
@@ -20,7 +20,7 @@ from accelsim.onnx.operators import refusal
 __all__ = ["OPSETS", "Graph", "read_graph"]
 
 OPSETS = range(7, 24)
-"""Versions of ONNX' operators that are read."""
+"""Versions of ONNX's operators that are read."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _parsed(path: Path) -> Any:
 
 
 def _opset(label: str, model: Any) -> int:
-    """Return the version of ONNX' own operators, the only ones there may be."""
+    """Return the version of ONNX's own operators, the only ones there may be."""
     versions = {one.domain: one.version for one in model.opset_import}
     found = versions.get("", versions.get("ai.onnx"))
     if found is None or found not in OPSETS:
@@ -130,8 +130,8 @@ def _check_node(label: str, node: Any) -> None:
     owner = f"{label}: node {node.name or '(without a name)'!r} ({node.op_type})"
     if node.domain not in ("", "ai.onnx"):
         raise TraceError(
-            f"{owner}: domain {node.domain!r} is not ONNX' own, so nobody has modelled its "
-            "operators; export the model with ONNX' operators"
+            f"{owner}: domain {node.domain!r} is not ONNX's own, so nobody has modelled its "
+            "operators; export the model with ONNX's operators"
         )
     reason = refusal(node.op_type)
     if reason:
@@ -212,6 +212,6 @@ def _input(label: str, inputs: list[Any]) -> tuple[str, tuple[int | None, ...]]:
 
 
 def _line(error: Exception) -> str:
-    """Return the first line of an error's text."""
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    """Return an error's text in one line."""
+    text = " ".join(str(error).split()).partition(" ==> ")[0]
     return (text or type(error).__name__)[:300]

@@ -47,10 +47,11 @@ def evaluate(
                 "made"
             )
         # A node by itself would be taken for one of the newest opset.
-        function = helper.make_function(
-            "", "node", [*inputs], [*proto.output], [proto], [helper.make_opsetid("", opset)]
+        empty = helper.make_empty_tensor_value_info
+        graph = helper.make_graph(
+            [proto], "node", [empty(one) for one in inputs], [empty(one) for one in proto.output]
         )
-        made = ReferenceEvaluator(function).run(None, inputs)
+        made = ReferenceEvaluator(graph, opsets={"": opset}).run(None, inputs)
     except TraceError:
         raise
     except Exception as error:

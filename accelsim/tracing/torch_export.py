@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import operator
 import warnings
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelsim.errors import TraceError, nearest
+from accelsim.errors import AccelsimError, TraceError, nearest
 from accelsim.layer import Trace
 from accelsim.tracing.builder import Arguments, Builder, path_of, where
 from accelsim.tracing.elementwise import ELEMENTWISE
@@ -31,7 +33,7 @@ __all__ = ["trace"]
 
 
 def trace(
-    model: torch.nn.Module,
+    model: torch.nn.Module | str | PathLike[str],
     images: np.ndarray,
     *,
     name: str | None = None,
@@ -41,14 +43,14 @@ def trace(
 
     Parameters
     ----------
-    model : torch.nn.Module
+    model : torch.nn.Module, or path of an ONNX file
         Any wiring of conv2d, linear, matmul of two activations (``@``, bmm, mm), ReLU, max and
         average pooling, views (reshape, permute, expand, select, slice, split and their like) and
         (in evaluation mode) dropout. It is traced as it is; put it into evaluation mode first.
     images : float32 array, (N, C, H, W)
         The network's input; signals (N, C, L), or whatever else it takes, (N, ...).
     name : str, optional
-        Name of the network in tables; the class name by default.
+        Name of the network in tables; the class's or the file's by default.
     calibration : images or Calibration, optional
         For units of integers: other images, on which the ranges of the activations are found, or
         what `accelsim.nn.calibrate` found before. They go into the layers.
@@ -64,8 +66,15 @@ def trace(
     """
     import torch
 
+    if isinstance(model, str | PathLike):
+        from accelsim.onnx import read_onnx
+
+        name, model = name or Path(model).stem, read_onnx(model)
     if not isinstance(model, torch.nn.Module):
-        raise TraceError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+        raise TraceError(
+            "model must be a torch.nn.Module or the path of an ONNX file, got "
+            f"{type(model).__name__}"
+        )
     check_images(images, any_rank=True)
     _check_parameters(model)
     label = name or type(model).__name__
@@ -105,6 +114,8 @@ def _export(model: torch.nn.Module, images: torch.Tensor, label: str) -> Any:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return torch.export.export(model, (images,))
+    except AccelsimError:
+        raise
     except Exception as error:
         reason = next((line for line in str(error).splitlines() if line.strip()), repr(error))
         raise TraceError(

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip("onnx", reason="needs the onnx package: pip install 'accelsim[onnx]'")
-
 
 def model_of(nodes, constants, shape, opset=17, output="y", **changes):
     """Return a model of *nodes* from input ``x`` of *shape* to *output*, with named arrays."""
-    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    from onnx import TensorProto, helper, numpy_helper
+
+    kind = TensorProto.FLOAT
     graph = helper.make_graph(
         nodes,
         "graph",
         [helper.make_tensor_value_info("x", kind, shape)],
         [helper.make_tensor_value_info(output, kind, ("N", None))],
-        [onnx.numpy_helper.from_array(np.asarray(value), key) for key, value in constants.items()],
+        [numpy_helper.from_array(np.asarray(value), key) for key, value in constants.items()],
     )
     opsets = [helper.make_opsetid("", opset)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=8, **changes)
@@ -24,8 +24,10 @@ def model_of(nodes, constants, shape, opset=17, output="y", **changes):
 def save(tmp_path):
     """Save a model made by `model_of`; return its path."""
 
-    def save(*args, name="net.onnx", **kwargs):
-        path = tmp_path / name
+    import onnx
+
+    def save(*args, **kwargs):
+        path = tmp_path / "net.onnx"
         onnx.save(model_of(*args, **kwargs), path)
         return path
 
