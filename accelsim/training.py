@@ -82,6 +82,8 @@ def train(
     if path.suffix != ".safetensors":
         raise ConfigError(f"out must be a file name ending in .safetensors, got {str(path)!r}")
     recipe = entry.recipe
+    if recipe is None:
+        raise ConfigError(f"{entry.name} has no recipe of training; train it where it was made")
     if epochs is not None:
         recipe = dataclasses.replace(recipe, epochs=_checked_int("epochs", epochs, least=1))
     seed = _checked_int("seed", seed, least=0, most=2**63 - 1)

@@ -94,14 +94,15 @@ def _workload(name: str) -> Page:
     from accelsim.workload import WORKLOADS
 
     entry = WORKLOADS[name]
+    recipe = {} if entry.recipe is None else vars(entry.recipe)
     return _facts(
         entry.title,
         {
-            "input": "x".join(map(str, entry.input_shape)),
-            "classes": entry.classes,
-            "data": entry.dataset,
+            "input": "x".join("?" if size is None else str(size) for size in entry.input_shape),
+            "classes": "?" if entry.classes is None else entry.classes,
+            "data": entry.dataset or "as you name it (--data)",
             "weights": entry.weights,
-            **{f"recipe: {name}": value for name, value in vars(entry.recipe).items()},
+            **{f"recipe: {name}": value for name, value in recipe.items()},
             "source": entry.source,
         },
     )

@@ -59,6 +59,7 @@ def simulate(
 
     Without -m the accelerator's own unit is used. Units of integers are calibrated on the first
     128 training images; --set quantization.per_channel=false and the like change their scheme.
+    WORKLOAD may be an .onnx file: name a set with --data, or see the cycles with --timing-only.
 
     Example: accelsim simulate lenet5_digits -m exact_fp32 -m ax_fpm --set array.rows=32
     """
@@ -78,25 +79,33 @@ def simulate(
     folders = _folders(folder or Path(), [machine.multiplier for machine in machines])
 
     from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
-    from accelsim.nn import calibrate_workload
+    from accelsim.nn import calibrate, calibrate_workload
     from accelsim.simulation import simulate as run_simulation
     from accelsim.tracing import trace
-    from accelsim.workload import load_workload
+    from accelsim.workload import load_workload, random_images
 
-    model, batch, labels = load_workload(known.name, limit=images, weights=weights, data=data)
+    title, labels = known.name, None
+    made_up = timing_only and known.dataset is None and data is None
+    if made_up:
+        # Cycles do not depend on what the images show.
+        model, batch = known.build(), random_images(known, images)
+        title = f"{known.name} (random images)"
+    else:
+        model, batch, labels = load_workload(known.name, limit=images, weights=weights, data=data)
     if folder is not None:
         # Found out now, not after the work.
         prepare_folder(folder, "run")
         for machine in machines:
             prepare_folder(folders[machine.multiplier], "run")
-    traced = trace(model, batch, name=known.name)
+    traced = trace(model, batch, name=title)
     integer = {
         machine.multiplier: isinstance(MULTIPLIERS[machine.multiplier], IntegerMultiplier)
         for machine in machines
     }
     calibrated = traced
     if any(integer.values()):
-        calibrated = traced.calibrated(calibrate_workload(known.name, model, data))
+        ranges = calibrate(model, batch) if made_up else calibrate_workload(known.name, model, data)
+        calibrated = traced.calibrated(ranges)
     runs: list[Run] = []
     try:
         for machine in machines:

@@ -38,6 +38,7 @@ def window(call: Call, extents: Sequence[int], kernel: Sequence[int]) -> tuple[S
         for extent, step, size in zip(extents, stride, reach, strict=True)
     ]
     before, after = margins(call, totals)
+    call.check_size([sum(one) for one in zip(extents, before, after, strict=True)])
     return stride, dilation, before, after
 
 
@@ -77,6 +78,7 @@ def _conv_transpose(call: Call, x: Tensor, weight: Tensor, bias: Tensor | None) 
         (extent - 1) * s + d * (k - 1) + 1
         for extent, s, d, k in zip(x.shape[2:], stride, dilation, kernel, strict=True)
     ]
+    call.check_size(whole)
     if wanted:
         sizes = tuple(wanted)[-rank:]
     else:

@@ -14,6 +14,7 @@ from accelsim.onnx.base import Value
 from accelsim.onnx.nodes import OnnxNode, StaticNode, free_name
 from accelsim.onnx.reading import Graph, read_graph
 from accelsim.onnx.static import STATIC, evaluate
+from accelsim.workload import fits
 
 __all__ = ["OnnxModule", "read_onnx"]
 
@@ -123,10 +124,7 @@ class OnnxModule(nn.Module):
 
     def _check(self, images: Tensor) -> None:
         declared, got = self.input_shape, tuple(images.shape)
-        same = len(declared) == len(got) and all(
-            want in (None, size) for want, size in zip(declared[1:], got[1:], strict=True)
-        )
-        if declared and not same:
+        if declared and not fits(got[1:], declared[1:]):
             inner = ", ".join("?" if size is None else str(size) for size in declared[1:])
             raise DataError(f"{self.label} takes images of shape (N, {inner}), got {got}")
 

@@ -40,6 +40,8 @@ class Graph:
     input_shape : tuple of int or None
         Declared shape of the input, (N, ...); None where the file leaves a size open.
     output : str
+    output_shape : tuple of int or None
+        The same of the output.
     """
 
     label: str
@@ -49,6 +51,7 @@ class Graph:
     input: str
     input_shape: tuple[int | None, ...]
     output: str
+    output_shape: tuple[int | None, ...]
 
 
 def read_graph(path: str | PathLike[str]) -> Graph:
@@ -71,13 +74,16 @@ def read_graph(path: str | PathLike[str]) -> Graph:
     constants = {one.name: _array(label, one) for one in graph.initializer}
     inputs = [one for one in graph.input if one.name not in constants]
     name, shape = _input(label, inputs)
-    outputs = [one.name for one in graph.output]
-    if len(outputs) != 1:
+    if len(graph.output) != 1:
+        names = ", ".join(one.name for one in graph.output)
         raise TraceError(
-            f"{label} must have one output, got {len(outputs)}: {', '.join(outputs)}; cut the "
-            "graph with onnx.utils.extract_model"
+            f"{label} must have one output, got {len(graph.output)}: {names}; cut the graph with "
+            "onnx.utils.extract_model"
         )
-    return Graph(label, opset, tuple(graph.node), constants, name, shape, outputs[0])
+    made = graph.output[0]
+    return Graph(
+        label, opset, tuple(graph.node), constants, name, shape, made.name, _declared(made)
+    )
 
 
 def _parsed(path: Path) -> Any:
@@ -204,11 +210,15 @@ def _input(label: str, inputs: list[Any]) -> tuple[str, tuple[int | None, ...]]:
             f"{label}: its input {inputs[0].name!r} must be float32 images, got {name}; export the "
             "model in float32"
         )
-    shape = tuple(
+    return inputs[0].name, _declared(inputs[0])
+
+
+def _declared(value: Any) -> tuple[int | None, ...]:
+    """Return the shape that an onnx.ValueInfoProto says, None for sizes that it leaves open."""
+    return tuple(
         one.dim_value if one.HasField("dim_value") and one.dim_value > 0 else None
-        for one in kind.shape.dim
+        for one in value.type.tensor_type.shape.dim
     )
-    return inputs[0].name, shape
 
 
 def _line(error: Exception) -> str:

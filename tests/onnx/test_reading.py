@@ -237,11 +237,26 @@ def test_makes_no_constant_that_fills_the_memory(save, op, constants, attributes
     )
 
 
-def test_makes_no_tensor_that_fills_the_memory(save):
-    node = helper.make_node("Pad", ["x", "pads"], ["y"], name="bomb")
-    net = accelsim.read_onnx(save([node], {"pads": np.array([0, 0, 0, 10**13])}, ("N", 3)))
-    with pytest.raises(TraceError, match="node 'bomb' .Pad.: it makes a tensor of shape .2, 1000"):
-        net(torch.ones(2, 3))
+KERNEL = np.ones((1, 1, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("op", "constants", "attributes"),
+    [
+        ("Pad", {"pads": np.array([0, 0, 0, 0, 0, 10**13])}, {}),
+        ("Conv", {"w": KERNEL}, {"pads": [0, 10**13]}),
+        ("MaxPool", {}, {"kernel_shape": [3], "pads": [10**13, 10**13]}),
+        ("ConvTranspose", {"w": KERNEL}, {"strides": [10**13]}),
+        ("Upsample", {"scales": np.array([1, 1, 1e13], np.float32)}, {}),
+    ],
+)
+def test_makes_no_tensor_that_fills_the_memory(save, op, constants, attributes):
+    node = helper.make_node(op, ["x", *constants], ["y"], name="bomb", **attributes)
+    net = accelsim.read_onnx(
+        save([node], constants, ("N", 1, 3), opset=9 if op == "Upsample" else 17)
+    )
+    with pytest.raises(TraceError, match=rf"node 'bomb' .{op}.: it makes a tensor of shape"):
+        net(torch.ones(2, 1, 3))
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float64, np.int32])
