@@ -65,6 +65,7 @@ def read_graph(path: str | PathLike[str]) -> Graph:
     where = Path(path)
     model = _parsed(where)
     label, graph = where.name, model.graph
+    _check_names(label, graph)
     opset = _opset(label, model)
     for node in graph.node:
         _check_node(label, node)
@@ -111,6 +112,18 @@ def _parsed(path: Path) -> Any:
     if not model.HasField("graph") or not model.graph.node:
         raise TraceError(f"{path} is no ONNX file, or an empty one: it holds no graph with nodes")
     return model
+
+
+def _check_names(label: str, graph: Any) -> None:
+    """Refuse names that are no text, which protobuf gives as bytes."""
+    named = [*graph.initializer, *graph.input, *graph.output, *graph.node]
+    names = [one.name for one in named]
+    for node in graph.node:
+        names += [node.op_type, node.domain, *node.input, *node.output]
+        names += [attribute.name for attribute in node.attribute]
+    for name in names:
+        if isinstance(name, bytes):
+            raise TraceError(f"{label} is damaged: the name {name[:40]!r} is not UTF-8")
 
 
 def _opset(label: str, model: Any) -> int:
@@ -182,16 +195,23 @@ def _check(label: str, model: Any) -> None:
 
 def _array(label: str, tensor: Any) -> np.ndarray:
     """Return the values of *tensor*, whose bytes the checker has counted."""
-    from onnx import TensorProto, numpy_helper
+    from onnx import numpy_helper
 
     try:
         return numpy_helper.to_array(tensor)
-    except (TypeError, ValueError) as error:
-        kind = TensorProto.DataType.Name(tensor.data_type)
+    except (LookupError, TypeError, ValueError) as error:
         raise TraceError(
-            f"{label}: initializer {tensor.name!r}, {kind} of shape {tuple(tensor.dims)}, holds "
-            f"other data: {_line(error)}"
+            f"{label}: initializer {tensor.name!r}, {_kind(tensor.data_type)} of shape "
+            f"{tuple(tensor.dims)}, holds other data: {_line(error)}"
         ) from error
+
+
+def _kind(number: int) -> str:
+    """Return what ONNX calls its type *number*."""
+    from onnx import TensorProto
+
+    known = {value: key for key, value in TensorProto.DataType.items()}
+    return known.get(number, f"type {number}")
 
 
 def _input(label: str, inputs: list[Any]) -> tuple[str, tuple[int | None, ...]]:
@@ -205,10 +225,9 @@ def _input(label: str, inputs: list[Any]) -> tuple[str, tuple[int | None, ...]]:
         )
     kind = inputs[0].type.tensor_type
     if kind.elem_type != TensorProto.FLOAT:
-        name = TensorProto.DataType.Name(kind.elem_type)
         raise TraceError(
-            f"{label}: its input {inputs[0].name!r} must be float32 images, got {name}; export the "
-            "model in float32"
+            f"{label}: its input {inputs[0].name!r} must be float32 images, got "
+            f"{_kind(kind.elem_type)}; export the model in float32"
         )
     return inputs[0].name, _declared(inputs[0])
 
