@@ -131,6 +131,7 @@ CASES = [
     ("Resize", 11, X, [np.float32([]), np.float32([1, 1, 2, 3])], {"mode": "nearest",
         "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}),
     ("Resize", 13, X, [None, np.float32([1, 1, 2, 2])], {"mode": "nearest"}),
+    ("Resize", 13, X, [None, None, ints(2, 4, 10, 8)], {"mode": "nearest"}),
     ("Resize", 18, X, [None, None, ints(14, 18)], {"mode": "nearest", "axes": [2, 3]}),
     ("Resize", 13, X, [None, np.float32([1, 1, 2, 2])], {"mode": "linear"}),
     ("Resize", 13, X, [None, np.float32([1, 1, 1.5, 1.7])], {"mode": "linear"}),
