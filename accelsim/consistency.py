@@ -53,14 +53,16 @@ def _faults(layer: Layer, words: dict[str, int], images: int) -> Iterator[str]:
         if layer.input_shape[0] != images:
             yield f"its batch is {layer.input_shape[0]}, there are {images} images"
         yield from _function_faults(layer)
+        own = [place.shape for place in layer.places[1:]]
         for number, one in enumerate(layer.others, 2):
+            expected = own[number - 2] if len(own) >= number - 1 else tuple(layer.input_shape)
             if isinstance(one, Parameter):
                 if one.values.dtype != np.float32:
                     yield f"its operand {number} must be float32, got {one.values.dtype}"
                 held = one.values.size
             else:
                 held = words[one.source]
-            yield from _misfit(f"operand {number}", one.view, tuple(layer.input_shape), held)
+            yield from _misfit(f"operand {number}", one.view, expected, held)
         return
     shape = layer.shape
     (m, n, k), batch = shape.gemm, layer.images
@@ -89,6 +91,17 @@ def _faults(layer: Layer, words: dict[str, int], images: int) -> Iterator[str]:
             yield f"its {what} must be float32 of shape {expected}, got {got[1]} of {got[0]}"
 
 
+def _concat_faults(layer: VectorLayer) -> Iterator[str]:
+    """Yield what is wrong with a concatenation: its operands must fill the output."""
+    if len(layer.places) != 1 + len(layer.others):
+        yield f"it has {len(layer.places)} places for {1 + len(layer.others)} operands"
+    words, filled = prod(layer.output_shape), sum(prod(one.shape) for one in layer.places)
+    if filled != words:
+        yield f"its operands have {filled} words, its output {words}"
+    for number, place in enumerate(layer.places, 1):
+        yield from _misfit(f"place of operand {number}", place, place.shape, words)
+
+
 def _function_faults(layer: VectorLayer) -> Iterator[str]:
     """Yield what is wrong with a layer that is not a window's as one of a vector function."""
     given = len(layer.others) + len(layer.settings)
@@ -102,6 +115,9 @@ def _function_faults(layer: VectorLayer) -> Iterator[str]:
             f"its op must be a vector function, got {layer.op!r}; known: {known}."
             f"{nearest(layer.op, VECTOR_FUNCTIONS)}"
         )
+        return
+    if layer.places or layer.op == "concat":
+        yield from _concat_faults(layer)
         return
     wanted = VECTOR_FUNCTIONS[layer.op].arguments
     if 1 + given != wanted:

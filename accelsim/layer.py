@@ -261,6 +261,9 @@ class VectorLayer:
     """What the function reads besides the ifmap, each of the ifmap's shape by its view."""
     settings: tuple[float, ...] = ()
     """Numbers that the function takes after its operands."""
+    places: tuple[View, ...] = ()
+    """Of a concatenation: where in the output each operand goes, the ifmap first; each has a shape
+    of its own."""
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -272,6 +275,17 @@ class VectorLayer:
     def ifmap(self) -> View:
         """Where the ifmap lies in the source's output."""
         return self.view or View.dense(self.input_shape)
+
+    @property
+    def parts(self) -> tuple[tuple[View, View], ...]:
+        """What is done one after the other: where it is read, and where in the output it goes.
+
+        One part for all but concatenations, which have one for each operand.
+        """
+        if not self.places:
+            return ((self.ifmap, View.dense(self.output_shape)),)
+        read = (self.ifmap, *(one.view for one in self.others))
+        return tuple(zip(read, self.places, strict=True))
 
     def ifmap_rows(self, first: int, stop: int) -> tuple[int, int]:
         """Return the ifmap rows [start, stop) that ofmap rows [first, stop) need."""
@@ -396,6 +410,7 @@ def _with_batch(layer: Layer, images: int) -> Layer:
             output_shape=(images, *layer.output_shape[1:]),
             view=view,
             others=tuple(_operand_of(one, images) for one in layer.others),
+            places=tuple(place.batch(images) for place in layer.places),
         )
     if not isinstance(layer.weight, Operand):
         return replace(layer, shape=replace(layer.shape, n=images), view=view)

@@ -112,8 +112,8 @@ class Gather:
 
     rows: tuple[int, ...]
     """The ifmap row of each ofmap row, -1 for a row of the constant."""
-    columns: tuple[int, ...]
-    """The same of the columns."""
+    columns: tuple[int, ...] | None
+    """The same of the columns; None: as they are."""
     fill: float = 0.0
     """The constant."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,17 @@ import accelsim
 from accelsim.config import Accelerator
 from accelsim.consistency import check_trace
 from accelsim.errors import TraceError
-from accelsim.layer import INPUT, LayerShape, MacLayer, Operand, Trace, VectorLayer, View
+from accelsim.layer import (
+    INPUT,
+    LayerShape,
+    MacLayer,
+    Operand,
+    Parameter,
+    Pooling,
+    Trace,
+    VectorLayer,
+    View,
+)
 from accelsim.machine import run_machine
 
 SHAPE = LayerShape(n=2, m=4, c=3, h=8, w=8, r=3, s=3)
@@ -35,8 +47,26 @@ def pool(images=2, size=8, source=INPUT):
     return VectorLayer("relu", "relu", source, shape, shape)
 
 
+def function(op="add", others=1, shape=(2, 3, 8, 8), source=INPUT, settings=(), **changes):
+    read = (Operand(source, View.dense(shape)),) * others
+    layer = VectorLayer("sum", op, INPUT, (2, 3, 8, 8), (2, 3, 8, 8), None, None, read, settings)
+    return replace(layer, **changes)
+
+
+def parameter(values=4, dtype=np.float32, shape=(2, 3, 8, 8)):
+    view = View(shape, (0, 1, 0, 0))
+    return replace(function(), others=(Parameter(np.zeros(values, dtype), view),))
+
+
 def test_what_fits_is_let_through():
-    check_trace(Trace("net", (mac(), pool(), matmul()), IMAGES, "mul"))
+    layers = (
+        mac(),
+        pool(),
+        matmul(),
+        function(),
+        replace(function("mul", 0, settings=(2.0,)), name="twice"),
+    )
+    check_trace(Trace("net", layers, IMAGES, "mul"))
 
 
 @pytest.mark.parametrize(
@@ -60,6 +90,18 @@ def test_what_fits_is_let_through():
         (matmul(second=(2, 5, 6)), r"second operand must have shape \(2, 6, 5\)"),
         (matmul(groups=3), "first operand has 2 matrices, its shape 3"),
         (matmul(words=340), "operand .* does not fit what it reads, which has 384 words"),
+        (function("ad"), "op must be a vector function, got 'ad'; known: .*Did you mean 'add'"),
+        (function(others=2), "add takes 2 operands and settings together, got 3"),
+        (function(others=0), "add takes 2 operands and settings together, got 1"),
+        (function(source="conv0"), "reads 'conv0', which nothing before it makes"),
+        (
+            function(shape=(2, 3, 8, 9)),
+            r"operand 2 must have shape \(2, 3, 8, 8\), got \(2, 3, 8, 9",
+        ),
+        (function(output_shape=(2, 3, 8, 4)), r"add gives \(2, 3, 8, 8\) as it reads, got "),
+        (function("max_pool2d", pooling=Pooling((1, 1), (1, 1))), "reads one operand, got 1 more"),
+        (parameter(values=2), "operand 2 .* does not fit what it reads, which has 2 words"),
+        (parameter(dtype=np.float64), "operand 2 must be float32, got float64"),
     ],
 )
 def test_what_does_not_fit_is_told_by_the_layers_name(layer, fault):

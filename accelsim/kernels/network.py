@@ -78,6 +78,8 @@ def run_layer(
             read(tensors[one.source] if isinstance(one, Operand) else one.values, one.view)
             for one in layer.others
         ]
+        if layer.places:
+            return _run_concat(layer, [ifmap, *others])
         return VECTOR_FUNCTIONS[layer.op](ifmap, *others, *layer.settings)
     units = entries(multiplier, accumulator)
     quantization = layer_quantization(layer, units[0], scheme)
@@ -130,6 +132,13 @@ def _run_matmul(
     else:
         outputs = matmul_quantized(*units, quantization, first, second, order)
     return outputs.reshape(layer.output_shape)
+
+
+def _run_concat(layer: VectorLayer, operands: list[Float]) -> Float:
+    outputs = np.empty(layer.output_shape, np.float32)
+    for place, operand in zip(layer.places, operands, strict=True):
+        read(outputs, place)[...] = operand
+    return outputs
 
 
 def _run_window(layer: VectorLayer, ifmap: Float, window: Window) -> Float:

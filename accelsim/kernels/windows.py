@@ -63,7 +63,8 @@ def windowed(
         bounds = np.array(window.rows[slice(*rows)]) - slab_row, np.array(window.columns)
         (_adaptive_max if "max" in op else _adaptive_avg)(slab, *bounds, out)
     elif isinstance(window, Gather):
-        down, across = np.array(window.rows[slice(*rows)]), np.array(window.columns)
+        down = np.array(window.rows[slice(*rows)])
+        across = np.arange(columns) if window.columns is None else np.array(window.columns)
         out[...] = window.fill
         to_rows, to_columns = np.flatnonzero(down >= 0), np.flatnonzero(across >= 0)
         moved = slab[:, down[to_rows] - slab_row][:, :, across[to_columns]]

@@ -141,7 +141,8 @@ def run_program(
             macs, tiling = step.layer.shape.macs, f"{step.tiling.why}; {step.tiling.reason}"
         else:
             run = VectorRun(state, glb, dma, step)
-            macs, tiling = 0, f"n1 p{step.rows} c{step.channels}"
+            sizes = dict.fromkeys(f"n1 p{part.rows} c{part.channels}" for part in step.parts)
+            macs, tiling = 0, ", ".join(sizes)
         state.run(run.start())
         records.append(
             LayerRecord(

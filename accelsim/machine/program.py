@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -13,7 +11,7 @@ from accelsim.accumulators import accumulator_of, check_depth
 from accelsim.config import Accelerator
 from accelsim.consistency import check_trace
 from accelsim.dataflows.row_mapper import RowTiling
-from accelsim.dataflows.tiling import NOTHING_STAYS, Budget, Stays, Tiling
+from accelsim.dataflows.tiling import NOTHING_STAYS, Stays, Tiling
 from accelsim.errors import MappingError
 from accelsim.layer import (
     INPUT,
@@ -27,11 +25,12 @@ from accelsim.layer import (
     View,
 )
 from accelsim.machine.array import PeArray, array_model, budget_of, tiling_of
-from accelsim.machine.block import Block, fetched
+from accelsim.machine.block import Block
+from accelsim.machine.vector_tiling import vector_tile
 from accelsim.machine.walks import Walks, walks_of
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.quantization import scheme_of
-from accelsim.vector_functions import OPERATIONS, VECTOR_FUNCTIONS
+from accelsim.vector_functions import OPERATIONS
 
 __all__ = [
     "MacStep",
@@ -84,13 +83,24 @@ class MacStep:
 
 
 @dataclass(frozen=True, eq=False)
-class VectorStep:
-    """A layer of the vector unit; a tile is so many channels and ofmap rows of one (N, ...)."""
+class VectorPart:
+    """What a layer of the vector unit does in tiles of one size.
 
-    layer: VectorLayer
+    A tile is so many channels and ofmap rows of one (N, ...).
+    """
+
     channels: int
     rows: int
     ifmap: Block
+    ofmap: Block
+
+
+@dataclass(frozen=True, eq=False)
+class VectorStep:
+    """A layer of the vector unit: a part for each operand of a concatenation, else one."""
+
+    layer: VectorLayer
+    parts: tuple[VectorPart, ...]
     others: tuple[Block, ...]
     """The other operands."""
     ofmap: Block
@@ -106,6 +116,11 @@ class VectorStep:
     def op(self) -> str:
         """Operator in tables."""
         return self.layer.op
+
+    @property
+    def beside(self) -> tuple[Block, ...]:
+        """The operands that each tile reads beside its ifmap."""
+        return () if self.layer.places else self.others
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,7 +253,6 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
                 MacStep(layer, relu, tiling, source, weights, bias, target, spilled, stays)
             )
         else:
-            channels, rows = _vector_tile(layer, budget)
             others = tuple(
                 _seen(
                     allocator.tensor(one.values.shape)
@@ -248,8 +262,12 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
                 )
                 for one in layer.others
             )
-            ifmap = _seen(source, layer.ifmap)
-            steps.append(VectorStep(layer, channels, rows, ifmap, others, target, stays))
+            operands = (_seen(source, layer.ifmap), *others)
+            parts = tuple(
+                VectorPart(*vector_tile(layer, budget, view, place), read, _seen(target, place))
+                for (view, place), read in zip(layer.parts, operands, strict=False)
+            )
+            steps.append(VectorStep(layer, parts, others, target, stays))
     output = tensors[trace.output]
     return Program(tuple(steps), tensors[INPUT], output, allocator.words, resident.words)
 
@@ -257,7 +275,8 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
 def _next_readers(trace: Trace, fused: dict[str, str]) -> dict[str, Layer]:
     """Return layer -> the layer that runs next, where nobody else reads its ofmap.
 
-    That one reads it as its ifmap: weights have no place among the words that stay.
+    That one reads it as its ifmap: weights have no place among the words that stay, nor have the
+    operands of a concatenation, of which only one could be there.
     """
     maker = {relu: layer for layer, relu in fused.items()}
     layers = [layer for layer in trace.layers if layer.name not in maker]
@@ -267,7 +286,9 @@ def _next_readers(trace: Trace, fused: dict[str, str]) -> dict[str, Layer]:
     return {
         layer.name: following
         for layer, following, source in zip(layers, layers[1:], sources[1:], strict=False)
-        if source == layer.name and readers[layer.name] == 1
+        if source == layer.name
+        and readers[layer.name] == 1
+        and not (isinstance(following, VectorLayer) and following.places)
     }
 
 
@@ -277,7 +298,8 @@ def _fits(layer: Layer, accelerator: Accelerator, array: PeArray, held_words: in
         if isinstance(layer, MacLayer):
             tiling_of(layer, accelerator, array, held_words=held_words)
         else:
-            _vector_tile(layer, budget_of(accelerator, held_words))
+            for view, place in layer.parts:
+                vector_tile(layer, budget_of(accelerator, held_words), view, place)
     except MappingError:
         return False
     return True
@@ -322,56 +344,3 @@ def _fused_relus(trace: Trace) -> dict[str, str]:
         and layer.source in mac_layers
         and readers[layer.source] == 1
     }
-
-
-def _vector_tile(layer: VectorLayer, budget: Budget) -> tuple[int, int]:
-    """Return (channels, ofmap rows) of a tile: whole channels if one fits, else rows of one."""
-    *_, channels, _, width = layer.input_shape
-    *_, out_height, out_width = layer.output_shape
-    others = [one.view for one in layer.others]
-
-    def words(channels: int, rows: int) -> tuple[int, int, int]:
-        """Return the words of the ifmap, of the other operands and of the ofmap in a tile."""
-        more = sum(prod(fetched((1, channels, rows, width), one.strides[-4:])) for one in others)
-        ifmap = channels * _vector_ifmap_rows(layer, rows) * width
-        return ifmap, more, channels * rows * out_width
-
-    def fits(channels: int, rows: int) -> bool:
-        ifmap, more, ofmap = words(channels, rows)
-        return (
-            ifmap <= budget.ifmap_words
-            and more <= budget.weight_words
-            and ofmap <= budget.ofmap_words
-            and (budget.total_words is None or ifmap + more + ofmap <= budget.total_words)
-        )
-
-    whole = _most(channels, lambda some: fits(some, out_height))
-    if whole:
-        return whole, out_height
-    planes = layer.window is None and VECTOR_FUNCTIONS[layer.op].reduces > 1
-    rows = 0 if planes else _most(out_height, lambda some: fits(1, some))
-    if rows:
-        return 1, rows
-    ifmap, more, ofmap = words(1, out_height if planes else 1)
-    room = f"{budget.ifmap_words}, {budget.weight_words} and {budget.ofmap_words}"
-    if budget.total_words is not None:
-        room = f"{budget.total_words} in all"
-    raise MappingError(
-        f"layer {layer.name!r} fits no tiling: one {'channel' if planes else 'ofmap row'} needs "
-        f"{ifmap} ifmap words, {more} words of other operands and {ofmap} ofmap words, a tile's "
-        f"share of the GLB is {room}. Enlarge glb, or set glb.double_buffered to false."
-    )
-
-
-def _most(limit: int, fits: Callable[[int], bool]) -> int:
-    """Return the largest number up to *limit* that fits, 0 where none does."""
-    return bisect_left(range(1, limit + 1), True, key=lambda number: not fits(number))
-
-
-def _vector_ifmap_rows(layer: VectorLayer, rows: int) -> int:
-    """Return the most ifmap rows that so many ofmap rows need, wherever they lie."""
-    if layer.window is None:
-        return rows
-    height = layer.output_shape[-2]
-    spans = (layer.ifmap_rows(first, first + rows) for first in range(height - rows + 1))
-    return max(stop - start for start, stop in spans)

@@ -24,7 +24,7 @@ from accelsim.layer import VectorLayer
 from accelsim.machine.block import Block, fetched
 from accelsim.machine.dma import Dma, Transfers
 from accelsim.machine.glb import Glb
-from accelsim.machine.program import VectorStep
+from accelsim.machine.program import VectorPart, VectorStep
 from accelsim.machine.state import Handover, Process, State
 from accelsim.vector_functions import VECTOR_FUNCTIONS
 
@@ -33,6 +33,7 @@ __all__ = ["VectorRun"]
 
 class _Tile(NamedTuple):
     number: int
+    part: VectorPart
     outer: tuple[int, ...]
     """Image, and place in the dimensions between images and channels."""
     channels: tuple[int, int]
@@ -83,7 +84,7 @@ class VectorRun:
                 for block in tile.others:
                     read = self.dma.read("operand", "weight", block, tile.number)
                     others.append((yield from read))
-            source = _block(self.step.ifmap, tile, tile.ifmap_rows)
+            source = _block(tile.part.ifmap, tile, tile.ifmap_rows)
             if self.step.stays.ifmap:
                 ifmap = self.glb.found(source)
             else:
@@ -115,7 +116,7 @@ class VectorRun:
             for event in (*others, ifmap):
                 operands.append((yield event))
             yield from self.free["ofmap"].take("vector_unit")
-            target = _block(self.step.ofmap, tile, tile.rows)
+            target = _block(tile.part.ofmap, tile, tile.rows)
             operations = _operations(layer, tile, target)
             # Where nothing is computed the words pass the lanes like any others.
             cycles = -(-(sum(operations.values()) or target.words) // lanes)
@@ -132,25 +133,27 @@ class VectorRun:
             result = None if data is None else _apply(layer, tile, data, more_data)
             if not self.step.stays.ifmap:
                 self.free["ifmap"].put()
-            if self.step.others and (following is None or following.fetches):
+            if self.step.beside and (following is None or following.fetches):
                 self.free["weight"].put()
             self.finished.put((tile, target, result))
 
 
 def _tiles(step: VectorStep) -> Iterator[_Tile]:
-    layer, index = step.layer, 0
-    *outer, channels, _, _ = layer.input_shape
-    out_rows = layer.output_shape[-2]
     before: tuple[Block, ...] = ()
-    for place in product(*map(range, outer)):
-        for channel in range(0, channels, step.channels):
-            for row in range(0, out_rows, step.rows):
-                rows = (row, min(row + step.rows, out_rows))
-                span = (channel, min(channel + step.channels, channels))
-                tile = _Tile(index, place, span, rows, layer.ifmap_rows(*rows), (), fetches=False)
-                others = tuple(_once(_block(one, tile, rows)) for one in step.others)
-                yield tile._replace(others=others, fetches=others != before)
-                index, before = index + 1, others
+    number = 0
+    for part in step.parts:
+        *outer, channels, _, _ = part.ifmap.counts
+        ofmap_rows = part.ofmap.counts[-2]
+        for place in product(*map(range, outer)):
+            for channel in range(0, channels, part.channels):
+                span = (channel, min(channel + part.channels, channels))
+                for row in range(0, ofmap_rows, part.rows):
+                    rows = (row, min(row + part.rows, ofmap_rows))
+                    ifmap_rows = step.layer.ifmap_rows(*rows)
+                    tile = _Tile(number, part, place, span, rows, ifmap_rows, (), fetches=False)
+                    others = tuple(_once(_block(one, tile, rows)) for one in step.beside)
+                    yield tile._replace(others=others, fetches=others != before)
+                    number, before = number + 1, others
 
 
 def _block(whole: Block, tile: _Tile, rows: tuple[int, int]) -> Block:

@@ -1,10 +1,12 @@
 """Two nets spread below a network while it runs, so that no product escapes the unit.
 
 The upper one (`torch.overrides.TorchFunctionMode`) catches every call of conv1d, conv2d, their
-transposed forms, linear and matmul, whoever makes it: an `nn.Conv2d` or `nn.Linear`, a subclass,
-`F.conv2d` or ``@`` in somebody's forward, an exported graph. The lower one (`TorchDispatchMode`)
-lets no other operator through that multiplies and accumulates: a product that nobody has modeled is
-an error, never silently exact.
+transposed forms, linear, matmul and scaled-dot-product attention, whoever makes it: an `nn.Conv2d`
+or `nn.Linear`, a subclass, `F.conv2d` or ``@`` in somebody's forward, an exported graph. The lower
+one (`TorchDispatchMode`) lets no other operator through that multiplies and accumulates: a product
+that nobody has modeled is an error, never silently exact. It also has softmax, norms, activation
+functions, means and interpolations computed by the vector unit's functions, below torch's graph:
+gradients are those of torch's own operators.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable, Iterable, Mapping
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -22,6 +25,7 @@ from torch.utils.flop_counter import flop_registry
 
 from accelsim.errors import ConfigError, TraceError
 from accelsim.nn.operators import Unit
+from accelsim.nn.vector import vector_function
 
 __all__ = ["copied", "run"]
 
@@ -99,6 +103,12 @@ _OPERATORS: dict[str, tuple[Callable[..., Any], ...]] = {
         _aten.mm,
         _aten.mm.default,
     ),
+    "baddbmm": (torch.baddbmm, Tensor.baddbmm, _aten.baddbmm, _aten.baddbmm.default),
+    "attention": (
+        nn.functional.scaled_dot_product_attention,
+        _aten.scaled_dot_product_attention,
+        _aten.scaled_dot_product_attention.default,
+    ),
 }
 _METHODS = {function: name for name, several in _OPERATORS.items() for function in several}
 """Function of torch -> the unit's method that stands for it."""
@@ -138,6 +148,22 @@ _UNCOUNTED = {
 _MAC_OPERATORS = {str(p) for p in flop_registry if str(p).startswith("aten.")} | _UNCOUNTED
 
 
+def _inside_out(function: Any) -> FunctionType:
+    """Return a *function* of torch's in Python that does its work instead of handing it to modes.
+
+    Torch hands the call as a whole to a mode, which then is not asked for what it calls inside.
+    """
+    unasked = {"has_torch_function": lambda arguments: False}
+    made = FunctionType(
+        function.__code__, function.__globals__ | unasked, function.__name__, function.__defaults__
+    )
+    made.__kwdefaults__ = function.__kwdefaults__
+    return made
+
+
+_multi_head_attention = _inside_out(nn.functional.multi_head_attention_forward)
+
+
 class _Interceptor(TorchFunctionMode):
     """Sends what has products to the unit, tells the guard what else is being called."""
 
@@ -158,6 +184,9 @@ class _Interceptor(TorchFunctionMode):
         if method is not None and "out" not in kwargs:
             named = {"other" if name == "mat2" else name: value for name, value in kwargs.items()}
             return getattr(self.unit, method)(*args, **named)
+        if func is nn.functional.multi_head_attention_forward:
+            with self:
+                return _multi_head_attention(*args, **kwargs)
         self.guard.called = func
         return func(*args, **kwargs)
 
@@ -177,15 +206,25 @@ class _Guard(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
+        function = vector_function(func)
+        if function is not None:
+            return function(func, args, kwargs or {})
         if str(func.overloadpacket) in _MAC_OPERATORS:
             shapes = [tuple(value.shape) for value in args if isinstance(value, Tensor)]
             name = None if self.called is None else resolve_name(self.called)
             self.refusal = TraceError(
                 f"operator {name or 'of a compiled module'} ({func.overloadpacket}, operands "
                 f"{shapes}) multiplies and accumulates, but only conv1d, conv2d, their transposed "
-                "forms, linear and matmul run on a functional unit; write it as one of these"
+                "forms, linear, matmul and scaled_dot_product_attention run on a functional unit; "
+                "write it as one of these"
             )
             raise self.refusal
+        if torch.is_inference_mode_enabled():
+            # Only there do operators arrive that are made of others, softmax and norms among them.
+            with self:
+                made = func.decompose(*args, **(kwargs or {}))
+            if made is not NotImplemented:
+                return made
         return func(*args, **(kwargs or {}))
 
 

@@ -18,13 +18,13 @@ Pair = tuple[int, int]
 
 
 def pair(value: int | Iterable[int], rank: int, missing: int = 1) -> Pair:
-    """Return one number or *rank* of them as a pair; of rank 1 *missing* stands for the rows."""
+    """Return one number or *rank* of them as a pair; of rank 1 *missing* stands for the columns."""
     items = (value,) if isinstance(value, int) else tuple(int(item) for item in value)
     if len(items) not in (1, rank):
         raise ConfigError(
             f"conv{rank}d: stride, padding and dilation take one or {rank} numbers, got {items}"
         )
-    return (missing if rank == 1 else items[0], items[-1])
+    return items[0], missing if rank == 1 else items[-1]
 
 
 def padded(

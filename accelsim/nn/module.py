@@ -85,9 +85,13 @@ def approximate(
     -----
     The forward pass raises `DataError` for operands that are not float32 on the CPU or *orders* of
     another network, and `TraceError` for products other than convolutions in one or two dimensions,
-    transposed ones too, linear and matmul (conv3d, fused attention, recurrent layers). Products
-    that a module computes outside torch, or elementwise with ``*``, cannot be seen; elementwise
-    operators stay exact, as they are on the vector unit.
+    transposed ones too, linear, matmul and attention (conv3d, recurrent layers). Products that a
+    module computes outside torch, or elementwise with ``*``, cannot be seen; those are the vector
+    unit's, and exact.
+
+    Attention is taken apart into two matmuls and a softmax. Softmax, norms and activation functions
+    are computed as the vector unit does: in float64, rounded once; means and interpolations in
+    float32, in its order. Their gradients are torch's.
 
     Of a matmul (``@``, bmm, mm) the first operand is the unit's activation, the second its weight.
     A second operand that is a matrix among the network's parameters makes it a linear layer.

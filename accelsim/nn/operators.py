@@ -25,6 +25,7 @@ from accelsim.quantization import (
     quantize_layer,
     quantize_matmul,
 )
+from accelsim.tracing.attention import additive_mask, check_attention, scale_of
 
 __all__ = ["Integers", "Unit"]
 
@@ -173,10 +174,10 @@ class Unit:
         weight: Tensor,
         bias: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """Return input and weight as (N, C, H, W); what has one dimension is a row."""
+        """Return input and weight as (N, C, H, W); what has one dimension is a column."""
         self._check(operator, input, weight, bias)
         if input.dim() not in (weight.dim() - 1, weight.dim()):
-            inner = ", ".join("CHW" if weight.dim() == 4 else "CW")
+            inner = ", ".join("CHW" if weight.dim() == 4 else "CL")
             raise DataError(
                 f"{self._name(operator, weight)}: input must be (N, {inner}) or ({inner}), got "
                 f"{tuple(input.shape)}"
@@ -184,7 +185,7 @@ class Unit:
         images = input if input.dim() == weight.dim() else input.unsqueeze(0)
         if weight.dim() == 4:
             return images, weight
-        return images.unsqueeze(2), weight.unsqueeze(2)
+        return images.unsqueeze(3), weight.unsqueeze(3)
 
     def _convolve(
         self,
@@ -202,8 +203,42 @@ class Unit:
             order = self._order_of_call()
             output = Conv2dFunction.apply(self, layer, images, kernel, bias, *window, order)
         if weight.dim() == 3:
-            output = output.squeeze(2)
+            output = output.squeeze(3)
         return output if input.dim() == weight.dim() else output.squeeze(0)
+
+    def baddbmm(
+        self,
+        input: Tensor,  # noqa: A002
+        batch1: Tensor,
+        batch2: Tensor,
+        *,
+        beta: float = 1,
+        alpha: float = 1,
+    ) -> Tensor:
+        """Return *input* added to the product, what `nn.MultiheadAttention` does with a mask."""
+        products = self.matmul(batch1, batch2)
+        if (beta, alpha) != (1, 1):
+            return beta * input + alpha * products
+        return products + input
+
+    def attention(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        *,
+        scale: float | None = None,
+        enable_gqa: bool = False,
+    ) -> Tensor:
+        """Return the attention as `accelsim.trace` takes it apart: products on the unit."""
+        check_attention(dropout_p, enable_gqa)
+        mask = additive_mask(attn_mask, is_causal, (query.shape[-2], key.shape[-2]))
+        scores = self.matmul(query, key.mT) * scale_of(scale, query.shape[-1])
+        weights = (scores if mask is None else scores + mask).softmax(-1)
+        return self.matmul(weights, value)
 
     @property
     def gradient(self) -> UnitGradient | None:

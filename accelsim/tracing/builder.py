@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,12 +10,24 @@ import numpy as np
 
 from accelsim.errors import TraceError
 from accelsim.layer import INPUT, Layer, Operand, Parameter, VectorLayer, View
+from accelsim.tracing.arguments import Arguments
 from accelsim.tracing.words import MixedImagesError, NeedsCopyError, Words, elements
+from accelsim.vector_functions import VECTOR_FUNCTIONS
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Arguments", "Builder", "four", "path_of", "shape_of", "where"]
+__all__ = [
+    "Builder",
+    "Handler",
+    "as_images",
+    "by_operator",
+    "four",
+    "path_of",
+    "plane_of",
+    "shape_of",
+    "where",
+]
 
 Made = TypeVar("Made")
 
@@ -38,6 +50,10 @@ class Builder:
         self.lists: dict[str, list[Words]] = {}
         """Graph node -> the same of several tensors."""
         self.constants: dict[str, Any] = _constants(program)
+        self.refused: dict[str, str] = {}
+        """Graph node that is not modelled -> what to say to who reads it."""
+        self.folded = set[str]()
+        """Graph nodes of constants that were computed from others."""
         self.parameters: dict[str, np.ndarray] = {}
         """Name -> array that layers of the vector unit read."""
         self.storages: dict[str, str] = {}
@@ -54,14 +70,31 @@ class Builder:
         self.tensors[node.name] = words
         self.storages[node.name] = node.name if storage is None else storage
 
+    def refuse(self, node: Any, why: str) -> None:
+        """Let whoever reads what *node* makes raise TraceError with *why*, or with an earlier one.
+
+        What nobody reads is not computed: nn.MultiheadAttention averages weights by default.
+        """
+        if node.target._schema.is_mutable:
+            raise TraceError(why)
+        earlier = (self.refused.get(one.name) for one in node.all_input_nodes)
+        self.refused[node.name] = next(filter(None, earlier), why)
+
     def words(self, node: Any, value: Any) -> Words:
         """Return the words of tensor *value*, which *node* reads."""
+        self.check_refused(value)
         if getattr(value, "name", None) not in self.tensors:
             raise TraceError(
                 f"{where(node)}: its input must come from the images, got {value!r}; "
                 "a constant or a second input is not modelled"
             )
         return self.tensors[value.name]
+
+    def check_refused(self, value: Any) -> None:
+        """Raise TraceError if *value* is what a node that was refused makes."""
+        why = self.refused.get(getattr(value, "name", ""))
+        if why is not None:
+            raise TraceError(why)
 
     def arranged(self, node: Any, words: Words, use: Callable[[Words], Made]) -> Made:
         """Return what *use* makes of *words*, or of a copy where it needs another order."""
@@ -74,30 +107,8 @@ class Builder:
         """Return the same tensor as words of a copy, dense and in order; *node* needs it."""
         return self.elementwise(node, self.name(node, "_copy"), "copy", words, rearranged=True)
 
-    def images(self, node: Any, value: Any) -> tuple[Words, View | None, tuple[int, ...]]:
-        """Return tensor *value*, (N, C, H, W) or (N, C, W), as images for *node*.
-
-        Returns
-        -------
-        words : Words
-            (N, C, H, W); what has one dimension is an image of one row.
-        view : View or None
-            How a layer reads them; None: all in their order.
-        made : tuple of int
-            The shape of what *node* makes of them, as images, too.
-
-        Raises
-        ------
-        TraceError
-            The tensor has neither shape.
-        """
-        words, made = self.words(node, value), shape_of(node, node)
-        if len(words.shape) not in (3, 4):
-            raise TraceError(
-                f"{where(node)}: its input must be (N, C, H, W) or (N, C, W), got {words.shape}"
-            )
-        if len(words.shape) == 3:
-            words, made = words.within(2), (*made[:2], 1, *made[2:])
+    def images(self, node: Any, words: Words) -> tuple[Words, View | None]:
+        """Return images (N, C, H, W) that *node* reads, and how: None, all in their order."""
 
         def use(words: Words) -> tuple[Words, View | None]:
             if not words.images_first:
@@ -105,7 +116,7 @@ class Builder:
             view = words.view(words.dims[1:])
             return words, None if words.in_order else view
 
-        return (*self.arranged(node, words, use), made)
+        return self.arranged(node, words, use)
 
     def elementwise(
         self,
@@ -119,16 +130,18 @@ class Builder:
         """Add a layer of vector function *op* for *node*; return its output.
 
         The operands are broadcast, the first one is no parameter. Where that one is all of a
-        layer's output, the results lie as it does, unless they are to be *rearranged*.
+        layer's output, the results lie as it does, unless they are to be *rearranged*. A function
+        of rows or planes has them in the last dimensions.
         """
+        kept = VECTOR_FUNCTIONS[op].reduces
         try:
-            found = elements(*operands, rearranged=rearranged)
+            found = elements(*operands, rearranged=rearranged, kept=kept)
         except NeedsCopyError:
             operands = tuple(
                 one if one.is_parameter else self.copied(node, one) for one in operands
             )
-            found = elements(*operands, rearranged=rearranged)
-        view, *others = (_as_images(view) for view in found.views)
+            found = elements(*operands, rearranged=rearranged, kept=kept)
+        view, *others = (_as_images(view, kept) for view in found.views)
         read = tuple(self._operand(*one) for one in zip(operands[1:], others, strict=True))
         first = operands[0]
         self.layers.append(
@@ -147,7 +160,8 @@ class Builder:
         """Return the words of *value*, a tensor or a parameter that so many images read."""
         if not self.is_constant(value):
             return self.words(node, value)
-        return self.parameter(value.name, self.constant(node, value, "operand"), images)
+        values = self.constant(node, value, "operand", infinite=True)
+        return self.parameter(value.name, values, images)
 
     def parameter(self, name: str, values: np.ndarray, images: int) -> Words:
         """Return the words of the parameter *values*, which so many images read."""
@@ -173,15 +187,16 @@ class Builder:
                 )
             self.tensors[other] = replace(words, source=name)
 
-    def constant(self, node: Any, value: Any, what: str) -> np.ndarray:
-        """Return parameter or buffer *value* as float32."""
+    def constant(self, node: Any, value: Any, what: str, *, infinite: bool = False) -> np.ndarray:
+        """Return parameter or buffer *value* as float32, which may hold infinity only if said."""
+        self.check_refused(value)
         tensor = self.constants.get(getattr(value, "name", ""))
         if tensor is None:
             raise TraceError(f"{where(node)}: its {what} must be a parameter, got {value!r}")
         array = tensor.detach().cpu().numpy()
         if array.dtype != np.float32:
             raise TraceError(f"{where(node)}: its {what} must be float32, got {array.dtype}")
-        if not np.isfinite(array).all():
+        if np.isnan(array).any() or not (infinite or np.isfinite(array).all()):
             raise TraceError(f"{where(node)}: its {what} holds NaN or infinity")
         return np.ascontiguousarray(array)
 
@@ -192,6 +207,31 @@ class Builder:
     def is_constant(self, value: Any) -> bool:
         """Return whether *value* is a parameter, a buffer, or a view of one."""
         return getattr(value, "name", None) in self.constants
+
+    def fold(self, node: Any) -> bool:
+        """Let *node* stand for a constant if torch computes it from constants alone; say whether.
+
+        An in-place operator only works on what was computed here: parameters stay as they are.
+        """
+        import torch
+
+        if not all(map(self.is_constant, node.all_input_nodes)):
+            return False
+        in_place = node.target._schema.is_mutable
+        if in_place and getattr(node.args[0], "name", None) not in self.folded:
+            return False
+        if torch.Tag.nondeterministic_seeded in node.target.tags:
+            return False
+        args, kwargs = torch.fx.node.map_arg(
+            (node.args, node.kwargs), lambda one: self.constants[one.name]
+        )
+        with torch.no_grad():
+            made = node.target(*args, **kwargs)
+        if not isinstance(made, torch.Tensor):
+            return False
+        self.constants[node.name] = made
+        self.folded.add(node.name)
+        return True
 
     def name(self, node: Any, suffix: str = "") -> str:
         """Return a unique name: the module's path, or the operator's name if none is its own."""
@@ -205,6 +245,8 @@ class Builder:
     def output(self, node: Any) -> str:
         """Return the name of the layer whose output the graph's output *node* returns."""
         returned = node.args[0]
+        for value in returned:
+            self.check_refused(value)
         if len(returned) != 1 or getattr(returned[0], "name", None) not in self.tensors:
             names = [getattr(value, "name", repr(value)) for value in returned]
             raise TraceError(
@@ -222,36 +264,17 @@ class Builder:
         return words.source if words.in_order else self.copied(returned[0], words).source
 
 
-class Arguments:
-    """Arguments of a node by the names of the operator's schema, defaults included."""
+Handler = Callable[[Builder, Any, Arguments], None]
+"""Adds what a node stands for, given its arguments, to a builder."""
 
-    def __init__(self, node: Any) -> None:
-        self._values: dict[str, Any] = {}
-        for position, argument in enumerate(node.target._schema.arguments):
-            if position < len(node.args):
-                self._values[argument.name] = node.args[position]
-            else:
-                default = argument.default_value if argument.has_default_value() else None
-                self._values[argument.name] = node.kwargs.get(argument.name, default)
 
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name]
-
-    def get(self, name: str, default: Any) -> Any:
-        """Return an argument, or *default* where the operator has none of that name."""
-        return self._values.get(name, default)
-
-    @property
-    def first_two(self) -> tuple[Any, Any]:
-        """The operands of a binary operator."""
-        first, second, *_ = self._values.values()
-        return first, second
-
-    def pair(self, name: str, rank: int = 2, missing: int = 1) -> tuple[int, int]:
-        """Return an int or int list as a pair; of *rank* 1, *missing* stands for the rows."""
-        value = self._values[name]
-        values = [value] if isinstance(value, int) else list(value)
-        return (missing if rank == 1 else int(values[0]), int(values[-1]))
+def by_operator(kinds: Mapping[Handler, str]) -> dict[str, Handler]:
+    """Return operator -> handler for handlers with the names of their operators, blank between."""
+    return {
+        f"aten.{operator}": handler
+        for handler, operators in kinds.items()
+        for operator in operators.split()
+    }
 
 
 def path_of(node: Any) -> str:
@@ -279,6 +302,21 @@ def shape_of(node: Any, value: Any, rank: int | None = None) -> tuple[int, ...]:
     return shape
 
 
+def as_images(words: Words) -> Words:
+    """Return *words* (N, C, H, W), or (N, C, L) as images of one column."""
+    return words.within(3) if len(words.dims) == 3 else words
+
+
+def plane_of(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the rows and columns of images (N, C, H, W), or of (N, C, L), which has one column.
+
+    >>> plane_of((2, 3, 8))
+    (8, 1)
+    """
+    height, width = (*shape[2:], 1)[:2]
+    return height, width
+
+
 def four(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return *shape* as (N, ..., C, H, W); a matrix has 1 x 1 images.
 
@@ -288,10 +326,17 @@ def four(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (*shape, *(1,) * (4 - len(shape)))
 
 
-def _as_images(view: View) -> View:
-    """Return *view* as (N, ..., C, H, W)."""
-    missing = (1,) * (4 - len(view.shape))
-    return View(four(view.shape), (*view.strides, *missing), view.offset)
+def _as_images(view: View, kept: int) -> View:
+    """Return *view* as (N, ..., C, H, W), its *kept* last dimensions as the last ones.
+
+    >>> _as_images(View.dense((2, 10)), 1).shape, _as_images(View.dense((2, 10)), 0).shape
+    ((2, 1, 1, 10), (2, 10, 1, 1))
+    """
+    missing, at = (1,) * (4 - len(view.shape)), len(view.shape) - kept
+    return view._replace(
+        shape=(*view.shape[:at], *missing, *view.shape[at:]),
+        strides=(*view.strides[:at], *missing, *view.strides[at:]),
+    )
 
 
 def _constants(program: Any) -> dict[str, torch.Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -10,19 +9,20 @@ import numpy as np
 
 from accelsim.errors import TraceError
 from accelsim.layer import LayerShape, MacLayer, Operand, View
-from accelsim.tracing.builder import Arguments, Builder, shape_of, where
+from accelsim.tracing.arguments import Arguments
+from accelsim.tracing.builder import Builder, shape_of, where
 from accelsim.tracing.convolutions import CONVOLUTIONS
+from accelsim.tracing.moves import MOVES
 from accelsim.tracing.pooling import POOLING
 from accelsim.tracing.words import (
-    Axis,
     NeedsCopyError,
     Words,
     axes,
     matrices,
-    merged,
+    rows_of,
 )
 
-__all__ = ["OPERATORS"]
+__all__ = ["OPERATORS", "add_matmul"]
 
 
 def _linear(builder: Builder, node: Any, arguments: Arguments) -> None:
@@ -36,7 +36,7 @@ def _add_linear(
     """Add a linear layer of *weight* (M, C) over the last dimension of the tensor *value*."""
 
     def use(words: Words) -> tuple[Words, View]:
-        return words, words.view([*_rows(words.dims[:-1]), words.dims[-1]])
+        return words, words.view([*rows_of(words.dims[:-1]), words.dims[-1]])
 
     words, view = builder.arranged(node, builder.words(node, value), use)
     (n, h, w, c), m = view.shape, len(weight)
@@ -52,12 +52,6 @@ def _add_linear(
     )
     builder.layers.append(layer)
     builder.put(node, words.made_by(layer.name, (*words.dims[:-1], axes(m, 1))))
-
-
-def _rows(dims: Sequence[tuple[Axis, ...]]) -> tuple[Sequence[Axis], Sequence[Axis]]:
-    """Return the axes of all *dims* but the images' as (H, W), of H alone where one is enough."""
-    rows = merged(axis for dim in dims for axis in dim if not axis.of_images)
-    return (rows, ()) if len(rows) < 2 else (rows[:-1], rows[-1:])
 
 
 def _matmul(builder: Builder, node: Any, arguments: Arguments) -> None:
@@ -78,15 +72,31 @@ def _matmul(builder: Builder, node: Any, arguments: Arguments) -> None:
             f"dimensions, got ({values[0]}, {values[1]}) of {ranks[0]} and {ranks[1]}; write it as "
             "nn.Linear"
         )
-    first, second = (
-        builder.arranged(node, builder.words(node, value), _matrix) for value in values
-    )
+    first, second = (builder.words(node, value) for value in values)
+    builder.put(node, add_matmul(builder, node, builder.name(node), first, second))
+
+
+def _baddbmm(builder: Builder, node: Any, arguments: Arguments) -> None:
+    factors = (arguments["beta"], arguments["alpha"])
+    if factors != (1, 1):
+        raise TraceError(
+            f"{where(node)}: beta and alpha of baddbmm must be 1, got {factors}; multiply in "
+            "operators of their own"
+        )
+    first, second = (builder.words(node, arguments[name]) for name in ("batch1", "batch2"))
+    products = add_matmul(builder, node, builder.name(node, "_products"), first, second)
+    added = builder.operand(node, arguments["self"], products.images)
+    builder.put(node, builder.elementwise(node, builder.name(node), "add", products, added))
+
+
+def add_matmul(builder: Builder, node: Any, name: str, first: Words, second: Words) -> Words:
+    """Add a matmul layer of two activations; return its output."""
+    first, second = (builder.arranged(node, words, _matrix) for words in (first, second))
     try:
         views = matrices(first, second)
     except NeedsCopyError:
         first, second = builder.copied(node, first), builder.copied(node, second)
         views = matrices(first, second)
-    name = builder.name(node)
     (*batch, m, k), n = views.first.shape, views.second.shape[-1]
     layer = MacLayer(
         name,
@@ -98,7 +108,7 @@ def _matmul(builder: Builder, node: Any, arguments: Arguments) -> None:
         view=views.first,
     )
     builder.layers.append(layer)
-    builder.put(node, first.made_by(name, (*views.batch, axes(m, 1), axes(n, 1))))
+    return first.made_by(name, (*views.batch, axes(m, 1), axes(n, 1)))
 
 
 def _matrix(words: Words) -> Words:
@@ -113,6 +123,8 @@ OPERATORS = {
     "aten.matmul.default": _matmul,
     "aten.bmm.default": _matmul,
     "aten.mm.default": _matmul,
+    "aten.baddbmm.default": _baddbmm,
+    **MOVES,
     **POOLING,
 }
 """Operator -> what adds a node of it to a builder."""

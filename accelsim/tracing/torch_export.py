@@ -2,7 +2,8 @@
 
 torch.export gives the operators that the module calls for the given images, in order, with every
 tensor's shape; each becomes a layer, or, where it only says which words of its input are read, a
-view of it. What no strides can say becomes a layer that copies.
+view of it. What no strides can say becomes a layer that copies. What depends on no image is
+computed by torch, and is a constant.
 """
 
 from __future__ import annotations
@@ -17,9 +18,13 @@ import numpy as np
 
 from accelsim.errors import AccelsimError, TraceError, nearest
 from accelsim.layer import Trace
-from accelsim.tracing.builder import Arguments, Builder, path_of, where
-from accelsim.tracing.elementwise import ELEMENTWISE
+from accelsim.tracing.arguments import Arguments
+from accelsim.tracing.attention import ATTENTION
+from accelsim.tracing.builder import Builder, path_of, where
+from accelsim.tracing.elementwise import ELEMENTWISE, add_vector_operator
 from accelsim.tracing.operators import OPERATORS
+from accelsim.tracing.rows import ROWS
+from accelsim.tracing.vector_operators import VECTOR_OPERATORS
 from accelsim.tracing.views import VIEWS, take
 from accelsim.tracing.words import MixedImagesError, NeedsCopyError
 from accelsim.workload import check_images
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 
     from accelsim.quantization import Calibration
 
-__all__ = ["trace"]
+__all__ = ["exported", "is_modelled", "trace"]
 
 
 def trace(
@@ -44,9 +49,12 @@ def trace(
     Parameters
     ----------
     model : torch.nn.Module, or path of an ONNX file
-        Any wiring of conv2d, linear, matmul of two activations (``@``, bmm, mm), ReLU, max and
-        average pooling, views (reshape, permute, expand, select, slice, split and their like) and
-        (in evaluation mode) dropout. It is traced as it is; put it into evaluation mode first.
+        Any wiring of conv1d, conv2d, their transposed forms, linear, matmul of two activations
+        (``@``, bmm, mm), attention, activation functions, arithmetic, softmax, layer, group and
+        batch norm, pooling (max, average, adaptive, of all), padding, upsampling, concatenation,
+        views (reshape, permute, expand, select, slice, split and their like) and dropout:
+        docs/operators.md lists them, `accelsim.register_operator` adds one. It is traced as it is;
+        put it into evaluation mode first.
     images : float32 array, (N, C, H, W)
         The network's input; signals (N, C, L), or whatever else it takes, (N, ...).
     name : str, optional
@@ -64,21 +72,12 @@ def trace(
         Images of the wrong rank or dtype, or with NaN or infinity; a calibration that cannot be
         used.
     """
-    import torch
-
     if isinstance(model, str | PathLike):
         from accelsim.onnx import read_onnx
 
         name, model = name or Path(model).stem, read_onnx(model)
-    if not isinstance(model, torch.nn.Module):
-        raise TraceError(
-            "model must be a torch.nn.Module or the path of an ONNX file, got "
-            f"{type(model).__name__}"
-        )
-    check_images(images, any_rank=True)
-    _check_parameters(model)
     label = name or type(model).__name__
-    program = _export(model, torch.from_numpy(np.array(images)), label)
+    program = exported(model, images, label)
     builder, output = Builder(program, label), ""
     for node in program.graph.nodes:
         if node.op == "placeholder":
@@ -95,6 +94,22 @@ def trace(
     from accelsim.nn.calibration import as_calibration
 
     return traced.calibrated(as_calibration(model, calibration))
+
+
+def exported(model: torch.nn.Module, images: np.ndarray, label: str) -> Any:
+    """Return what torch.export makes of *model*, called *label*; errors are those of `trace`."""
+    import torch
+
+    if not isinstance(model, torch.nn.Module):
+        raise TraceError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    check_images(images, any_rank=True)
+    _check_parameters(model)
+    return _export(model, torch.from_numpy(np.array(images)), label)
+
+
+def is_modelled(operator: str) -> bool:
+    """Return whether a node of *operator*, by torch's full name, becomes layers or views."""
+    return operator in _HANDLERS or operator in VECTOR_OPERATORS
 
 
 def _check_parameters(model: torch.nn.Module) -> None:
@@ -129,16 +144,26 @@ def _visit(builder: Builder, node: Any) -> None:
     if node.target is operator.getitem:
         take(builder, node)
         return
-    handler = _HANDLERS.get(str(node.target))
-    name = str(node.target).removeprefix("aten.").rsplit(".", 1)[0]
-    if handler is None:
-        known = sorted({target.split(".")[1] for target in _HANDLERS})
+    target = str(node.target)
+    name = target.removeprefix("aten.").rsplit(".", 1)[0]
+    exact = target in ELEMENTWISE or target not in _HANDLERS
+    if exact and builder.fold(node):
+        return
+    if node.target._schema.is_mutable and builder.is_constant(node.args[0]):
         raise TraceError(
-            f"operator {name!r} in {path_of(node) or builder.label} is not modelled; "
-            f"modelled: {', '.join(known)}.{nearest(name, known)}"
+            f"{where(node)}: operator {name!r} changes a parameter or buffer ({node.args[0]}), but "
+            "a trace has them as they are; call model.eval() first, or call it out of place"
         )
+    if not is_modelled(target):
+        own = target.replace("_.", ".") if node.target._schema.is_mutable else target
+        builder.refuse(node, _unknown(own, name, path_of(node) or builder.label))
+        return
+    arguments = Arguments(node.target, node.args, node.kwargs)
     try:
-        handler(builder, node, Arguments(node))
+        if target in _HANDLERS:
+            _HANDLERS[target](builder, node, arguments)
+        else:
+            add_vector_operator(builder, node, arguments, VECTOR_OPERATORS[target])
     except (MixedImagesError, NeedsCopyError):
         # What needs a copy of a copy, needs the images between the words of one.
         shapes = [value.meta["val"].shape for value in node.args if hasattr(value, "meta")]
@@ -149,4 +174,39 @@ def _visit(builder: Builder, node: Any) -> None:
         ) from None
 
 
-_HANDLERS = {**OPERATORS, **ELEMENTWISE, **VIEWS}
+def _unknown(target: str, name: str, owner: str) -> str:
+    """Return what to say of an operator that is not modelled."""
+    found = f"operator {name!r} in {owner} is not modelled; "
+    if name in _WAYS_OUT:
+        return found + _WAYS_OUT[name]
+    known = sorted({one.split(".")[1] for one in (*_HANDLERS, *VECTOR_OPERATORS)})
+    return (
+        f"{found}modelled: {', '.join(known)}.{nearest(name, known)} One that makes each element "
+        f"of its own can be added: accelsim.register_operator({target!r}, function, operations)"
+    )
+
+
+_ONE_OR_TWO = "windows go along one dimension or two: make the third one channels or images"
+_WAYS_OUT = {
+    **dict.fromkeys(
+        (
+            "conv3d",
+            "conv_transpose3d",
+            "max_pool3d",
+            "avg_pool3d",
+            "adaptive_avg_pool3d",
+            "adaptive_max_pool3d",
+            "upsample_trilinear3d",
+            "upsample_nearest3d",
+        ),
+        _ONE_OR_TWO,
+    ),
+    **dict.fromkeys(("max_unpool2d", "max_unpool3d"), "upsample, or use a transposed convolution"),
+    **dict.fromkeys(
+        ("upsample_bicubic2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "grid_sampler"),
+        "interpolate with mode 'nearest' or 'bilinear', without antialias",
+    ),
+}
+"""Operator that is not modelled -> what to do instead."""
+
+_HANDLERS = {**OPERATORS, **ELEMENTWISE, **ROWS, **ATTENTION, **VIEWS}

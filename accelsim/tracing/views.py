@@ -5,11 +5,12 @@ What they do to dimensions torch itself says, by doing it to a tensor without me
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from accelsim.errors import TraceError
-from accelsim.tracing.builder import Arguments, Builder, shape_of, where
+from accelsim.tracing.arguments import Arguments
+from accelsim.tracing.builder import Builder, Handler, by_operator, shape_of, where
 from accelsim.tracing.words import Words
 
 __all__ = ["VIEWS", "take"]
@@ -47,6 +48,38 @@ def _permute(builder: Builder, node: Any, arguments: Arguments) -> None:
 def _expand(builder: Builder, node: Any, arguments: Arguments) -> None:
     shape = shape_of(node, node)
     _view(builder, node, lambda words: words.expanded(shape), lambda tensor: tensor.expand(shape))
+
+
+def _pixel_shuffle(builder: Builder, node: Any, arguments: Arguments) -> None:
+    n, c, h, w = shape_of(node, node.args[0], rank=4)
+    r = int(arguments["upscale_factor"])
+    parts, order = (n, c // (r * r), r, r, h, w), (0, 1, 4, 2, 5, 3)
+    _shuffle(builder, node, parts, order)
+
+
+def _pixel_unshuffle(builder: Builder, node: Any, arguments: Arguments) -> None:
+    n, c, h, w = shape_of(node, node.args[0], rank=4)
+    r = int(arguments["downscale_factor"])
+    _shuffle(builder, node, (n, c, h // r, r, w // r, r), (0, 1, 3, 5, 2, 4))
+
+
+def _channel_shuffle(builder: Builder, node: Any, arguments: Arguments) -> None:
+    n, c, *rest = shape_of(node, node.args[0])
+    groups = int(arguments["groups"])
+    order = (0, 2, 1, *range(3, 3 + len(rest)))
+    _shuffle(builder, node, (n, groups, c // groups, *rest), order)
+
+
+def _shuffle(builder: Builder, node: Any, parts: Sequence[int], order: Sequence[int]) -> None:
+    """Let *node* stand for its first argument with dimensions split into *parts*, in *order*."""
+    shape = shape_of(node, node)
+    _view(
+        builder,
+        node,
+        lambda words: words.reshaped(parts).permuted(order).reshaped(shape),
+        lambda tensor: tensor.reshape(parts).permute(order).reshape(shape),
+        shares=False,
+    )
 
 
 def _same(builder: Builder, node: Any, arguments: Arguments) -> None:
@@ -117,13 +150,19 @@ def _cut(builder: Builder, node: Any, arguments: Arguments) -> None:
 def take(builder: Builder, node: Any) -> None:
     """Let *node* stand for one of several tensors that another node has made."""
     several, at = node.args
+    builder.check_refused(several)
     if builder.is_constant(several):
         builder.constants[node.name] = builder.constants[several.name][at]
+    elif at >= len(builder.lists[several.name]):
+        builder.refused[node.name] = (
+            "the indices of a maximum pooling are not modelled, nor is unpooling; upsample, or use "
+            "a transposed convolution"
+        )
     else:
         builder.put(node, builder.lists[several.name][at], builder.storages[several.name])
 
 
-_KINDS: dict[Callable[[Builder, Any, Arguments], None], str] = {
+_KINDS: dict[Handler, str] = {
     _reshape: "view.default reshape.default _unsafe_view.default flatten.using_ints unflatten.int "
     "view_as.default reshape_as.default unsqueeze.default squeeze.default squeeze.dim squeeze.dims",
     _permute: "transpose.int swapaxes.default swapdims.default permute.default movedim.int "
@@ -131,14 +170,13 @@ _KINDS: dict[Callable[[Builder, Any, Arguments], None], str] = {
     _expand: "expand.default expand_as.default broadcast_to.default",
     _cut: "select.int slice.Tensor narrow.default split.Tensor split_with_sizes.default "
     "chunk.default tensor_split.sections tensor_split.indices unbind.int",
+    _pixel_shuffle: "pixel_shuffle.default",
+    _pixel_unshuffle: "pixel_unshuffle.default",
+    _channel_shuffle: "channel_shuffle.default native_channel_shuffle.default",
     _clone: "clone.default contiguous.default",
     _same: "detach.default alias.default",
     _dropout: "dropout.default dropout_.default",
 }
 
-VIEWS = {
-    f"aten.{operator}": handler
-    for handler, operators in _KINDS.items()
-    for operator in operators.split()
-}
+VIEWS = by_operator(_KINDS)
 """Operator -> what adds a node of it to a builder."""

@@ -29,6 +29,8 @@ __all__ = [
     "elements",
     "matrices",
     "merged",
+    "rows_of",
+    "side_by_side",
 ]
 
 IMAGES = -1
@@ -214,6 +216,29 @@ def axes(size: int, stride: int) -> Axes:
     return () if size == 1 else (Axis(size, stride),)
 
 
+def rows_of(dims: Sequence[Axes]) -> tuple[Axes, Axes]:
+    """Return the axes of all *dims* but the images' as (H, W), of H alone where one is enough."""
+    rows = merged(axis for dim in dims for axis in dim if not axis.of_images)
+    return (rows, ()) if len(rows) < 2 else (rows[:-1], rows[-1:])
+
+
+def side_by_side(first: View, second: View) -> tuple[View, View]:
+    """Return two views of one shape (N, ...) with as few dimensions as both take, four at least.
+
+    >>> views = View.dense((2, 3, 4, 5)), View((2, 3, 4, 5), (99, 20, 5, 1), 7)
+    >>> [view.shape for view in side_by_side(*views)]
+    [(2, 60, 1, 1), (2, 60, 1, 1)]
+    """
+    axes_of = zip(first.shape[1:], first.strides[1:], second.strides[1:], strict=True)
+    joined = _merged((Axis(n, one), Axis(n, other)) for n, one, other in axes_of if n > 1)
+    missing = [(Axis(1, 1), Axis(1, 1))] * (3 - len(joined))
+    found = []
+    for view, inner in zip((first, second), zip(*joined, *missing, strict=True), strict=True):
+        shape, strides = zip((view.shape[0], view.strides[0]), *inner, strict=True)
+        found.append(View(shape, strides, view.offset))
+    return found[0], found[1]
+
+
 def merged(several: Iterable[Axis]) -> Axes:
     """Return the same axes, those that go on where the next ones end made one with them."""
     return tuple(axis for (axis,) in _merged((axis,) for axis in several))
@@ -245,22 +270,29 @@ class Elements(NamedTuple):
     """Whether the results lie among themselves as the words of the first tensor's layer do."""
 
 
-def elements(*operands: Words, rearranged: bool = False) -> Elements:
+def elements(*operands: Words, rearranged: bool = False, kept: int = 0) -> Elements:
     """Return how a layer reads *operands*, broadcast against each other.
 
     Where the first one is all of its layer's output the order is that of its words in memory,
-    unless they are to be *rearranged* into that of its dimensions.
+    unless they are to be *rearranged* into that of its dimensions, or so many last ones are *kept*
+    as dimensions of their own.
     """
     rank = max(len(one.dims) for one in operands)
     dims = [((),) * (rank - len(one.dims)) + one.dims for one in operands]
     parameters = [one.is_parameter for one in operands]
     aligned = [_aligned(dim, parameters) for dim in zip(*dims, strict=True)]
-    inner = [one for dim in aligned for one in dim if not one[0].of_images]
-    in_place = not rearranged and operands[0].whole and all(first.stride for first, *_ in inner)
+    outer = aligned[: rank - kept]
+    inner = [one for dim in outer for one in dim if not one[0].of_images]
+    in_place = (
+        not (rearranged or kept) and operands[0].whole and all(first.stride for first, *_ in inner)
+    )
     if in_place:
         inner.sort(key=lambda one: one[0].stride, reverse=True)
-    joined = _merged(inner)
-    views = (one.view([[axes[at]] for axes in joined]) for at, one in enumerate(operands))
+    groups = [[one] for one in _merged(inner)] + aligned[rank - kept :]
+    views = (
+        one.view([[axes[at] for axes in group] for group in groups])
+        for at, one in enumerate(operands)
+    )
     return Elements(
         tuple(views), tuple(tuple(first for first, *_ in dim) for dim in aligned), in_place
     )

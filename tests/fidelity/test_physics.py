@@ -26,7 +26,7 @@ from accelsim.machine import glb as glb_module
 from accelsim.machine import run_machine, run_program
 from accelsim.machine.dram_kinds import dram_kind, dram_kinds
 from accelsim.machine.program import compile_program
-from accelsim.windows import Pooling
+from accelsim.windows import AdaptivePooling, Blend, Gather, Pooling, linear_taps
 
 SHAPES = {
     "n": st.integers(1, 3),
@@ -81,7 +81,7 @@ BETTER = {
 
 @st.composite
 def traces(draw):
-    """A convolution, often with an addition, a pooling layer and a 1x1 convolution behind it."""
+    """A convolution, often with an addition, a concatenation, windows and a convolution behind."""
     bounds = draw(st.fixed_dictionaries(SHAPES))
     bounds["m"] *= bounds["groups"]
     bounds["c"] *= bounds["groups"]
@@ -95,13 +95,15 @@ def traces(draw):
     if draw(st.booleans()):
         layers.append(sum_with_itself(layers[0].output_shape, draw(st.booleans())))
     if draw(st.booleans()):
-        out = layers[0].output_shape
-        window = Pooling((min(2, out[2]), min(2, out[3])), (1, 1))
-        pooled = (*out[:2], out[2] - window.kernel[0] + 1, out[3] - window.kernel[1] + 1)
-        layers.append(VectorLayer("pool", "max_pool2d", layers[-1].name, out, pooled, window))
-        last = LayerShape(n=out[0], m=draw(st.integers(1, 5)), c=out[1], h=pooled[2], w=pooled[3])
+        layers.append(joined(layers[-1].name, layers[0].output_shape, draw(st.booleans())))
+    if draw(st.booleans()):
+        out = layers[-1].output_shape
+        op, window, plane = draw(windows(out[2:]))
+        made = (*out[:2], *plane)
+        layers.append(VectorLayer("window", op, layers[-1].name, out, made, window))
+        last = LayerShape(n=out[0], m=draw(st.integers(1, 5)), c=out[1], h=plane[0], w=plane[1])
         weight = np.zeros((last.m, last.c, 1, 1), np.float32)
-        layers.append(MacLayer("last", "conv2d", "pool", last, weight, None))
+        layers.append(MacLayer("last", "conv2d", "window", last, weight, None))
     images = np.zeros((shape.n, shape.c, shape.h, shape.w), np.float32)
     return Trace("net", tuple(layers), images, layers[-1].name)
 
@@ -114,6 +116,47 @@ def sum_with_itself(shape, of_channels):
         values = np.zeros(shape[1], np.float32)
         other = Parameter(values, View(shape, (0, 1, 0, 0)))
     return VectorLayer("sum", "add", "conv", shape, shape, None, view, (other,))
+
+
+def joined(name, shape, of_columns):
+    """Return layer *name*'s output and the convolution's, one behind the other."""
+    view, (images, channels, height, width) = View.dense(shape), shape
+    whole = (
+        (images, channels, height, 2 * width) if of_columns else (images, 2 * channels, *shape[2:])
+    )
+    strides = View.dense(whole).strides
+    first, second = (
+        View(shape, strides),
+        View(shape, strides, width if of_columns else view.strides[0]),
+    )
+    return VectorLayer(
+        "joined", "concat", name, shape, whole, None, view, (Operand("conv", view),),
+        places=(first, second),
+    )  # fmt: skip
+
+
+@st.composite
+def windows(draw, plane):
+    """What is done with windows, these, and the plane that they make of a plane."""
+    made = draw(st.tuples(st.integers(1, 7), st.integers(1, 7)))
+    kind = draw(st.sampled_from(["pooling", "adaptive", "gather", "blend"]))
+    if kind == "pooling":
+        kernel = tuple(min(2, size) for size in plane)
+        made = tuple(size - of + 1 for size, of in zip(plane, kernel, strict=True))
+        return "max_pool2d", Pooling(kernel, (1, 1)), made
+    if kind == "adaptive":
+        return "avg_pool2d", AdaptivePooling(plane, made), made
+    if kind == "gather":
+        maps = [
+            tuple(draw(st.lists(st.integers(-1, size - 1), min_size=of, max_size=of)))
+            for size, of in zip(plane, made, strict=True)
+        ]
+        return "pad", Gather(*maps), made
+    corners = draw(st.booleans())
+    taps = [
+        linear_taps(size, of, align_corners=corners) for size, of in zip(plane, made, strict=True)
+    ]
+    return "upsample_bilinear2d", Blend(*taps), made
 
 
 def compiled(trace, changes):
@@ -246,11 +289,11 @@ def test_words_are_conserved_level_by_level(trace, changes):
         assert filled + record.spilled_words == read
         if record.macs == 0:
             assert counts.get(("glb.ifmap", "write"), 0) == (
-                0 if step.stays.ifmap else counts["glb.ifmap", "read"]
+                0 if step.stays.ifmap else counts.get(("glb.ifmap", "read"), 0)
             )
             others = counts.get(("glb.weight", "read"), 0)
             assert counts.get(("glb.weight", "write"), 0) <= others
-            assert (others > 0) == bool(step.others)
+            assert (others > 0) == bool(step.beside)
             assert counts["glb.ofmap", "write"] == record.outputs
             assert counts.get(("glb.ofmap", "read"), 0) == written
             continue

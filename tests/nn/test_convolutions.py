@@ -71,12 +71,12 @@ def test_the_exact_unit_gives_torchs_values_and_gradients(transposed):
     check()
 
 
-def test_a_signal_is_an_image_of_one_row():
+def test_a_signal_is_an_image_of_one_column():
     torch.manual_seed(0)
     layer, x = nn.Conv1d(4, 6, 3, stride=2, padding=1, groups=2), torch.randn(2, 4, 9)
     weight, bias = (one.detach().numpy() for one in (layer.weight, layer.bias))
     expected = kernels.conv2d(
-        "ax_fpm", "float32", x.numpy()[:, :, None], weight[:, :, None], bias, (1, 2), (0, 1),
+        "ax_fpm", "float32", x.numpy()[..., None], weight[..., None], bias, (2, 1), (1, 0),
         groups=2,
     )  # fmt: skip
     output = approximate(layer)(x)
@@ -127,12 +127,12 @@ def test_units_of_integers_take_them_too(gradient):
 
 def test_rejects_signals_and_windows_that_do_not_fit():
     signal = nn.Sequential(nn.Conv1d(2, 2, 3))
-    with pytest.raises(DataError, match=r"layer '0': input must be \(N, C, W\) or \(C, W\), got"):
+    with pytest.raises(DataError, match=r"layer '0': input must be \(N, C, L\) or \(C, L\), got"):
         approximate(signal)(torch.ones(1, 2, 8, 8))
-    with pytest.raises(DataError, match=r"layer '0': .* do not fit images \(1, 3, 1, 8\)"):
+    with pytest.raises(DataError, match=r"layer '0': .* do not fit images \(1, 3, 8, 1\)"):
         approximate(signal)(torch.ones(1, 3, 8))
     transposed = nn.Sequential(nn.ConvTranspose1d(2, 2, 3, stride=2, output_padding=2))
-    with pytest.raises(DataError, match=r"layer '0': output_padding \(0, 2\) must be smaller than"):
+    with pytest.raises(DataError, match=r"layer '0': output_padding \(2, 0\) must be smaller than"):
         approximate(transposed)(torch.ones(1, 2, 8))
 
     class Odd(nn.Module):

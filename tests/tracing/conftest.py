@@ -21,6 +21,28 @@ def small():
 
 
 @pytest.fixture
+def roomy():
+    """Tiles of 64 words of each operand."""
+    return SMALL.replace(**{f"glb.{name}_kib": 0.5 for name in ("ifmap", "weight", "ofmap")})
+
+
+@pytest.fixture
+def beside_torch():
+    """Return outputs of a module, and gradients of their squares, by torch and by an exact unit."""
+
+    def both(net, images):
+        found = []
+        for module in (net, accelsim.nn.approximate(net, multiplier="exact_fp32")):
+            leaves = torch.from_numpy(images).requires_grad_()
+            outputs = module(leaves)
+            outputs.square().sum().backward()
+            found.append((outputs.detach(), leaves.grad))
+        return found
+
+    return both
+
+
+@pytest.fixture
 def agree():
     """Return the trace of a module whose outputs on machine, kernels and unit are the same."""
 

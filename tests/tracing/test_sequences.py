@@ -264,9 +264,13 @@ def test_an_in_place_relu_is_seen_by_views_and_not_by_copies(copies):
         (lambda m, x: m.matrix.t() @ x[..., :4, :4], "only the second operand may be a parameter"),
         (lambda m, x: x[:, :2, :, :4] @ m.buffer, "only the second operand may be a parameter"),
         (lambda m, x: tokens(x) @ m.matrix[:, 0], "at least 2 with unsqueeze"),
-        (lambda m, x: torch.softmax(m.qkv(tokens(x)), -1), "operator 'softmax'"),
+        (lambda m, x: torch.cumsum(m.qkv(tokens(x)), -1), "operator 'cumsum'"),
         (lambda m, x: torch.relu_(m.conv(x)[:, :1]), "in-place operator on a part"),
-        (lambda m, x: torch.baddbmm(x[:, 0], x[:, 1], x[:, 2]), "operator 'baddbmm'"),
+        (lambda m, x: torch.tril(x), "operator 'tril'"),
+        (
+            lambda m, x: torch.baddbmm(x[:, 0], x[:, 1], x[:, 2], alpha=2),
+            r"must be 1, got \(1, 2\)",
+        ),
     ],
 )
 def test_rejects_what_is_not_modelled(function, message):
@@ -276,4 +280,4 @@ def test_rejects_what_is_not_modelled(function, message):
 
 def test_names_of_operators_that_are_modelled_are_told():
     with pytest.raises(TraceError, match=r"modelled: .*bmm.*chunk.*matmul.*permute.*unbind"):
-        accelsim.trace(Calls(lambda m, x: torch.tanh(x)).eval(), IMAGES)
+        accelsim.trace(Calls(lambda m, x: torch.cumsum(x, 1)).eval(), IMAGES)

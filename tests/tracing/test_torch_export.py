@@ -128,30 +128,18 @@ class Calls(nn.Module):
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda m, x: torch.sigmoid(m.conv(x)), "operator 'sigmoid' in Calls is not modelled"),
+        (lambda m, x: torch.cumsum(m.conv(x), 1), "operator 'cumsum' in Calls is not modelled"),
         (lambda m, x: (m.conv(x), x), "must return one tensor that depends on the images, got 2"),
         (lambda m, x: x, "returns its input"),
-        (lambda m, x: torch.relu(m.conv.weight), "its input must come from the images"),
+        (lambda m, x: torch.softmax(m.conv.weight, 0), "its input must come from the images"),
         (lambda m, x: m.conv(x) if x.mean() > 0 else x, "torch.export cannot trace Calls"),
-        (lambda m, x: functional.conv2d(x, torch.ones(1, 2, 1, 1)), "operator 'ones'"),
+        (lambda m, x: functional.conv2d(x, torch.rand(1, 2, 1, 1)), "operator 'rand'"),
         (lambda m, x: m.conv(x).reshape(-1), "mixes images"),
     ],
 )  # fmt: skip
 def test_rejects_what_is_not_modelled(function, message):
     with pytest.raises(TraceError, match=message):
         accelsim.trace(Calls(function).eval(), IMAGES)
-
-
-@pytest.mark.parametrize(
-    ("layer", "message"),
-    [
-        (nn.Conv2d(2, 1, 2, padding="same"), "only symmetric padding is modelled"),
-        (nn.Conv2d(2, 1, 3, padding=1, padding_mode="reflect"), "operator 'pad'"),
-    ],
-)
-def test_rejects_layers_in_forms_that_are_not_modelled(layer, message):
-    with pytest.raises(TraceError, match=message):
-        accelsim.trace(nn.Sequential(layer).eval(), IMAGES)
 
 
 def test_rejects_training_mode():
@@ -196,5 +184,5 @@ def test_rejects_parameters_that_are_not_float32_on_the_cpu():
 
 
 def test_rejects_what_is_no_module():
-    with pytest.raises(TraceError, match="model must be a torch.nn.Module or .*, got function"):
+    with pytest.raises(TraceError, match="model must be a torch.nn.Module, got function"):
         accelsim.trace(lambda x: x, IMAGES)
