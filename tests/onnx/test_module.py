@@ -145,6 +145,21 @@ def test_the_machine_and_the_unit_compute_what_the_file_says(exported):
         assert unit(torch.from_numpy(IMAGES)).numpy().tobytes() == outputs.tobytes()
 
 
+@pytest.mark.parametrize("kind", [Residual, Transformer])
+def test_networks_of_many_operators_run_on_the_machine(exported, kind):
+    net, path = exported(kind, **FREE)
+    images = IMAGES[:2].copy()
+    traced = accelsim.trace(path, images)
+    machine = accelsim.Accelerator.preset("tiny_4x4").replace(multiplier="exact_fp32")
+    outputs = run_machine(traced, machine).outputs
+    unit = accelsim.nn.approximate(accelsim.read_onnx(path), multiplier="exact_fp32")
+    with torch.no_grad():
+        assert unit(torch.from_numpy(images)).numpy().tobytes() == outputs.tobytes()
+        wanted = net(torch.from_numpy(images)).numpy()
+    # Sums of a few hundred products of numbers below 1, in another order.
+    np.testing.assert_allclose(outputs.reshape(wanted.shape), wanted, rtol=1e-5, atol=1e-6)
+
+
 def test_gradients_flow_to_images_and_weights(exported):
     net, path = exported(Transformer, **FREE)
     found = accelsim.read_onnx(path)
