@@ -29,6 +29,7 @@ _HOMES = {
     "load_dataset": "accelsim.datasets",
     "load_run": "accelsim.results",
     "load_workload": "accelsim.workload",
+    "read_onnx": "accelsim.onnx",
     "read_topology": "accelsim.topology",
     "register_operator": "accelsim.tracing",
     "sensitivity": "accelsim.sensitivities",

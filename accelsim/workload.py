@@ -1,7 +1,8 @@
 """Workload: a network with its data and its weights, trained or random, found by name.
 
 Every ``.py`` file in the folder ``workloads/`` that registers a `Workload` is a workload; nothing
-else has to be told. Importing this module does not import torch.
+else has to be told. The path of an ``.onnx`` file is the name of the network in it. Importing this
+module does not import torch.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ import json
 import operator
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.datasets import Split, read_split
+from accelsim.datasets import DATASETS, FILE_FORM, Split, read_split
 from accelsim.errors import ConfigError, DataError
 from accelsim.recipe import Recipe
 from accelsim.registry import Registry
@@ -37,6 +38,7 @@ __all__ = [
     "Workload",
     "check_images",
     "check_labels",
+    "fits",
     "load_workload",
     "weights_hash",
     "weights_text",
@@ -52,36 +54,40 @@ class Workload:
     ----------
     name, title : str
         Name in the registry, and one line for a listing.
-    dataset : str
-        Key of `accelsim.datasets.DATASETS`, or the name of random images.
+    dataset : str or None
+        Key of `accelsim.datasets.DATASETS`, or the name of random images; None: the data must be
+        named, since the network takes images of many shapes.
     build : callable
         Returns the untrained `torch.nn.Module`; it imports torch itself.
     weights : str
-        File name of the trained weights in the folder of the workloads; ``"random:SEED"`` where
-        none are shipped.
-    input_shape : tuple of int
-        Channels, height, width of one image.
-    classes : int
-        Number of classes; the model returns (N, classes) logits.
+        File name of the trained weights in the folder of the workloads, or their path;
+        ``"random:SEED"`` where none are shipped.
+    input_shape : tuple of int or None
+        Channels, height, width of one image; None for any, () for any shape.
+    classes : int or None
+        Number of classes; the model returns (N, classes) logits. None: nobody says.
     recipe : Recipe, optional
-        How the weights are trained; None: they are not.
+        How the weights are trained; None: not here.
     source : str
         Where the architecture and the training come from.
+    trained : bool
+        Whether *build* returns the network with its weights.
     """
 
     name: str
     title: str
-    dataset: str
+    dataset: str | None
     build: Callable[[], nn.Module]
     weights: str = "random:0"
-    input_shape: tuple[int, int, int]
-    classes: int
+    input_shape: tuple[int | None, ...]
+    classes: int | None
     recipe: Recipe | None = None
     source: str
+    trained: bool = False
 
     @property
     def weights_path(self) -> Path:
-        """Path of the shipped weights."""
+        """Path of the network's own weights."""
         return resource_dir("workloads") / self.weights
 
     @property
@@ -123,7 +129,14 @@ def _import_workload_files() -> None:
             ) from error
 
 
+def _open_onnx_file(path: str) -> Workload:
+    from accelsim.onnx.workload import onnx_workload
+
+    return onnx_workload(path)
+
+
 WORKLOADS: Registry[Workload] = Registry("workload", _import_workload_files)
+WORKLOADS.register_files(".onnx", _open_onnx_file)
 
 
 def load_workload(
@@ -138,7 +151,7 @@ def load_workload(
     Parameters
     ----------
     name : str
-        Key of `WORKLOADS`.
+        Key of `WORKLOADS`, or path of an ONNX file.
     split : str
         ``"test"`` or ``"train"``.
     limit : int, optional
@@ -148,7 +161,8 @@ def load_workload(
         read without running any code it may hold; ``"random:SEED"``: drawn by that seed.
     data : path, optional
         The data folder, or a set of one's own instead of the workload's: see
-        `accelsim.datasets.read_split`.
+        `accelsim.datasets.read_split`. For a file, which is for no data of its own, the name of
+        any set.
 
     Returns
     -------
@@ -182,6 +196,8 @@ def load_workload(
     if seed is not None:
         return draw_model(workload.build, seed).eval(), found.images, None
     model = workload.build()
+    if workload.trained and weights is None:
+        return model.eval(), found.images, found.labels
     path = workload.weights_path if weights is None else Path(weights)
     if weights is None and not path.is_file():
         raise DataError(
@@ -236,9 +252,18 @@ def workload_split(
     ConfigError, DataError
         As there; and DataError if images have another shape, or there are more classes.
     """
-    found = read_split(workload.dataset, split, data)
+    dataset = workload.dataset
+    if workload.trained and data is not None:
+        dataset, data = fspath(data), None
+    if dataset is None:
+        raise DataError(
+            f"{workload.name} leaves the size of its images open "
+            f"({_times(workload.input_shape) or 'any shape'}), so the data must be named (--data): "
+            f"{', '.join(DATASETS)}, {FILE_FORM}, folder:PATH"
+        )
+    found = read_split(dataset, split, data)
     shape = found.pixels.shape[1:]
-    if shape != workload.input_shape:
+    if workload.input_shape and not fits(shape, workload.input_shape):
         raise DataError(
             f"workload {workload.name!r} takes images of {_times(workload.input_shape)}, but those "
             f"of {found.dataset!r} have {_times(shape)}; give other data, or scale them"
@@ -248,23 +273,42 @@ def workload_split(
     return found
 
 
-def _times(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))
+def fits(shape: Sequence[int], declared: Sequence[int | None]) -> bool:
+    """Return whether *shape* is the *declared* one, of which None may be any size.
+
+    >>> fits((3, 8, 8), (3, None, 8)), fits((3, 8), (3, 8, 8))
+    (True, False)
+    """
+    return len(shape) == len(declared) and all(
+        want in (None, size) for want, size in zip(declared, shape, strict=True)
+    )
+
+
+def _times(shape: Sequence[int | None]) -> str:
+    return "x".join("?" if size is None else str(size) for size in shape)
 
 
 def weights_hash(name: str, weights: str | PathLike[str] | None = None) -> str:
     """Return the first 16 hex digits of the SHA-256 of the weights file that `load_workload` reads.
+
+    Of a network with its weights in one file or several it is that of the first one and of all
+    weights.
 
     Raises
     ------
     DataError
         If the file cannot be read.
     """
-    path = WORKLOADS[name].weights_path if weights is None else Path(weights)
+    workload = WORKLOADS[name]
+    path = workload.weights_path if weights is None else Path(weights)
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        digest = hashlib.sha256(path.read_bytes())
     except OSError as error:
         raise DataError(f"weights file {path} cannot be read: {error.strerror}") from None
+    if workload.trained and weights is None:
+        for tensor in workload.build().state_dict().values():
+            digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _checked_limit(limit: object) -> int:

@@ -60,6 +60,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "training": (5, {"numpy", "torch", "safetensors"}),
     "tracing": (5, {"numpy", "torch"}),
     "nn": (5, {"numpy", "torch"}),
+    "onnx": (5, {"numpy", "torch", "onnx", "google"}),
     "simulation": (5, {"numpy"}),
     "characterization": (5, {"numpy", "pandas"}),
     "validation": (5, {"numpy", "pandas"}),

@@ -48,7 +48,10 @@ def list_(
 def show(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="Any name that 'list' prints, or a table's .csv."),
+        typer.Argument(
+            metavar="NAME",
+            help="Any name that 'list' prints, a table's .csv, or a network's .onnx.",
+        ),
     ],
     data: FolderOption = None,
 ) -> None:
@@ -77,6 +80,10 @@ def _find(name: str, data: str | None) -> Page:
 
     if DATASETS.recognizes(name):
         return LIVE_PAGES["datasets"](name, data)
+    from accelsim.workload import WORKLOADS
+
+    if WORKLOADS.recognizes(name):
+        return PAGES["workloads"](name)
     raise UnknownNameError(
         f"nothing is named {name!r}; 'accelsim list' prints what is.{nearest(name, known)}"
     )

@@ -34,7 +34,11 @@ __all__ = [
 ]
 
 WorkloadArgument = Annotated[
-    str, typer.Argument(metavar="WORKLOAD", help="Name from 'accelsim list workloads'.")
+    str,
+    typer.Argument(
+        metavar="WORKLOAD",
+        help="Name from 'accelsim list workloads', or an .onnx file (with --data).",
+    ),
 ]
 WorkloadOrTopologyArgument = Annotated[
     str,

@@ -122,9 +122,9 @@ def _workload(name: str) -> Page:
     return _facts(
         entry.title,
         {
-            "input": "x".join(map(str, entry.input_shape)),
-            "classes": entry.classes,
-            "data": entry.dataset,
+            "input": "x".join("?" if size is None else str(size) for size in entry.input_shape),
+            "classes": "?" if entry.classes is None else entry.classes,
+            "data": entry.dataset or "as you name it (--data)",
             **_weights(entry),
             **{f"recipe: {name}": value for name, value in recipe.items()},
             "source": entry.source,

@@ -74,6 +74,7 @@ def simulate(
     Of a topology, rows of a CSV file of SCALE-Sim, each layer runs for itself, without operands.
     Without -m the accelerator's own unit is used. Units of integers are calibrated on the first
     128 training images; --set quantization.per_channel=false and the like change their scheme.
+    WORKLOAD may be an .onnx file: name a set with --data, or see the cycles with --timing-only.
 
     Example: accelsim simulate lenet5_digits -m exact_fp32 -m ax_fpm --set array.rows=32
     """
@@ -179,6 +180,8 @@ def _traced(
     from accelsim.workload import load_workload
 
     model, batch, labels = load_workload(name, limit=images, weights=weights, data=data)
+    if labels is None:
+        note(f"{name}: no accuracy, since its weights or its images are random")
     traced = calibrated = trace(model, batch, name=name)
     if integer:
         calibrated = traced.calibrated(calibrate_workload(name, model, data))

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import operator
 import warnings
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelsim.errors import TraceError, nearest
+from accelsim.errors import AccelsimError, TraceError, nearest
 from accelsim.layer import Trace
 from accelsim.tracing.arguments import Arguments
 from accelsim.tracing.attention import ATTENTION
@@ -36,7 +38,7 @@ __all__ = ["exported", "is_modelled", "trace"]
 
 
 def trace(
-    model: torch.nn.Module,
+    model: torch.nn.Module | str | PathLike[str],
     images: np.ndarray,
     *,
     name: str | None = None,
@@ -46,7 +48,7 @@ def trace(
 
     Parameters
     ----------
-    model : torch.nn.Module
+    model : torch.nn.Module, or path of an ONNX file
         Any wiring of conv1d, conv2d, their transposed forms, linear, matmul of two activations
         (``@``, bmm, mm), attention, activation functions, arithmetic, softmax, layer, group and
         batch norm, pooling (max, average, adaptive, of all), padding, upsampling, concatenation,
@@ -56,7 +58,7 @@ def trace(
     images : float32 array, (N, C, H, W)
         The network's input; signals (N, C, L), or whatever else it takes, (N, ...).
     name : str, optional
-        Name of the network in tables; the class name by default.
+        Name of the network in tables; the class's or the file's by default.
     calibration : images or Calibration, optional
         For units of integers: other images, on which the ranges of the activations are found, or
         what `accelsim.nn.calibrate` found before. They go into the layers.
@@ -70,6 +72,10 @@ def trace(
         Images of the wrong rank or dtype, or with NaN or infinity; a calibration that cannot be
         used.
     """
+    if isinstance(model, str | PathLike):
+        from accelsim.onnx import read_onnx
+
+        name, model = name or Path(model).stem, read_onnx(model)
     label = name or type(model).__name__
     program = exported(model, images, label)
     builder, output = Builder(program, label), ""
@@ -123,6 +129,8 @@ def _export(model: torch.nn.Module, images: torch.Tensor, label: str) -> Any:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return torch.export.export(model, (images,))
+    except AccelsimError:
+        raise
     except Exception as error:
         reason = next((line for line in str(error).splitlines() if line.strip()), repr(error))
         raise TraceError(
