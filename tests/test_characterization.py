@@ -178,7 +178,7 @@ def test_rejects_what_cannot_be_measured(small_trace):
     with pytest.raises(UnknownNameError, match="Did you mean 'ax_fpm'"):
         accelsim.characterize("ax_fmp")
     with pytest.raises(UnknownNameError, match="Did you mean 'lenet5_digits'"):
-        accelsim.characterize("ax_fpm", workload="lenet5")
+        accelsim.characterize("ax_fpm", workload="lenet5_digit")
     with pytest.raises(UnknownNameError, match="Did you mean 'cmos45'"):
         accelsim.characterize("ax_fpm", energy_table="cmos54")
     with pytest.raises(ConfigError, match="exact_int8 takes integers and ax_fpm floats"):

@@ -17,12 +17,12 @@ from accelsim.layer import (
     MacLayer,
     Operand,
     Parameter,
-    Pooling,
     Trace,
     VectorLayer,
     View,
 )
 from accelsim.machine import run_machine
+from accelsim.windows import Pooling
 
 SHAPE = LayerShape(n=2, m=4, c=3, h=8, w=8, r=3, s=3)
 IMAGES = np.zeros((2, 3, 8, 8), np.float32)
@@ -99,7 +99,7 @@ def test_what_fits_is_let_through():
             r"operand 2 must have shape \(2, 3, 8, 8\), got \(2, 3, 8, 9",
         ),
         (function(output_shape=(2, 3, 8, 4)), r"add gives \(2, 3, 8, 8\) as it reads, got "),
-        (function("max_pool2d", pooling=Pooling((1, 1), (1, 1))), "reads one operand, got 1 more"),
+        (function("max_pool2d", window=Pooling((1, 1), (1, 1))), "reads one operand, got 1 more"),
         (parameter(values=2), "operand 2 .* does not fit what it reads, which has 2 words"),
         (parameter(dtype=np.float64), "operand 2 must be float32, got float64"),
     ],

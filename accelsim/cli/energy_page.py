@@ -100,4 +100,10 @@ def _notes(rows: Sequence[EnergyRow]) -> Iterator[str]:
 
 
 def _indented(head: str, text: str) -> str:
-    return textwrap.fill(f"{head} {text}", WIDTH, initial_indent="  ", subsequent_indent="    ")
+    return textwrap.fill(
+        f"{head} {text}",
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+    )

@@ -106,10 +106,10 @@ def simulate(
         traced = calibrated = _topology(name, images or 1, weights, data, values=not timing_only)
         labels = origin = None
     else:
-        origin = weights_text(name, weights)
         traced, calibrated, labels = _traced(
             name, images or 16, weights, data, integer=any(integer.values())
         )
+        origin = weights_text(name, weights)
     if folder is not None:
         # Found out now, not after the work.
         prepare_folder(folder, "run")

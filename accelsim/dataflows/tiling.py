@@ -63,7 +63,7 @@ class ArrayModel:
         *runs* of *run_words* neighboring words lie *stride* words apart. A row is opened while the
         words of the one before are moved, as far as these take long enough.
         """
-        if self.dram_row_words == 0:
+        if self.dram_row_words == 0 or run_words == 0:
             return 0
         opened = min(
             runs * -(-run_words // self.dram_row_words),

@@ -4,6 +4,7 @@ import pytest
 
 import accelsim
 from accelsim.config import Accelerator, presets
+from accelsim.dataflows.row_pass import RF_OPERANDS
 from accelsim.energy import load_table, tables
 from accelsim.errors import ConfigError, EnergyTableError, MappingError
 from accelsim.machine.dram_kinds import dram_kinds
@@ -77,6 +78,8 @@ def test_tables_name_no_unit_that_does_not_exist(table):
             "multiplier": accelsim.MULTIPLIERS,
             "accumulator": accelsim.ACCUMULATORS,
             "dram": dram_kinds(),
+            "rf": {"", "sram"},
+            "spad": set(RF_OPERANDS),
         }
         assert unit in known.get(family, {""}), row.component
 

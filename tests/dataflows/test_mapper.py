@@ -202,6 +202,7 @@ def test_rejects_a_layer_that_cannot_fit_and_says_why(budget, partition):
         (40, 10, 5000, 40, 15),  # a row for each run, 5 of the 20 cycles under its words
         (40, 10, 100, 8, 0),  # five runs of a row: 50 words, 25 cycles
         (40, 2, 100, 8, 15),
+        (40, 0, 100, 0, 0),  # an ifmap of padding alone
     ],
 )
 def test_words_that_lie_apart_wait_for_rows(runs, run_words, stride, opened, wait):

@@ -147,13 +147,14 @@ def test_each_pe_is_fed_what_the_machine_multiplies_there(
     accelerator = accelsim.Accelerator.preset("tiny_4x4").replace(
         multiplier=unit.name, **{"array.dataflow": flow, "array.cols": 3}
     )
-    products, real = [], sums.accumulate
+    products, real = [], sums.accumulate_groups
 
     def recorded(unit, adder, activations, weights, psums, order):
-        products.append((np.ascontiguousarray(activations.T), np.ascontiguousarray(weights.T)))
+        both = (np.ascontiguousarray(one[0].T) for one in (activations, weights))
+        products.append(tuple(both))
         real(unit, adder, activations, weights, psums, order)
 
-    monkeypatch.setattr(sums, "accumulate", recorded)
+    monkeypatch.setattr(sums, "accumulate_groups", recorded)
     program = compile_program(trace, accelerator)
     program = replace(program, steps=tuple(cut_up(one, weights_outer) for one in program.steps))
     run_program(program, trace, accelerator)
