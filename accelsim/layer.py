@@ -144,13 +144,13 @@ class LayerShape:
         """
         return cls(n=1, m=groups * n, c=groups * k, h=m, groups=groups)
 
-    @property
+    @cached_property
     def p(self) -> int:
         """Rows of the ofmap."""
         reach = self.dilation[0] * (self.r - 1) + 1
         return (self.h + 2 * self.padding[0] - reach) // self.stride[0] + 1
 
-    @property
+    @cached_property
     def q(self) -> int:
         """Columns of the ofmap."""
         reach = self.dilation[1] * (self.s - 1) + 1

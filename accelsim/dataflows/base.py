@@ -134,7 +134,7 @@ class MatrixDataflow(Dataflow):
         """Return the number of passes."""
 
     @abstractmethod
-    def _own_cycles(
+    def machine_cycles(
         self,
         m: int,
         n: int,
@@ -145,7 +145,7 @@ class MatrixDataflow(Dataflow):
         resume: bool,
         overlap: Overlap,
     ) -> int:
-        """Return the closed form of what the machine takes."""
+        """Return the closed form of what the machine takes; bounds are not checked."""
 
     @abstractmethod
     def _scalesim_pass_cycles(self, m: int, n: int, k: int, rows: int, cols: int) -> dict[str, int]:
@@ -198,7 +198,7 @@ class MatrixDataflow(Dataflow):
                 f"no overlap {overlap!r}; known: {', '.join(overlaps)}.{nearest(overlap, overlaps)}"
             )
         if convention == "accelsim":
-            return self._own_cycles(m, n, k, rows, cols, timing or PeTiming(), resume, overlap)
+            return self.machine_cycles(m, n, k, rows, cols, timing or PeTiming(), resume, overlap)
         forms = self._scalesim_pass_cycles(m, n, k, rows, cols)
         if convention not in forms:
             known = ["accelsim", *forms]

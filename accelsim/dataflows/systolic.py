@@ -82,7 +82,7 @@ class SystolicDataflow(MatrixDataflow):
         (outer, outer_fold), (inner, inner_fold) = self._bounds(m, n, k, rows, cols)
         return -(-outer // outer_fold) * -(-inner // inner_fold)
 
-    def _own_cycles(
+    def machine_cycles(
         self,
         m: int,
         n: int,

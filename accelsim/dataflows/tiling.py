@@ -74,15 +74,8 @@ class ArrayModel:
 
     def compute_cycles(self, m: int, n: int, k: int, *, resume: bool) -> int:
         """Return the array's busy cycles for one tile's matrix product."""
-        return self.dataflow.compute_cycles(
-            m,
-            n,
-            k,
-            rows=self.rows,
-            cols=self.cols,
-            timing=self.timing,
-            resume=resume,
-            overlap=self.overlap,
+        return self.dataflow.machine_cycles(
+            m, n, k, self.rows, self.cols, self.timing, resume, self.overlap
         )
 
     def passes(self, m: int, n: int, k: int, *, resume: bool) -> Iterator[Pass]:
