@@ -260,6 +260,8 @@ class Accelerator(_Section):
     """Name of a table in `energy_tables/`, or the path of a CSV file."""
     technology_nm: Nanometers | None = None
     """Node of the chip in nm, which the energy table must be of; null: whatever the table is of."""
+    clock_tree: Annotated[bool, Field(strict=True)] = False
+    """Whether the clock tree is charged: every PE, every cycle, the table's ``clock cycle``."""
     array: ArrayConfig
     spatial: SpatialConfig = SpatialConfig()
     glb: GlbConfig

@@ -17,6 +17,7 @@ from accelsim.layer import WORD_BYTES
 from accelsim.multipliers import MULTIPLIERS
 
 __all__ = [
+    "CLOCK",
     "COMPONENTS",
     "LookUp",
     "all_counts",
@@ -32,6 +33,9 @@ __all__ = [
 
 COMPONENTS = ("multiplier", "accumulator", "rf", "glb", "dram", "vector_unit", "leakage")
 """Columns of a breakdown: `energy_<component>_pj`."""
+
+CLOCK = "clock"
+"""One more where `Accelerator.clock_tree` has it charged: no source states it for most tables."""
 
 SRAM_RF_BYTES = 512
 """An RF of as many bytes or more is an SRAM, a smaller one is made of registers: as on Eyeriss, the
@@ -57,12 +61,14 @@ def by_component(energy: Mapping[tuple[str, str], float]) -> dict[str, float]:
     Returns
     -------
     dict
-        One entry for each of `COMPONENTS`; they sum to the total. The leakage of all components of
-        the chip is one of its own; what a DRAM device takes standing by is the DRAM's.
+        One entry for each of `COMPONENTS`, and `CLOCK` where it is charged; they sum to the total.
+        The leakage of all components of the chip is one of its own; what a DRAM device takes
+        standing by is the DRAM's.
     """
     sums = dict.fromkeys(COMPONENTS, 0.0)
     for (component, action), spent in energy.items():
-        sums["leakage" if action == "leak" else component.partition(".")[0]] += spent
+        name = "leakage" if action == "leak" else component.partition(".")[0]
+        sums[name] = sums.get(name, 0.0) + spent
     return sums
 
 
@@ -105,8 +111,13 @@ def all_counts(
     accelerator: Accelerator,
     table: EnergyTable,
 ) -> dict[tuple[str, str], int]:
-    """Return *counts* in order, and behind them what goes on all the time: once in each cycle."""
+    """Return *counts* in order, and behind them what goes on all the time: once in each cycle.
+
+    The clock tree, where it is charged, in each cycle once for every PE.
+    """
     always = dict.fromkeys(static_powers(accelerator, table), cycles)
+    if accelerator.clock_tree:
+        always[CLOCK, "cycle"] = cycles * accelerator.array.rows * accelerator.array.cols
     return {**dict(sorted(counts.items())), **always}
 
 

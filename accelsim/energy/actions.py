@@ -30,6 +30,7 @@ ACTIONS = {
     "spad.filter": ("read", "write"),
     "spad.psum": ("read", "write"),
     "noc": ("transfer",),
+    "clock": ("cycle",),
     "glb": ("read", "write", "leak"),
     "dram.simple": ("read", "write"),
     "dram.*": ("read_burst", "write_burst", "activate", "background"),

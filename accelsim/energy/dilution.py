@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from accelsim.energy.account import COMPONENTS
+from accelsim.energy.account import CLOCK, COMPONENTS
 from accelsim.errors import DataError
 
 __all__ = ["LEVELS", "diluted"]
@@ -18,8 +18,8 @@ LEVELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "unit": ("multiplier",),
         "PE": ("multiplier", "accumulator", "rf"),
-        "chip": tuple(component for component in COMPONENTS if component != "dram"),
-        "system": COMPONENTS,
+        "chip": (*(component for component in COMPONENTS if component != "dram"), CLOCK),
+        "system": (*COMPONENTS, CLOCK),
     }
 )
 """Level -> the components in it."""
@@ -31,8 +31,8 @@ def diluted(energy: Mapping[str, float], ratio: float) -> dict[str, float]:
     Parameters
     ----------
     energy : mapping
-        Component (`accelsim.energy.COMPONENTS`) -> energy of a run with the present multiplier, in
-        any unit.
+        Component (`accelsim.energy.COMPONENTS`, and the clock where it is charged) -> energy of a
+        run with the present multiplier, in any unit.
     ratio : float
         The other multiplier's energy over the present one's.
 
@@ -54,6 +54,6 @@ def diluted(energy: Mapping[str, float], ratio: float) -> dict[str, float]:
         raise DataError(f"ratio must be a finite number >= 0, got {ratio!r}")
     saved = (1 - ratio) * energy["multiplier"]
     return {
-        level: 1 - saved / sum(energy[name] for name in components)
+        level: 1 - saved / sum(energy.get(name, 0.0) for name in components)
         for level, components in LEVELS.items()
     }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from accelsim.energy.account import COMPONENTS
+from accelsim.energy.account import CLOCK, COMPONENTS
 from accelsim.figures.style import PALETTE, headline, new_figure, quiet, run_labels
 from accelsim.results import Run
 
@@ -20,11 +20,13 @@ def energy_by_component(runs: Sequence[Run]) -> Figure:
     """
     figure, (whole, chip) = new_figure(9, 4.2, axes=2)
     labels = run_labels(runs)
-    for axes, components in ((whole, COMPONENTS), (chip, [c for c in COMPONENTS if c != "dram"])):
+    charged = [CLOCK] if any(f"energy_{CLOCK}_uj" in run.summary for run in runs) else []
+    everything = (*COMPONENTS, *charged)
+    for axes, components in ((whole, everything), (chip, [c for c in everything if c != "dram"])):
         bottom = [0.0] * len(runs)
         for component in components:
             values = [_per_image(run, component) for run in runs]
-            color = PALETTE[COMPONENTS.index(component)]
+            color = PALETTE[everything.index(component)]
             axes.bar(labels, values, bottom=bottom, color=color, label=component, width=0.6)
             bottom = [low + value for low, value in zip(bottom, values, strict=True)]
         for place, total in enumerate(bottom):
@@ -43,4 +45,4 @@ def energy_by_component(runs: Sequence[Run]) -> Figure:
 
 def _per_image(run: Run, component: str) -> float:
     row = run.summary.iloc[0]
-    return float(row[f"energy_{component}_uj"] / row["images"])
+    return float(row.get(f"energy_{component}_uj", 0.0) / row["images"])

@@ -175,6 +175,18 @@ def test_rejects_an_action_without_a_row(count):
         energy_by_component({count: 1}, 0, MACHINE, TABLE)
 
 
+def test_the_clock_tree_is_charged_every_cycle_of_every_pe_where_the_machine_says_so():
+    eyeriss = load_table("eyeriss65")
+    plain = MACHINE.replace(multiplier="exact_int16", energy_table="eyeriss65")
+    clocked = plain.replace(clock_tree=True)
+    without, with_it = (energy_by_component({}, 1000, one, eyeriss) for one in (plain, clocked))
+    assert set(without) == set(COMPONENTS)
+    assert with_it.pop("clock") == pytest.approx(1000 * 16 * 686.04 / 168)
+    assert with_it == without
+    with pytest.raises(EnergyTableError, match="'cmos45' has no row for component 'clock'"):
+        energy_by_component({}, 1000, MACHINE.replace(clock_tree=True), TABLE)
+
+
 def test_rejects_a_buffer_outside_the_tables_range():
     huge = MACHINE.replace(**{"glb.ofmap_kib": 4096})
     rule = "has glb leak for memories of 512 to 1048576 bytes, got 4194304"

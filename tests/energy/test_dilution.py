@@ -5,17 +5,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.energy import LEVELS, diluted
-from accelsim.energy.account import COMPONENTS
+from accelsim.energy.account import CLOCK, COMPONENTS
 from accelsim.errors import DataError
 
-ENERGIES = st.fixed_dictionaries({name: st.floats(0.1, 1e6) for name in COMPONENTS})
+ENERGIES = st.fixed_dictionaries(
+    {name: st.floats(0.1, 1e6) for name in COMPONENTS}, optional={CLOCK: st.floats(0.1, 1e6)}
+)
 
 
 @given(ENERGIES, st.floats(0, 3))
 def test_it_is_the_account_with_another_multiplier(energy, ratio):
     other = {**energy, "multiplier": ratio * energy["multiplier"]}
     for level, components in LEVELS.items():
-        total, changed = (sum(one[name] for name in components) for one in (energy, other))
+        total, changed = (
+            sum(one[name] for name in components if name in one) for one in (energy, other)
+        )
         assert diluted(energy, ratio)[level] == pytest.approx(changed / total)
 
 
@@ -27,7 +31,7 @@ def test_a_saving_shrinks_from_level_to_level(energy, ratio):
 
 
 def test_the_system_is_everything():
-    assert set(LEVELS["system"]) == set(COMPONENTS)
+    assert set(LEVELS["system"]) == {*COMPONENTS, CLOCK}
 
 
 @pytest.mark.parametrize("ratio", [-0.1, float("nan"), float("inf")])

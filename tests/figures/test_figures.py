@@ -16,6 +16,13 @@ def test_energy_bars_stack_to_the_energy_per_image(runs):
             assert height == pytest.approx(expected / row["images"])
 
 
+def test_a_clock_that_is_charged_is_one_more_part_of_the_bar(runs):
+    clocked = replace(runs[0], summary=runs[0].summary.assign(energy_clock_uj=10.0))
+    _, chip = energy_by_component([clocked, runs[1]]).axes
+    heights = {one.get_label(): [bar.get_height() for bar in one] for one in chip.containers}
+    assert heights["clock"] == pytest.approx([10 / runs[0].summary["images"].iloc[0], 0])
+
+
 def test_latency_bars_stack_to_each_layers_cycles(runs):
     (axes,) = latency_by_layer(runs).axes
     for number, run in enumerate(runs):

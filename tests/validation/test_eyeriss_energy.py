@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from accelsim.energy import load_table
 from accelsim.errors import DataError, EnergyTableError
 from accelsim.validation import eyeriss_layers, power_shares, validate_eyeriss_energy
 from accelsim.validation.eyeriss_energy import COMPONENTS, GATED, clock_power_mw
@@ -31,6 +32,11 @@ def few(monkeypatch):
 def of(table, network):
     part = table[table["network"] == network].set_index("layer")
     return part.drop(index="total"), part.loc["total"]
+
+
+def test_the_tables_clock_is_the_one_that_is_fitted(table):
+    (row,) = (one for one in load_table("eyeriss65").rows if one.component == "clock")
+    assert row.value == pytest.approx(table["clock_mw"].dropna().iloc[0] / 0.2, rel=1e-3)
 
 
 def test_measured_figures_are_the_published_ones(table):
