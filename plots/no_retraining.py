@@ -101,7 +101,7 @@ def main() -> None:
     table = pd.DataFrame(done)
     table.to_csv(FILE, index=False)
     print(table.to_string(index=False))
-    title = "Accuracy without retraining, 95 % intervals; dashed: exact_fp32"
+    title = "Without retraining, 95 % intervals; dashed: exact_fp32"
     accuracy_by_unit(table, BASELINE, title).savefig(HERE / "no_retraining.png", dpi=120)
 
 

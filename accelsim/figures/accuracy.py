@@ -12,7 +12,7 @@ __all__ = ["accuracy_by_unit"]
 
 
 def accuracy_by_unit(table: pd.DataFrame, baseline: str, title: str) -> Figure:
-    """Return a plot for each workload: accuracy of every unit, with its interval.
+    """Return a plot for each workload: what every unit gets wrong, with its interval.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def accuracy_by_unit(table: pd.DataFrame, baseline: str, title: str) -> Figure:
         A row per workload and unit: ``workload``, ``multiplier``, ``kind`` (one color each),
         ``images``, ``accuracy``, ``low`` and ``high`` (shares of 1). Units in order of appearance.
     baseline : str
-        The unit whose accuracy is drawn as a line.
+        The unit whose share is drawn as a line.
     title : str
         Of the figure.
 
@@ -41,22 +41,31 @@ def accuracy_by_unit(table: pd.DataFrame, baseline: str, title: str) -> Figure:
         for number, kind in enumerate(kinds):
             part = rows[rows["kind"] == kind]
             at = [units.index(name) for name in part["multiplier"]]
-            axes.hlines(at, 100 * part["low"], 100 * part["high"], color=PALETTE[number], lw=1.2)
-            axes.plot(100 * part["accuracy"], at, "o", color=PALETTE[number], ms=4, label=kind)
-        exact = rows.loc[rows["multiplier"] == baseline, "accuracy"]
-        for accuracy in exact:
-            axes.axvline(100 * accuracy, color="black", lw=0.8, ls="--")
+            axes.hlines(
+                at, 100 - 100 * part["high"], 100 - 100 * part["low"], color=PALETTE[number], lw=1.2
+            )
+            axes.plot(
+                100 - 100 * part["accuracy"], at, "o", color=PALETTE[number], ms=4, label=kind
+            )
+        for accuracy in rows.loc[rows["multiplier"] == baseline, "accuracy"]:
+            axes.axvline(100 - 100 * accuracy, color="black", lw=0.8, ls="--")
+        axes.set_xscale("log")
         most = rows["images"].max()
         for row in rows[rows["images"] < most].itertuples():
-            axes.text(101, units.index(row.multiplier), f"{row.images} images", fontsize=6,
-                      va="center")  # fmt: skip
+            axes.annotate(
+                f" {row.images} images",
+                (100 - 100 * row.low, units.index(row.multiplier)),
+                fontsize=6,
+                va="center",
+            )
         axes.set_yticks(range(len(units)), units if axes is all_axes[0] else [""] * len(units))
         axes.tick_params(axis="y", labelsize=7)
         axes.set_ylim(len(units) - 0.4, -0.6)
-        axes.set_xlim(0, 100)
-        axes.set_xlabel("accuracy in %")
+        axes.set_xlim(right=110)
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_xlabel("classified wrongly (%)")
         axes.set_title(f"{workload}\n{most:,} test images", fontsize=9)
         quiet(axes)
-    all_axes[0].legend(frameon=False, fontsize=8, loc="lower left")
+    all_axes[0].legend(frameon=False, fontsize=8, loc="lower right")
     figure.suptitle(title, fontsize=11)
     return figure
