@@ -191,7 +191,7 @@ def _actions(
 ) -> pd.DataFrame:
     """Return the rows of `Run.actions` for one layer."""
     rows = []
-    counts = all_counts(record.counts, record.total_cycles, accelerator, table)
+    counts = all_counts(record.counts, record.total_cycles, accelerator)
     for (component, action), count in counts.items():
         if count == 0:
             continue

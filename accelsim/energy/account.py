@@ -101,21 +101,18 @@ def energy_by_action(
     """
     return {
         pair: count * energy_per_action(*pair, accelerator, table)
-        for pair, count in all_counts(counts, cycles, accelerator, table).items()
+        for pair, count in all_counts(counts, cycles, accelerator).items()
     }
 
 
 def all_counts(
-    counts: Mapping[tuple[str, str], int],
-    cycles: int,
-    accelerator: Accelerator,
-    table: EnergyTable,
+    counts: Mapping[tuple[str, str], int], cycles: int, accelerator: Accelerator
 ) -> dict[tuple[str, str], int]:
     """Return *counts* in order, and behind them what goes on all the time: once in each cycle.
 
     The clock tree, where it is charged, in each cycle once for every PE.
     """
-    always = dict.fromkeys(static_powers(accelerator, table), cycles)
+    always = dict.fromkeys(_always_on(accelerator), cycles)
     if accelerator.clock_tree:
         always[CLOCK, "cycle"] = cycles * accelerator.array.rows * accelerator.array.cols
     return {**dict(sorted(counts.items())), **always}
@@ -138,14 +135,15 @@ def energy_per_action(
         The table lacks the action, or has no memory of that size and width.
     """
     if is_power(action):
-        powers = static_powers(accelerator, table)
-        if (component, action) not in powers:
-            known = ", ".join(" ".join(pair) for pair in powers)
+        numbers = _always_on(accelerator)
+        if (component, action) not in numbers:
+            known = ", ".join(" ".join(pair) for pair in numbers)
             raise EnergyTableError(
                 f"nothing of accelerator {accelerator.name!r} has the power {component} {action}; "
                 f"it has: {known}"
             )
-        return powers[component, action] * period_ns_of(accelerator)
+        power_mw = table.power_mw(*looked_up(component, action, accelerator))
+        return numbers[component, action] * power_mw * period_ns_of(accelerator)
     row, dram = looked_up(component, action, accelerator), accelerator.dram
     if component == "dram" and dram.is_device:
         words = action in ("read", "write")
@@ -208,15 +206,18 @@ def static_powers(accelerator: Accelerator, table: EnergyTable) -> dict[tuple[st
     All `instances` leak. A DRAM device stands by in each channel; the ``simple`` one has no such
     power of its own.
     """
-    powers = {
-        (component, "leak"): number * table.power_mw(*looked_up(component, "leak", accelerator))
-        for component, number in instances(accelerator).items()
+    return {
+        pair: number * table.power_mw(*looked_up(*pair, accelerator))
+        for pair, number in _always_on(accelerator).items()
     }
-    dram = accelerator.dram
-    if dram.is_device:
-        standby_mw = table.power_mw(*looked_up("dram", "background", accelerator))
-        powers["dram", "background"] = dram.channels * standby_mw
-    return powers
+
+
+def _always_on(accelerator: Accelerator) -> dict[tuple[str, str], int]:
+    """Return (component, action) of what goes on all the time -> how many of them do."""
+    numbers = {(component, "leak"): number for component, number in instances(accelerator).items()}
+    if accelerator.dram.is_device:
+        numbers["dram", "background"] = accelerator.dram.channels
+    return numbers
 
 
 def instances(accelerator: Accelerator) -> dict[str, int]:
