@@ -160,9 +160,8 @@ def load_workload(
         Weights instead of the workload's own: safetensors, or a state dict saved by torch, which is
         read without running any code it may hold; ``"random:SEED"``: drawn by that seed.
     data : path, optional
-        The data folder, or a set of one's own instead of the workload's: see
-        `accelsim.datasets.read_split`. For a file, which is for no data of its own, the name of
-        any set.
+        The data folder, or another set instead of the workload's: see
+        `accelsim.datasets.read_split`.
 
     Returns
     -------

@@ -85,8 +85,8 @@ DataOption = Annotated[
     typer.Option(
         "--data",
         metavar="DIR|SET",
-        help="Folder of the datasets, else ACCELSIM_DATA; or a set of your own: FILE.npz, "
-        "folder:PATH and others of 'accelsim list datasets'.",
+        help="Folder of the datasets, else ACCELSIM_DATA; or another set: FILE.npz, folder:PATH "
+        "and others of 'accelsim list datasets'.",
     ),
 ]
 BatchOption = Annotated[int, typer.Option("--images", min=1, help="Test images, run as one batch.")]

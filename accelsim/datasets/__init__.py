@@ -78,8 +78,9 @@ def read_split(name: str, split: str, data: str | PathLike[str] | None = None) -
     split : str
         ``"train"`` or ``"test"``.
     data : path, optional
-        The data folder, else ``ACCELSIM_DATA`` is; the built-in set needs none. The name of a set
-        of one's own stands in for the set *name*.
+        The data folder, else ``ACCELSIM_DATA`` is; the built-in set needs none. The name of
+        another set, or of one's own, stands in for the set *name*, unless there is a folder of
+        that name.
 
     Raises
     ------
@@ -95,9 +96,9 @@ def read_split(name: str, split: str, data: str | PathLike[str] | None = None) -
         raise ConfigError(
             f"split must be one of {', '.join(SPLITS)}, got {split!r}.{nearest(split, SPLITS)}"
         )
-    own = None if data is None else fspath(data)
-    if own is not None and own not in set(DATASETS) and DATASETS.recognizes(own):
-        return DATASETS[own].read(split, None)
+    other = None if data is None else fspath(data)
+    if other is not None and DATASETS.recognizes(other) and not Path(other).is_dir():
+        return DATASETS[other].read(split, None)
     return DATASETS[name].read(split, None if data is None else data_folder(data, "data"))
 
 

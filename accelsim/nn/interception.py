@@ -23,7 +23,7 @@ from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from accelsim.errors import ConfigError, TraceError
+from accelsim.errors import ConfigError, DataError, TraceError
 from accelsim.nn.operators import Unit
 from accelsim.nn.vector import vector_function
 
@@ -62,6 +62,8 @@ def copied(model: nn.Module) -> nn.Module:
     ------
     ConfigError
         If it is no module, cannot be copied, or holds a module that cannot be run; it is named.
+    DataError
+        If a parameter holds NaN or infinity.
     """
     _check_module(model)
     try:
@@ -243,3 +245,6 @@ def _check_module(model: nn.Module) -> None:
             raise ConfigError(f"{where} is compiled; give the module it was scripted from")
         if type(module).__name__ == "OptimizedModule":
             raise ConfigError(f"{where} is compiled; give the module that torch.compile was given")
+    for name, value in model.named_parameters():
+        if not value.isfinite().all():
+            raise DataError(f"parameter {name!r} holds NaN or infinity; its weights are damaged")

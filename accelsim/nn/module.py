@@ -79,7 +79,7 @@ def approximate(
         If *gradient* is unknown or the unit has no table for it, a unit of integers is not
         calibrated, or a module of *model* cannot be converted; it is named.
     DataError
-        If *calibration* cannot be used.
+        If *calibration* cannot be used, or a parameter holds NaN or infinity.
 
     Notes
     -----

@@ -8,10 +8,15 @@ computed by torch, and is a constant.
 
 from __future__ import annotations
 
+import logging
 import operator
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from os import PathLike
 from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -124,19 +129,48 @@ def _check_parameters(model: torch.nn.Module) -> None:
 
 def _export(model: torch.nn.Module, images: torch.Tensor, label: str) -> Any:
     import torch
+    from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
     try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with torch.no_grad(), _quiet():
             return torch.export.export(model, (images,))
     except AccelsimError:
         raise
+    except GuardOnDataDependentSymNode as error:
+        raise TraceError(
+            f"the flow of control of {label} depends on what the images hold{_line(error)}; an "
+            "accelerator's layers are the same for all images, so compute both ways and choose "
+            "outside of the model, or take it apart and trace the parts"
+        ) from error
     except Exception as error:
         reason = next((line for line in str(error).splitlines() if line.strip()), repr(error))
         raise TraceError(
             f"torch.export cannot trace {label} for images of shape {tuple(images.shape)}: "
             f"{type(error).__name__}: {reason.strip()[:300]}"
         ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch from logging and printing what goes wrong: the error that is raised says it."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(action="ignore"), redirect_stderr(StringIO()):
+            yield
+    finally:
+        logging.disable(level)
+
+
+def _line(error: Exception) -> str:
+    """Return where in the model's own code *error* arose, as far as Python knows."""
+    import torch
+
+    inside = str(Path(torch.__file__).parent), str(Path(__file__).parent)
+    frames = [one for one in extract_tb(error.__traceback__) if not one.filename.startswith(inside)]
+    return (
+        f" ({frames[-1].filename}, line {frames[-1].lineno}: {frames[-1].line})" if frames else ""
+    )
 
 
 def _visit(builder: Builder, node: Any) -> None:

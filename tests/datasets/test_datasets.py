@@ -88,6 +88,14 @@ def test_a_bad_environment_does_not_matter_to_what_is_built_in(monkeypatch):
     assert len(read_split("digits", "test")) == 360
 
 
+def test_the_name_of_another_set_stands_in_unless_a_folder_has_it(tmp_path, monkeypatch):
+    assert read_split("mnist", "test", "digits").dataset == "digits"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    with pytest.raises(DataError, match="not found in digits"):
+        read_split("mnist", "test", "digits")
+
+
 def test_rejects_an_unknown_split():
     with pytest.raises(ConfigError, match=r"split must be one of train, test, got 'tset'.*'test'"):
         load_dataset("digits", "tset")

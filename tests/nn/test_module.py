@@ -449,6 +449,14 @@ def _call_scripted(x):
     return SCRIPTED(x)  # noqa: F821
 
 
+def test_rejects_damaged_weights():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    with torch.no_grad():
+        net[1].weight[0, 0] = torch.nan
+    with pytest.raises(DataError, match="parameter '1.weight' holds NaN or infinity"):
+        approximate(net)
+
+
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 def test_rejects_compiled_modules(images):
     traced = torch.jit.trace(nn.Linear(8, 2), images)

@@ -132,7 +132,6 @@ class Calls(nn.Module):
         (lambda m, x: (m.conv(x), x), "must return one tensor that depends on the images, got 2"),
         (lambda m, x: x, "returns its input"),
         (lambda m, x: m.conv(m.conv.weight), "its input must come from the images"),
-        (lambda m, x: m.conv(x) if x.mean() > 0 else x, "torch.export cannot trace Calls"),
         (lambda m, x: functional.conv2d(x, torch.rand(1, 2, 1, 1)), "operator 'rand'"),
         (lambda m, x: m.conv(x).reshape(-1), "mixes images"),
     ],
@@ -140,6 +139,17 @@ class Calls(nn.Module):
 def test_rejects_what_is_not_modelled(function, message):
     with pytest.raises(TraceError, match=message):
         accelsim.trace(Calls(function).eval(), IMAGES)
+
+
+def test_rejects_control_flow_that_depends_on_the_images(capfd):
+    model = Calls(lambda m, x: m.conv(x) if x.mean() > 0 else x).eval()
+    message = (
+        r"the flow of control of Calls depends on what the images hold "
+        r"\(.*test_torch_export\.py, line \d+: .* if x\.mean\(\) > 0 .*\); an accelerator's layers"
+    )
+    with pytest.raises(TraceError, match=message):
+        accelsim.trace(model, IMAGES)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_rejects_training_mode():

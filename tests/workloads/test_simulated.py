@@ -1,54 +1,49 @@
-"""Networks of the zoo on the machine: logits as torch has them, and MACs as they are published."""
-
-from functools import partial
+"""Every network of the zoo on the machine, at its own size: torch's logits and published MACs."""
 
 import numpy as np
 import pytest
 import torch
 
 import accelsim
-from accelsim.weights import draw_model
 from accelsim.workload import WORKLOADS, load_workload
 
-ROOMY = accelsim.Accelerator.preset("server_64x64")
+BOUND = 1e-5
+"""Largest difference of a logit, in units of the largest: 84 roundings of float32.
+
+The machine adds products in k order, up to 25,088 a sum; torch's BLAS in an order of its own. The
+largest difference seen is 4.4e-6 (VGG-16); an operator that is wrong is off by 1e-2 and more.
+"""
 
 
-def check_logits(model, images):
-    """Assert that the machine's logits are torch's but for the order of sums."""
-    run = accelsim.simulate(accelsim.trace(model, images), ROOMY)
+@pytest.mark.parametrize("batch", [1, 8])
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_logits_are_those_of_torch_but_for_the_order_of_sums(name, batch):
+    shape = WORKLOADS[name].input_shape
+    noise = f"random:{'x'.join(map(str, shape))}"
+    model, images, labels = load_workload(name, limit=batch, data=noise)
+    assert images.shape == (batch, *shape)
+    assert labels is None
+    run = accelsim.simulate(accelsim.trace(model, images), "server_64x64")
     with torch.inference_mode():
         expected = model(torch.from_numpy(images)).numpy()
-    scale = float(np.abs(expected).max())
-    np.testing.assert_allclose(run.outputs / scale, expected / scale, atol=1e-5)
+    assert np.abs(run.outputs - expected).max() <= BOUND * np.abs(expected).max()
+    assert run.summary["macs"][0] == batch * MACS[name]
 
 
-def test_alexnet_with_its_normalization_keeps_its_logits():
-    model, images, labels = load_workload("alexnet_cifar10", limit=2, data="random:3x32x32")
-    assert labels is None
-    check_logits(model, images)
-
-
-SMALL = {
-    "mobilenet_v2": WORKLOADS["mobilenet_v2"].build,
-    "resnet18": WORKLOADS["resnet18"].build,
-    "vit_tiny": partial(WORKLOADS["vit_tiny"].build, size=32, depth=2),
+MACS = {
+    "alexnet": 714_188_480,
+    "alexnet_2012": 724_406_816,
+    "alexnet_2012_ungrouped": 1_135_256_096,
+    "alexnet_cifar10": 24_155_136,
+    "lenet5_classic_digits": 416_520,
+    "lenet5_classic_mnist": 416_520,
+    "lenet5_digits": 4_467_664,
+    "lenet5_mnist": 4_467_664,
+    "mobilenet_v2": 300_774_272,
+    "resnet18": 1_814_073_344,
+    "resnet50": 4_089_184_256,
+    "vgg11": 7_609_090_048,
+    "vgg16": 15_470_264_320,
+    "vit_tiny": 1_253_683_200,
 }
-"""Networks that take 32x32 pixels as well; the transformer in a smaller form."""
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_small_inputs_give_the_logits_of_torch(name, rng):
-    model = draw_model(SMALL[name], 0).eval()
-    check_logits(model, rng.random((1, 3, 32, 32), np.float32))
-
-
-TIMED = {"mobilenet_v2": 300_774_272, "resnet50": 4_089_184_256, "vit_tiny": 1_253_683_200}
-"""Name -> MACs of an image; every operator of the zoo is in one of these."""
-
-
-@pytest.mark.parametrize("name", TIMED)
-def test_a_large_network_is_timed(name):
-    model, images, _ = load_workload(name, limit=1)
-    run = accelsim.simulate(accelsim.trace(model, images, name=name), ROOMY, values=False)
-    assert run.summary["macs"][0] == TIMED[name]
-    assert run.outputs is None
+"""Name -> MACs of an image; `test_zoo` has what is published of them."""
