@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from accelsim.errors import DataError
 from accelsim.figures.style import PALETTE, new_figure, quiet
@@ -62,10 +63,18 @@ def accuracy_by_unit(table: pd.DataFrame, baseline: str, title: str) -> Figure:
         axes.tick_params(axis="y", labelsize=7)
         axes.set_ylim(len(units) - 0.4, -0.6)
         axes.set_xlim(right=110)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("")
         axes.set_xlabel("classified wrongly (%)")
         axes.set_title(f"{workload}\n{most:,} test images", fontsize=9)
         quiet(axes)
-    all_axes[0].legend(frameon=False, fontsize=8, loc="lower right")
+    figure.legend(
+        *all_axes[0].get_legend_handles_labels(),
+        frameon=False,
+        fontsize=8,
+        ncols=len(kinds),
+        loc="outside upper left",
+    )
     figure.suptitle(title, fontsize=11)
     return figure
