@@ -27,12 +27,15 @@ class Verdict:
         The largest logit is that of the true class.
     confidence : (N,) float64
         Softmax probability of the true class.
+    margin : (N,) float64
+        Logit of the true class less the largest other; -inf where a logit is not finite.
     classes : int
         Number of logits.
     """
 
     right: NDArray[np.bool_]
     confidence: NDArray[np.float64]
+    margin: NDArray[np.float64]
     classes: int
 
 
@@ -63,9 +66,13 @@ def judge(
     finite = np.asarray(np.isfinite(logits).all(axis=1))
     safe = np.where(finite[:, np.newaxis], logits, 0.0)
     powers = np.exp(safe - safe.max(axis=1, keepdims=True))
-    truth = powers[np.arange(len(labels)), labels] / powers.sum(axis=1)
+    each = np.arange(len(labels))
+    truth = powers[each, labels] / powers.sum(axis=1)
+    others = safe.copy()
+    others[each, labels] = -np.inf
     return Verdict(
         right=finite & (safe.argmax(axis=1) == labels),
         confidence=np.where(finite, truth, 0.0),
+        margin=np.where(finite, safe[each, labels] - others.max(axis=1), -np.inf),
         classes=logits.shape[1],
     )
