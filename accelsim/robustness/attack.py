@@ -195,7 +195,7 @@ class Attack(ABC):
             examples are not as they must be: another shape, not finite, outside [0, 1] or beyond
             the budget by more than `BUDGET_TOLERANCE`.
         """
-        epsilon = self._budget(epsilon)
+        epsilon = self.budget(epsilon)
         seed = checked_seed(seed)
         _check_pixels(check_images(images))
         labels = check_labels(labels, len(images), classes)
@@ -229,7 +229,8 @@ class Attack(ABC):
             gradients_per_image=gradients / len(images),
         )
 
-    def _budget(self, epsilon: float | None) -> float:
+    def budget(self, epsilon: float | None) -> float:
+        """Return what *epsilon* stands for, NaN where there is no budget; or `ConfigError`."""
         if self.aim == "minimum":
             if epsilon is not None:
                 raise ConfigError(

@@ -14,7 +14,7 @@ from accelsim.workload import check_labels
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Verdict", "classify", "judge"]
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,7 @@ def judge(
     DataError
         If the network does not return (N, classes) logits, or a label is not one of the classes.
     """
-    import torch
-
-    with torch.no_grad():
-        parts = [
-            network(torch.from_numpy(images[first : first + batch_size].copy())).numpy()
-            for first in range(0, len(images), batch_size)
-        ]
-    logits = np.concatenate(parts).astype(np.float64)
-    if logits.ndim != 2 or len(logits) != len(images):
-        raise DataError(f"the model must return logits (N, classes), got shape {logits.shape}")
+    logits = _logits(network, images, batch_size)
     check_labels(labels, len(images), logits.shape[1])
     finite = np.asarray(np.isfinite(logits).all(axis=1))
     safe = np.where(finite[:, np.newaxis], logits, 0.0)
@@ -76,3 +67,31 @@ def judge(
         margin=np.where(finite, safe[each, labels] - others.max(axis=1), -np.inf),
         classes=logits.shape[1],
     )
+
+
+def classify(network: nn.Module, images: NDArray[np.float32], batch_size: int) -> NDArray[np.int64]:
+    """Return the class of each of (N, C, H, W) *images*; the first where logits are not finite.
+
+    Raises
+    ------
+    DataError
+        If the network does not return (N, classes) logits.
+    """
+    logits = _logits(network, images, batch_size)
+    return np.where(np.isfinite(logits).all(axis=1), logits.argmax(axis=1), 0)
+
+
+def _logits(
+    network: nn.Module, images: NDArray[np.float32], batch_size: int
+) -> NDArray[np.float64]:
+    import torch
+
+    with torch.no_grad():
+        parts = [
+            network(torch.from_numpy(images[first : first + batch_size].copy())).numpy()
+            for first in range(0, len(images), batch_size)
+        ]
+    logits = np.concatenate(parts).astype(np.float64)
+    if logits.ndim != 2 or len(logits) != len(images):
+        raise DataError(f"the model must return logits (N, classes), got shape {logits.shape}")
+    return logits
