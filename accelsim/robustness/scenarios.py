@@ -22,7 +22,7 @@ from accelsim.accumulators import AUTO
 from accelsim.errors import ConfigError, nearest
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.robustness.attacks import ATTACKS
-from accelsim.robustness.outcomes import CHUNK, Piece, Plan, Source, split
+from accelsim.robustness.pieces import CHUNK, Piece, Plan, Source, split
 from accelsim.robustness.proxy import train_proxy
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def pieces_of(
     proxies : Proxies
         Of ``black_box``, which cannot do without.
     seed, batch_size, chunk
-        As of `accelsim.robustness.outcomes.split`.
+        As of `accelsim.robustness.pieces.split`.
 
     Raises
     ------

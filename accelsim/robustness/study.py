@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import ConfigError
-from accelsim.robustness.outcomes import COLUMNS, Piece, run_piece
+from accelsim.robustness.pieces import COLUMNS, Piece, run_piece
 from accelsim.store import Store, point_key
 from accelsim.version import __version__
 from accelsim.workers import check_workers, in_processes

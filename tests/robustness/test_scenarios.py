@@ -9,7 +9,7 @@ from torch import nn
 
 from accelsim.errors import ConfigError, DataError
 from accelsim.recipe import Recipe
-from accelsim.robustness.outcomes import Plan, run_piece
+from accelsim.robustness.pieces import Plan, run_piece
 from accelsim.robustness.proxy import train_proxy
 from accelsim.robustness.scenarios import Networks, Proxies, pieces_of
 

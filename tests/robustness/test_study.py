@@ -7,7 +7,7 @@ import pytest
 
 from accelsim.errors import ConfigError, DataError
 from accelsim.robustness import study
-from accelsim.robustness.outcomes import Plan, Source, split
+from accelsim.robustness.pieces import Plan, Source, split
 from accelsim.robustness.study import run_study
 
 KNOWN = {"weights": "w", "data": "d"}

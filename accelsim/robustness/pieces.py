@@ -1,4 +1,4 @@
-"""Outcomes: what became of every image under one attack, on the attacked model and on every judge.
+"""Pieces: one attack on some images, and what became of each image on every judge.
 
 A `Piece` is the unit of work: one attack of one source on some images. It is a pure function of
 what it holds, so pieces can be done in any order, in any process, and be kept.

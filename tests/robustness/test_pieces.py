@@ -1,4 +1,4 @@
-"""Tests of accelsim.robustness.outcomes: one attack on some images, and who judges it."""
+"""Tests of accelsim.robustness.pieces: one attack on some images, and who judges it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from accelsim.errors import ConfigError
-from accelsim.robustness.outcomes import COLUMNS, Piece, Plan, Source, run_piece, split
+from accelsim.robustness.pieces import COLUMNS, Piece, Plan, Source, run_piece, split
 
 
 def twice(model):
