@@ -20,7 +20,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "sources": (0, set()),
     "threads": (1, set()),
     "files": (0, set()),
-    "statistics": (0, {"numpy"}),
+    "statistics": (0, {"numpy", "scipy"}),
     "yaml_files": (0, {"ruamel"}),
     "config": (1, {"pydantic"}),
     "layer": (1, set()),
