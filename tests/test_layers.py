@@ -21,7 +21,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "threads": (1, set()),
     "files": (0, set()),
     "workers": (1, {"loky"}),
-    "statistics": (0, {"numpy"}),
+    "statistics": (0, {"numpy", "scipy"}),
     "yaml_files": (0, {"ruamel"}),
     "config": (1, {"pydantic"}),
     "layer": (1, set()),

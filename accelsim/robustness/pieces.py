@@ -18,21 +18,14 @@ from numpy.typing import NDArray
 from accelsim.errors import ConfigError
 from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.distances import distances
+from accelsim.robustness.outcomes import OUTCOMES
 from accelsim.robustness.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-__all__ = ["CHUNK", "COLUMNS", "Piece", "Plan", "Source", "run_piece", "split"]
-
-COLUMNS = (
-    *("scenario", "source", "gradient", "target", "attack", "settings", "norm", "aim"),
-    *("epsilon", "scale", "seed"),
-    *("image", "label", "source_right", "source_fooled", "target_right", "target_fooled"),
-    *("l0", "l2", "linf", "mse", "psnr", "cause", "forwards", "gradients"),
-    *("confidence_clean", "confidence_attacked", "margin_clean", "margin_attacked"),
-)
+__all__ = ["CHUNK", "Piece", "Plan", "Source", "run_piece", "split"]
 
 CHUNK = 100
 """Images of a piece: what a kill can cost, and what several processes share out."""
@@ -150,7 +143,7 @@ def split(
 
 
 def run_piece(piece: Piece) -> pd.DataFrame:
-    """Attack, judge, and return a row for each target and image, columns as `COLUMNS`.
+    """Attack, judge, and return a row for each target and image, columns as `OUTCOMES`.
 
     Where the source gets every image wrong there is nothing to attack: the examples are the images.
 
@@ -212,7 +205,7 @@ def run_piece(piece: Piece) -> pd.DataFrame:
             attacked = judge(model, scaled, labels, piece.batch_size)
             verdicts = _verdicts(clean[name], attacked)
             tables.append(pd.DataFrame({**shared, **own, "target": name, **verdicts}))
-    return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
+    return pd.concat(tables, ignore_index=True)[list(OUTCOMES)]
 
 
 def _verdicts(clean: Verdict, attacked: Verdict) -> dict[str, NDArray[Any]]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import ConfigError
-from accelsim.robustness.pieces import COLUMNS, Piece, run_piece
+from accelsim.robustness.outcomes import OUTCOMES
+from accelsim.robustness.pieces import Piece, run_piece
 from accelsim.store import Store, point_key
 from accelsim.version import __version__
 from accelsim.workers import check_workers, in_processes
@@ -31,7 +32,7 @@ def run_study(
     workers: int | None = 1,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Return the outcomes of all *pieces*, columns as `COLUMNS`, in the order of the pieces.
+    """Return the outcomes of all *pieces*, columns as `OUTCOMES`, in the order of the pieces.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def run_study(
         with Store(folder / STORE) as store:
             do(store)
     tables = [pd.DataFrame(found[key]) for key in todo]
-    return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
+    return pd.concat(tables, ignore_index=True)[list(OUTCOMES)]
 
 
 def _settings(piece: Piece) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from accelsim.errors import ConfigError
-from accelsim.robustness.pieces import COLUMNS, Piece, Plan, Source, run_piece, split
+from accelsim.robustness.outcomes import OUTCOMES
+from accelsim.robustness.pieces import Piece, Plan, Source, run_piece, split
 
 
 def twice(model):
@@ -29,7 +30,7 @@ def piece(tiny, plan, targets=None, **changed):
 def test_the_judge_that_is_the_source_sees_what_the_source_sees(tiny):
     """FGSM by 0.2 brings the brighter pixel down and the darker up; the last image is clipped."""
     table = run_piece(piece(tiny, Plan("fgsm", 0.2), {"same": tiny[0], "twice": twice(tiny[0])}))
-    assert list(table) == list(COLUMNS)
+    assert list(table) == list(OUTCOMES)
     same = table[table["target"] == "same"]
     assert same["image"].tolist() == [0, 1, 2, 3]
     assert same["label"].tolist() == [0, 0, 1, 0]

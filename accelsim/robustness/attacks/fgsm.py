@@ -35,10 +35,11 @@ class Fgsm(Attack):
         epsilon: float,
     ) -> NDArray[np.float32]:
         """Return the examples, from one gradient an image."""
+        estimator = classifier.art
         from art.attacks.evasion import FastGradientMethod
 
         attack = FastGradientMethod(
-            classifier.art,
+            estimator,
             norm=np.inf,
             eps=epsilon,
             eps_step=epsilon,

@@ -51,10 +51,11 @@ class Pgd(Attack):
         epsilon: float,
     ) -> NDArray[np.float32]:
         """Return the examples, from `steps` gradients an image."""
+        estimator = classifier.art
         from art.attacks.evasion import ProjectedGradientDescent
 
         attack = ProjectedGradientDescent(
-            classifier.art,
+            estimator,
             norm=np.inf,
             eps=epsilon,
             eps_step=min(epsilon, self.relative_step * epsilon / self.steps),
