@@ -9,7 +9,7 @@ from accelsim.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CAUSES", "KEYS", "OUTCOMES", "checked_outcomes", "strongest"]
+__all__ = ["CAUSES", "KEYS", "OUTCOMES", "checked_outcomes", "distance", "strongest"]
 
 KEYS = ("scenario", "source", "gradient", "target", "attack", "norm", "aim", "epsilon", "seed")
 """What one run of an attack, judged by one target, is told from the others by."""
@@ -19,6 +19,7 @@ CAUSES = ("no gradient", "clipped", "budget", "gave up")
 
 FLAGS = ("source_right", "target_right", "source_fooled", "target_fooled")
 NORMS = ("linf", "l2", "l0")
+AIMS = ("budget", "minimum")
 DISTANCES = ("l0", "l2", "linf", "mse", "psnr")
 EFFORT = ("forwards", "gradients")
 
@@ -45,8 +46,8 @@ def checked_outcomes(outcomes: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     DataError
-        A column is missing, there is no row, a flag is neither true nor false, a cause is unknown,
-        or a run holds an image twice.
+        A column is missing, there is no row, a flag is neither true nor false, a norm, aim or cause
+        is unknown, or a run holds an image twice.
     """
     missing = [name for name in OUTCOMES if name not in outcomes.columns]
     if missing:
@@ -62,11 +63,10 @@ def checked_outcomes(outcomes: pd.DataFrame) -> pd.DataFrame:
             raise DataError(f"outcomes: column {name} must hold true and false only")
         table[name] = table[name].astype(bool)
     table["cause"] = table["cause"].fillna("").astype(str)
-    unknown = sorted(set(table["cause"]) - {"", *CAUSES})
-    if unknown:
-        raise DataError(
-            f"outcomes: cause must be empty or one of {', '.join(CAUSES)}, got {unknown[0]!r}"
-        )
+    for name, known in {"norm": NORMS, "aim": AIMS, "cause": ("", *CAUSES)}.items():
+        other = set(table[name].astype(str)) - set(known)
+        if other:
+            raise DataError(f"outcomes: {name} must be one of {known}, got {min(other)!r}")
     twice = table.duplicated([*KEYS, "image"])
     if twice.any():
         row = table[twice].iloc[0]
@@ -127,15 +127,19 @@ def strongest(
         )
     for name in EFFORT:
         table[name] = cases[name].transform("sum")
-    table["_survived"], table["_rest"] = ~table["target_fooled"], table["margin_attacked"]
-    for norm in NORMS:
-        nearest = (table["aim"] == "minimum") & (table["norm"] == norm)
-        table.loc[nearest, "_rest"] = table.loc[nearest, norm]
+    table["_survived"] = ~table["target_fooled"]
+    table["_rest"] = distance(table).where(table["aim"] == "minimum", table["margin_attacked"])
     best = table[common].sort_values(["_survived", "_rest"], kind="stable")
     best = best.drop_duplicates("_case").sort_values("_case")
     for name in over:
         best[name] = best[name].min() if name == "seed" else STRONGEST
     return best[list(OUTCOMES)].reset_index(drop=True)
+
+
+def distance(table: pd.DataFrame) -> pd.Series:
+    """Return each example's distance from its image, in the norm of its run."""
+    found = table["linf"].where(table["norm"] == "linf", table["l2"])
+    return found.where(table["norm"] != "l0", table["l0"])
 
 
 def _numbers(table: pd.DataFrame, columns: list[str]) -> pd.Series:
