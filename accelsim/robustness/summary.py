@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,12 +10,12 @@ import numpy as np
 from accelsim.errors import DataError, nearest
 from accelsim.robustness.attack import CAUSES
 from accelsim.robustness.outcomes import KEYS, checked_outcomes
-from accelsim.statistics import bootstrap_ratio, holm, mcnemar, wilson
+from accelsim.statistics import Estimate, bootstrap_ratio, holm, mcnemar, wilson
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["compare", "summarize"]
+__all__ = ["compare", "estimate", "summarize"]
 
 Row = dict[str, Any]
 
@@ -58,6 +59,11 @@ def summarize(outcomes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         [dict(zip(KEYS, key, strict=True)) | _measures(part) for key, part in groups]
     )
+
+
+def estimate(row: Mapping[str, Any] | pd.Series, name: str) -> Estimate:
+    """Return number *name* of a row of `summarize` or `compare` with its interval."""
+    return Estimate(*(float(row[f"{name}{bound}"]) for bound in ("", "_low", "_high")))
 
 
 def _measures(part: pd.DataFrame) -> Row:

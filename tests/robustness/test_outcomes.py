@@ -27,10 +27,8 @@ def test_a_table_read_from_a_file_is_the_same(run, tmp_path):
         (lambda table: table.drop(columns=["psnr", "seed"]), "lack the columns seed, psnr"),
         (lambda table: table[:0], "have no row; run a scenario first"),
         (lambda table: table.assign(target_fooled=2), "column target_fooled must hold true and"),
-        (
-            lambda table: table.assign(cause="tired"),
-            "cause must be empty or one of .*, got 'tired'",
-        ),
+        (lambda table: table.assign(cause="tired"), "cause must be one of .*, got 'tired'"),
+        (lambda table: table.assign(norm="l3"), "norm must be one of .*'l2'.*, got 'l3'"),
         (lambda table: table.assign(image=0), "image 0 twice in one run .*attack pgd"),
     ],
 )
