@@ -13,21 +13,21 @@ from accelsim.errors import ConfigError, DataError, MappingError, UnknownNameErr
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.quantization import Scheme
 from accelsim.robustness import evaluate, evaluate_rows, evaluation, wilson
-from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.evaluation import COLUMNS
 
 UNITS = ["exact_fp32", "ax_fpm"]
+SOME = ["fgsm", "pgd"]
 
 
 @pytest.fixture(scope="module")
 def table(lenet):
-    return evaluate(*lenet, attacks=list(ATTACKS), multipliers=UNITS)
+    return evaluate(*lenet, attacks=SOME, multipliers=UNITS)
 
 
 def test_one_row_for_each_attack_and_multiplier(table):
     assert list(table.columns) == list(COLUMNS)
     pairs = list(zip(table.attack, table.multiplier, strict=True))
-    assert pairs == [(attack, unit) for attack in ATTACKS for unit in UNITS]
+    assert pairs == [(attack, unit) for attack in SOME for unit in UNITS]
     assert set(table.scenario) == {"transfer"}
     assert set(table.source) == {"torch"}
     assert not table.isna().any(axis=None)
