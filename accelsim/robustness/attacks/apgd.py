@@ -23,6 +23,7 @@ class _Apgd(Attack):
 
     default_epsilon = LINF_EPSILON
     loss: ClassVar[str]
+    needs_classes: ClassVar[int] = 2
 
     steps: int = 100
     """As of Croce and Hein."""
@@ -39,7 +40,13 @@ class _Apgd(Attack):
         labels: NDArray[np.int64],
         epsilon: float,
     ) -> NDArray[np.float32]:
-        """Return the examples of largest loss, from a gradient and two forwards a step."""
+        """Return the examples of largest loss, from a gradient and two forwards a step.
+
+        Raises
+        ------
+        ConfigError
+            If the network has too few classes for the loss, or returns probabilities.
+        """
         attack = self._attack(classifier, epsilon)
         examples = images.copy()
         left = np.arange(len(images))
@@ -57,6 +64,11 @@ class _Apgd(Attack):
     def _attack(self, classifier: Classifier, epsilon: float) -> Any:
         from art.attacks.evasion import AutoProjectedGradientDescent
 
+        if classifier.classes < self.needs_classes:
+            raise ConfigError(
+                f"attack {type(self).__name__} needs {self.needs_classes} classes or more for its "
+                f"loss, got {classifier.classes}; take apgd_ce"
+            )
         estimator = classifier.art
         try:
             return AutoProjectedGradientDescent(
@@ -102,37 +114,19 @@ class ApgdDlr(_Apgd):
 
     The search of `ApgdCe`, on ``loss = -(z[y] - max over i != y of z[i]) / (z(1) - z(3))``, z(k)
     being the k-th largest logit: positive exactly where the image is misclassified, and the same
-    for logits multiplied by a constant, whose cross entropy may have no gradient left.
+    for logits multiplied by a constant, whose cross entropy may have no gradient left. It takes
+    three classes.
 
     Sources
     -------
     Croce, Hein, "Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse
-    Parameter-free Attacks", ICML 2020 (arXiv 2003.01690), section 4, equation 6.
+    Parameter-free Attacks", ICML 2020 (arXiv 2003.01690), section 4.
     """
 
     title = "PGD with a step size of its own, on the ratio of logit differences"
     loss = "difference_logits_ratio"
 
-    def generate(
-        self,
-        classifier: Classifier,
-        images: NDArray[np.float32],
-        labels: NDArray[np.int64],
-        epsilon: float,
-    ) -> NDArray[np.float32]:
-        """Return the examples of largest loss.
-
-        Raises
-        ------
-        ConfigError
-            If there are fewer than 3 classes.
-        """
-        if classifier.classes < 3:
-            raise ConfigError(
-                "attack ApgdDlr divides by the largest logit less the third and needs 3 classes or "
-                f"more, got {classifier.classes}; take apgd_ce"
-            )
-        return super().generate(classifier, images, labels, epsilon)
+    needs_classes = 3
 
 
 ATTACKS.register("apgd_ce", ApgdCe())

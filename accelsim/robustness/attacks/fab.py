@@ -37,7 +37,7 @@ class Fab(Attack):
     Sources
     -------
     Croce, Hein, "Minimally distorted Adversarial Examples with a Fast Adaptive Boundary Attack",
-    ICML 2020 (arXiv 1907.02044), section 3; the targeted form: arXiv 2003.01690, section 5.
+    ICML 2020 (arXiv 1907.02044), section 3; the targeted form as in the code of AutoAttack.
     """
 
     title = "fast adaptive boundary: nearest example, if within the budget"

@@ -50,7 +50,7 @@ class Square(Attack):
     queries: int = 1000
     """Most looks at logits an image, beside the one at the image itself."""
     first_share: float = 0.8
-    """As of Croce and Hein (arXiv 2003.01690); the paper tunes it by network, .05 to .8."""
+    """As of AutoAttack (Croce and Hein, arXiv 2003.01690); the paper chooses it by data set."""
 
     def __post_init__(self) -> None:
         check_at_least(1, queries=self.queries)

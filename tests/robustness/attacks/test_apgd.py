@@ -119,7 +119,9 @@ def test_equal_logits_are_no_hazard():
 
 
 def test_rejects_two_classes_for_the_ratio(tiny):
-    with pytest.raises(ConfigError, match=r"ApgdDlr .* needs 3 classes or more, got 2; take apgd_"):
+    with pytest.raises(
+        ConfigError, match=r"ApgdDlr needs 3 classes or more .* got 2; take apgd_ce"
+    ):
         run("apgd_dlr", *tiny, classes=2)
 
 
