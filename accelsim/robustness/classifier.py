@@ -20,7 +20,7 @@ from accelsim.errors import ConfigError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["Classifier", "seeded"]
+__all__ = ["Classifier", "missing_library", "seeded"]
 
 
 class Classifier:
@@ -64,7 +64,7 @@ class Classifier:
         try:
             from art.estimators.classification import PyTorchClassifier
         except ImportError as error:
-            raise _missing("Adversarial Robustness Toolbox", ART, error) from error
+            raise missing_library("Adversarial Robustness Toolbox", ART, error) from error
         return PyTorchClassifier(
             model=self.model,
             loss=torch.nn.CrossEntropyLoss(),
@@ -88,7 +88,7 @@ class Classifier:
         try:
             from foolbox import PyTorchModel
         except ImportError as error:
-            raise _missing("Foolbox", FOOLBOX, error) from error
+            raise missing_library("Foolbox", FOOLBOX, error) from error
         return PyTorchModel(self.model, bounds=(0, 1), device="cpu")
 
     def _counted(self, model: nn.Module) -> nn.Module:
@@ -120,7 +120,8 @@ ART = "adversarial-robustness-toolbox>=1.20.1,<2"
 FOOLBOX = "foolbox>=3.3.4,<4"
 
 
-def _missing(library: str, requirement: str, error: ImportError) -> ConfigError:
+def missing_library(library: str, requirement: str, error: ImportError) -> ConfigError:
+    """Return the error of an attack whose *library* is missing; pip's *requirement* brings it."""
     return ConfigError(
         f"this attack needs {library}, which cannot be imported ({error}); "
         f"pip install '{requirement}'"
