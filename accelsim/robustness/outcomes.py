@@ -40,7 +40,7 @@ CHOICES = ("scenario", "source", "gradient", "attack", "settings", "seed")
 
 
 def checked_outcomes(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy of *outcomes* with flags as bool and no NaN for an empty cause.
+    """Return a copy of *outcomes* with flags as bool, no NaN for an empty cause, rows numbered.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def checked_outcomes(outcomes: pd.DataFrame) -> pd.DataFrame:
         )
     if outcomes.empty:
         raise DataError("outcomes have no row; run a scenario first")
-    table = outcomes.copy()
+    table = outcomes.reset_index(drop=True)
     for name in FLAGS:
         if not table[name].isin([True, False]).all():
             raise DataError(f"outcomes: column {name} must hold true and false only")

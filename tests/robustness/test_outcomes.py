@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
 import pytest
 
 from accelsim.errors import DataError
@@ -13,8 +14,6 @@ from accelsim.robustness.outcomes import OUTCOMES, checked_outcomes, strongest
 def test_a_table_read_from_a_file_is_the_same(run, tmp_path):
     table = run([True, False])
     table.to_csv(tmp_path / "outcomes.csv", index=False)
-    import pandas as pd
-
     again = checked_outcomes(pd.read_csv(tmp_path / "outcomes.csv"))
     pd.testing.assert_frame_equal(again, checked_outcomes(table), check_dtype=False)
     assert list(again["cause"]) == ["", "budget"]
@@ -77,6 +76,12 @@ def test_images_that_not_all_attempts_saw_are_left_out(run, runs):
     found = strongest(table)
     assert list(found["image"]) == [1, 2]
     assert list(found["target_fooled"]) == [True, False]
+
+
+def test_rows_may_be_numbered_twice(run, runs):
+    """As where tables were joined without numbering them anew."""
+    parts = [run([1, 0], gradient="exact"), run([0, 1], gradient="effective")]
+    pd.testing.assert_frame_equal(strongest(pd.concat(parts)), strongest(runs(*parts)))
 
 
 def test_groups_do_not_mix(run, runs):

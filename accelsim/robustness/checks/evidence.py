@@ -49,7 +49,7 @@ def controls(study: Study) -> Outcome:
     if not study.controls:
         return None, "no control was named"
     table = study.outcomes[study.outcomes["attack"].map(study.access) != "none"]
-    others = (study.baseline, *study.controls)
+    others = list(dict.fromkeys((study.baseline, *study.controls)))
     missing = [name for name in others if name not in set(table["target"])]
     if missing:
         return None, f"the table has no outcome of {', '.join(missing)}"
