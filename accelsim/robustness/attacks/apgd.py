@@ -99,6 +99,10 @@ class ApgdCe(_Apgd):
     largest loss counts, as in the paper: the library returns the last point if it fools, else the
     random start. Images that are wrong already stay as they are.
 
+    A limit: the library stops a batch as soon as all its losses are 0. In float32 the cross entropy
+    is 0 from a margin of about 17 on, although its gradient is not yet; where logits are large,
+    trust `ApgdDlr`.
+
     Sources
     -------
     Croce, Hein, "Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse
