@@ -22,6 +22,7 @@ class _Apgd(Attack):
     """What both have in common: the search, which `ApgdCe` describes."""
 
     default_epsilon = LINF_EPSILON
+    skips_wrong = True
     loss: ClassVar[str]
     needs_classes: ClassVar[int] = 2
 

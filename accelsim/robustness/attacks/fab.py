@@ -42,6 +42,7 @@ class Fab(Attack):
 
     title = "fast adaptive boundary: nearest example, if within the budget"
     default_epsilon = LINF_EPSILON
+    skips_wrong = True
 
     steps: int = 100
     restarts: int = 1

@@ -42,6 +42,7 @@ class Jsma(Attack):
     title = "saliency map: few values, changed by much"
     norm = "l0"
     aim = "minimum"
+    skips_wrong = True
 
     theta: float = 1.0
     """What is added to a value, in -1..1 but 0; 1 as of the paper: to its end at once."""

@@ -46,6 +46,7 @@ class Square(Attack):
     title = "random search by squares, from logits alone"
     access = "score"
     default_epsilon = LINF_EPSILON
+    skips_wrong = True
 
     queries: int = 1000
     """Most looks at logits an image, beside the one at the image itself."""
