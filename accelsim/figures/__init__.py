@@ -5,6 +5,7 @@ from accelsim.figures.claims import claims_by_level
 from accelsim.figures.energy import energy_by_component
 from accelsim.figures.latency import latency_by_layer
 from accelsim.figures.product_error import error_magnitude, error_surfaces
+from accelsim.figures.robustness import accuracy_by_epsilon, transfer_matrix
 from accelsim.figures.style import rendered
 from accelsim.figures.validation import (
     measured_and_simulated,
@@ -14,6 +15,7 @@ from accelsim.figures.validation import (
 
 __all__ = [
     "FIGURES",
+    "accuracy_by_epsilon",
     "accuracy_by_unit",
     "claims_by_level",
     "energy_by_component",
@@ -24,6 +26,7 @@ __all__ = [
     "power_by_component",
     "published_and_modeled",
     "rendered",
+    "transfer_matrix",
 ]
 
 FIGURES = {"energy": energy_by_component, "latency": latency_by_layer}

@@ -17,10 +17,12 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#9
 """Okabe and Ito's colors, the most distinct first."""
 
 
-def new_figure(width: float, height: float, *, axes: int = 1) -> tuple[Figure, Sequence[Axes]]:
-    """Return a figure of *width* x *height* inches with *axes* plots side by side."""
+def new_figure(
+    width: float, height: float, *, axes: int = 1, rows: int = 1
+) -> tuple[Figure, Sequence[Axes]]:
+    """Return a figure of *width* x *height* inches with *rows* of *axes* plots side by side."""
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, list(figure.subplots(1, axes, squeeze=False)[0])
+    return figure, list(figure.subplots(rows, axes, squeeze=False).flat)
 
 
 def run_labels(runs: Sequence[Run]) -> list[str]:
