@@ -1,18 +1,34 @@
-"""Intervals: how sure a share of so many images, or a mean of so many numbers, is."""
+"""Intervals and tests: how sure a share, a mean or a ratio is, and whether two shares differ."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Z95", "Estimate", "RunningMean", "RunningShare", "wilson"]
+__all__ = [
+    "Z95",
+    "Estimate",
+    "RunningMean",
+    "RunningShare",
+    "bootstrap_ratio",
+    "holm",
+    "mcnemar",
+    "wilson",
+]
 
 # The standard normal's 97.5 % quantile, for two-sided 95 % intervals.
 Z95 = 1.959963984540054
+
+RESAMPLES = 9999
+"""Resamples of a bootstrap: a 95 % bound then varies by about 1 % of the interval's width."""
+
+AVERAGES: dict[str, Callable[..., Any]] = {"median": np.median, "geometric mean": np.mean}
+"""How ratios are averaged -> what averages their logarithms."""
 
 
 class Estimate(NamedTuple):
@@ -61,6 +77,137 @@ def wilson(hits: int, trials: int) -> Estimate:
     low = 0.0 if hits == 0 else center - half
     high = 1.0 if hits == trials else center + half
     return Estimate(share, low, high)
+
+
+def mcnemar(only_first: int, only_second: int, *, alternative: str = "two-sided") -> float:
+    """Return McNemar's exact p: could chance alone split the cases on which two methods differ so?
+
+    Where both are as good, each such case is a fair coin: ``only_first`` of
+    ``only_first + only_second`` is binomial with 1/2. Without any, p is 1.
+
+    Parameters
+    ----------
+    only_first, only_second : int
+        Cases (images) that are hits of the first method alone, and of the second alone.
+    alternative : str
+        ``"two-sided"``: they differ; ``"greater"``: the first hits more.
+
+    Raises
+    ------
+    ValueError
+        If a count is negative, or *alternative* neither of the two.
+
+    Sources
+    -------
+    Q. McNemar, "Note on the sampling error of the difference between correlated proportions or
+    percentages", Psychometrika 12 (2), 1947; the exact form is the sign test.
+
+    >>> mcnemar(1, 9)
+    0.021484375
+    >>> mcnemar(5, 0, alternative="greater")
+    0.03125
+    """
+    if min(only_first, only_second) < 0:
+        raise ValueError(f"counts must be >= 0, got {only_first} and {only_second}")
+    if alternative not in ("two-sided", "greater"):
+        raise ValueError(f"alternative must be 'two-sided' or 'greater', got {alternative!r}")
+    from scipy.stats import binomtest
+
+    if only_first + only_second == 0:
+        return 1.0
+    test = binomtest(only_first, only_first + only_second, alternative=alternative)
+    return float(test.pvalue)
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Return *p_values* adjusted for their number, in their order: (m,) float64 in [0, 1].
+
+    The k-th smallest of m becomes ``max over j <= k of (m - j + 1) p_j``, at most 1. Whoever
+    rejects what stays below 5 % errs in any of the m with a probability of at most 5 %, however
+    they depend on each other.
+
+    Raises
+    ------
+    ValueError
+        If *p_values* is not one row of numbers in [0, 1].
+
+    Sources
+    -------
+    S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
+    Statistics 6 (2), 1979.
+
+    >>> holm([0.01, 0.04, 0.03]).round(3).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    given = np.asarray(p_values, np.float64)
+    if given.ndim != 1 or not ((given >= 0) & (given <= 1)).all():
+        raise ValueError(f"p_values must be one row of numbers in 0..1, got {p_values!r}")
+    order = np.argsort(given, kind="stable")
+    raised = np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1))
+    adjusted = np.empty_like(given)
+    adjusted[order] = np.minimum(raised, 1.0)
+    return adjusted
+
+
+def bootstrap_ratio(
+    numerators: Sequence[float] | NDArray[np.float64],
+    denominators: Sequence[float] | NDArray[np.float64],
+    *,
+    average: str = "geometric mean",
+    seed: int = 0,
+) -> Estimate:
+    """Return the average of paired ratios with its bootstrap percentile 95 % interval.
+
+    Pairs are drawn anew with replacement `RESAMPLES` times, and their log ratios averaged; so the
+    interval of second / first is the reciprocal of that of first / second. Percentiles, since the
+    corrections of BCa come from a jackknife, which the median defeats. Of fewer than some 20 pairs
+    the interval is too narrow; of one pair nothing is known but the ratio: (ratio, 0, inf); of
+    none: (NaN, 0, inf).
+
+    Parameters
+    ----------
+    numerators, denominators : (N,) numbers > 0
+        Paired: those of one place belong to one case.
+    average : str
+        One of `AVERAGES`.
+    seed : int
+        Of the draws.
+
+    Raises
+    ------
+    ValueError
+        If the two are not paired or not positive and finite, or *average* is unknown.
+
+    Sources
+    -------
+    B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+
+    >>> round(bootstrap_ratio([2.0, 8.0, 4.0], [1.0, 1.0, 1.0]).value, 6)
+    4.0
+    """
+    first, second = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
+    if first.ndim != 1 or first.shape != second.shape:
+        raise ValueError(f"ratios are of paired rows, got shapes {first.shape}, {second.shape}")
+    both = np.concatenate([first, second])
+    if not (np.isfinite(both) & (both > 0)).all():
+        raise ValueError("ratios are of positive finite numbers")
+    if average not in AVERAGES:
+        raise ValueError(f"average must be one of {', '.join(AVERAGES)}, got {average!r}")
+    logs = np.log(first) - np.log(second)
+    if len(logs) < 2:
+        return Estimate(float(np.exp(logs[0])) if len(logs) else math.nan, 0.0, math.inf)
+    from scipy.stats import bootstrap
+
+    middle = AVERAGES[average]
+    found = bootstrap(
+        (logs,),
+        middle,
+        n_resamples=RESAMPLES,
+        batch=1000,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Estimate(*(float(np.exp(one)) for one in (middle(logs), found.low, found.high)))
 
 
 @dataclass

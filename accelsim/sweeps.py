@@ -10,9 +10,8 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -27,18 +26,15 @@ from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.multipliers.imported import file_fingerprints
 from accelsim.simulation import check_machine, simulate
 from accelsim.store import Store, point_key
-from accelsim.threads import VARIABLE
 from accelsim.topology import check_no_data, check_operands, is_topology, read_topology
 from accelsim.tracing import trace
 from accelsim.version import __version__
+from accelsim.workers import check_workers, in_processes
 from accelsim.workload import load_workload, weights_text
 
 __all__ = ["STORE", "Point", "grid_points", "sweep"]
 
 STORE = "points.sqlite"
-
-IDLE_S = 10
-"""Seconds without work after which a worker ends, also when its driver was killed."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +124,7 @@ def sweep(
     base = Accelerator.load(accelerator) if isinstance(accelerator, str) else accelerator
     grid = _plain_grid(grid)
     points = grid_points(base, grid)
-    if workers is not None and (isinstance(workers, bool) or workers < 1):
-        raise ConfigError(f"workers must be an int >= 1, got {workers!r}")
+    check_workers(workers)
     if is_topology(workload):
         workload = os.path.abspath(workload)  # Workers may have started in another folder.
     if images is None:
@@ -207,27 +202,8 @@ def _manifest(
 def _evaluate(
     todo: Mapping[str, Point], inputs: Inputs, values: bool, workers: int | None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (key, row) as points finish, from processes of their own."""
-    from loky import get_reusable_executor
-
-    if not todo:
-        return
-    # One thread a worker: the workers together use the cores, not each of them all.
-    environment = dict.fromkeys((VARIABLE, "NUMBA_NUM_THREADS", "OMP_NUM_THREADS"), "1")
-    executor = get_reusable_executor(
-        max_workers=min(workers or os.cpu_count() or 1, len(todo)), env=environment, timeout=IDLE_S
-    )
-    try:
-        futures: dict[Future[dict[str, Any]], str] = {
-            executor.submit(run_point, inputs, values, point): key for key, point in todo.items()
-        }
-        pending = set(futures)
-        while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield futures[future], future.result()
-    finally:
-        executor.shutdown(wait=True, kill_workers=True)
+    """Yield (key, row) as points finish."""
+    return in_processes(partial(run_point, inputs, values), todo, workers)
 
 
 def run_point(inputs: Inputs, values: bool, point: Point) -> dict[str, Any]:

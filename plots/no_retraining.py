@@ -15,13 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import binomtest
 
 import accelsim
 from accelsim.figures import accuracy_by_unit
 from accelsim.multipliers import MULTIPLIERS, FloatMultiplier
 from accelsim.nn import approximate, calibrate_workload
-from accelsim.statistics import wilson
+from accelsim.statistics import mcnemar, wilson
 from accelsim.workload import WORKLOADS, weights_hash
 
 HERE = Path(__file__).parent
@@ -59,7 +58,7 @@ def row(workload: str, name: str, found: np.ndarray, exact: np.ndarray, labels: 
         "agree": int((found == exact).sum()),
         "lost": lost,
         "won": won,
-        "p": float(f"{binomtest(won, lost + won).pvalue:.3g}") if lost + won else 1.0,
+        "p": float(f"{mcnemar(lost, won):.3g}"),
     }
 
 

@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import numbers
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.errors import ConfigError, DataError
-from accelsim.robustness.art_bridge import Classifier, seeded
+from accelsim.errors import ConfigError, DataError, nearest
+from accelsim.robustness.classifier import Classifier, seeded
+from accelsim.robustness.distances import distances
+from accelsim.robustness.verdict import judge
 from accelsim.workload import check_images, check_labels
 
 if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
+    "ACCESSES",
+    "AIMS",
     "BUDGET_TOLERANCE",
+    "CAUSES",
     "LINF_EPSILON",
+    "NORMS",
     "Attack",
     "AttackResult",
+    "check_at_least",
     "checked_epsilon",
     "checked_seed",
 ]
+
+NORMS = ("linf", "l2", "l0")
+AIMS = ("budget", "minimum")
+ACCESSES = ("gradient", "score", "label")
+
+CAUSES = ("no gradient", "clipped", "budget", "gave up")
+"""Why an attack failed on an image.
+
+``no gradient``: an attack that follows gradients found that of the cross entropy to be 0 in every
+pixel of the image; ``clipped``: more than half of the pixels could not use the budget since they
+are at 0 or 1; ``budget``: it was used to 99 %; ``gave up``: none of these.
+"""
+
+CAUSE_TYPE = f"<U{max(map(len, CAUSES))}"
+USED = 0.99
+"""Share of the budget from which on it counts as used."""
 
 # An x' that is meant to lie at x + epsilon may miss it by the rounding of that float32 sum, at most
 # 2**-24 = 6e-8 for pixels up to 1, and again where an attack projects; more is a wrong attack.
@@ -46,37 +70,56 @@ class AttackResult:
 
     Attributes
     ----------
-    examples : (N, C, H, W) float32 in [0, 1], at most epsilon + 1e-6 from the images
+    examples : (N, C, H, W) float32 in [0, 1]
+        At most epsilon + 1e-6 from the images, where there is a budget.
     epsilon : float
-        The budget, in units of the pixel range.
-    forwards_per_image : float
-        How often the model was run, per image: what the attack costs on slow hardware.
+        The budget, in units of the pixel range; NaN where the attack has none.
+    right, success : (N,) bool
+        What the attacked model classifies correctly, and what of that it gets wrong under attack,
+        as judged here.
+    cause : (N,) str
+        One of `CAUSES` where the attack failed on an image that is right, else empty.
+    forwards_per_image, gradients_per_image : float
+        How often the model was run and gradients were asked for, per image: what the attack costs
+        on slow hardware.
     """
 
     examples: NDArray[np.float32]
     epsilon: float
+    right: NDArray[np.bool_]
+    success: NDArray[np.bool_]
+    cause: NDArray[np.str_]
     forwards_per_image: float
+    gradients_per_image: float
 
 
 class Attack(ABC):
-    """An untargeted attack within the ball ``|x' - x|_inf <= epsilon`` of images in [0, 1].
+    """An untargeted attack on images in [0, 1]; a frozen dataclass of its settings.
 
-    A subclass supplies the class attributes and `generate`; `run` checks what goes in and what
-    comes out. Whether an example fools anyone is judged by the caller, never by the attack.
+    A subclass supplies the class attributes, the settings as fields with defaults, and `generate`;
+    `run` checks what goes in and what comes out. Whether an example fools anyone is judged here and
+    by the caller, never by the attack.
 
     Attributes
     ----------
     title : str
         One line for a listing.
     norm : str
-        ``"linf"``; the only one so far.
-    default_epsilon : float
-        The budget if none is given; the reason stands beside it.
+        One of `NORMS`: what is bounded or made small.
+    aim : str
+        ``"budget"``: the best example within ``|x' - x| <= epsilon``; ``"minimum"``: the nearest
+        that fools.
+    access : str
+        What the attacker sees, one of `ACCESSES`: gradients (and logits), logits, or the class.
+    default_epsilon : float or None
+        The budget if none is given, with the reason beside it; None for aim ``"minimum"``.
     """
 
     title: ClassVar[str]
-    norm: ClassVar[str]
-    default_epsilon: ClassVar[float]
+    norm: ClassVar[str] = "linf"
+    aim: ClassVar[str] = "budget"
+    access: ClassVar[str] = "gradient"
+    default_epsilon: ClassVar[float | None] = None
 
     @abstractmethod
     def generate(
@@ -86,7 +129,34 @@ class Attack(ABC):
         labels: NDArray[np.int64],
         epsilon: float,
     ) -> NDArray[np.float32]:
-        """Return one adversarial example an image, of the same shape."""
+        """Return one example an image, of the same shape; the image itself where none is found.
+
+        *epsilon* is NaN for aim ``"minimum"``.
+        """
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings by name."""
+        if not dataclasses.is_dataclass(self):
+            return {}
+        return {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+
+    def replace(self, **settings: Any) -> Self:
+        """Return this attack with other settings.
+
+        Raises
+        ------
+        ConfigError
+            If it has no such setting, or a value cannot be used.
+        """
+        for name in settings:
+            if name not in self.settings:
+                known = ", ".join(self.settings) or "none"
+                raise ConfigError(
+                    f"attack {type(self).__name__} has no setting {name!r}; it has: {known}."
+                    f"{nearest(name, self.settings)}"
+                )
+        return dataclasses.replace(self, **settings) if settings else self  # type: ignore[type-var]
 
     def run(
         self,
@@ -118,23 +188,88 @@ class Attack(ABC):
         Raises
         ------
         ConfigError
-            If *epsilon* or *seed* cannot be used.
+            If *epsilon* or *seed* cannot be used, or the attack follows gradients and the model's
+            logits carry none.
         DataError
-            If images or labels are not as above, or the attack's examples are not: another shape,
-            not finite, outside [0, 1] or beyond the budget by more than `BUDGET_TOLERANCE`.
+            If images or labels are not as above, *model* classifies none correctly, or the attack's
+            examples are not as they must be: another shape, not finite, outside [0, 1] or beyond
+            the budget by more than `BUDGET_TOLERANCE`.
         """
-        epsilon = self.default_epsilon if epsilon is None else checked_epsilon(epsilon)
+        epsilon = self.budget(epsilon)
         seed = checked_seed(seed)
         _check_pixels(check_images(images))
         labels = check_labels(labels, len(images), classes)
         classifier = Classifier(model, images.shape[1:], classes, batch_size)
+        before = judge(classifier.model, images, labels, batch_size)
+        if not before.right.any():
+            raise DataError(
+                f"the model classifies none of the {len(images)} images correctly, so there is "
+                "nothing to attack; check its weights, and that the labels belong to the images"
+            )
+        if self.access == "gradient":
+            self._check_gradient(classifier, images[:1])
+        classifier.forwards = classifier.gradients = 0
         with seeded(seed):
             examples = self.generate(classifier, images.copy(), labels, epsilon)
+        forwards, gradients = classifier.forwards, classifier.gradients
+        examples = self._verified(examples, images, epsilon)
+        right = judge(classifier.model, examples, labels, batch_size).right
+        failed = before.right & right
+        cause = np.zeros(len(images), CAUSE_TYPE)
+        if failed.any():
+            some = images[failed], labels[failed], examples[failed]
+            cause[failed] = self._causes(classifier, *some, epsilon)
         return AttackResult(
-            examples=self._verified(examples, images, epsilon),
+            examples=examples,
             epsilon=epsilon,
-            forwards_per_image=classifier.forwards / len(images),
+            right=before.right,
+            success=before.right & ~right,
+            cause=cause,
+            forwards_per_image=forwards / len(images),
+            gradients_per_image=gradients / len(images),
         )
+
+    def budget(self, epsilon: float | None) -> float:
+        """Return what *epsilon* stands for, NaN where there is no budget; or `ConfigError`."""
+        if self.aim == "minimum":
+            if epsilon is not None:
+                raise ConfigError(
+                    f"attack {type(self).__name__} looks for the smallest perturbation and takes "
+                    f"no epsilon, got {epsilon!r}"
+                )
+            return math.nan
+        return checked_epsilon(self.default_epsilon if epsilon is None else epsilon)
+
+    def _check_gradient(self, classifier: Classifier, images: NDArray[np.float32]) -> None:
+        import torch
+
+        with torch.enable_grad():
+            logits = classifier.model(torch.from_numpy(images.copy()).requires_grad_())
+        if not logits.requires_grad:
+            raise ConfigError(
+                f"attack {type(self).__name__} follows gradients, but the model's logits carry "
+                "none; approximate it with another gradient than 'none', or take an attack that "
+                "needs logits or classes only"
+            )
+
+    def _causes(
+        self,
+        classifier: Classifier,
+        images: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        examples: NDArray[np.float32],
+        epsilon: float,
+    ) -> NDArray[np.str_]:
+        """Return why the attack failed on each of these images."""
+        cause = np.full(len(images), "gave up", dtype=CAUSE_TYPE)
+        cause[distances(images, examples)[self.norm] >= USED * epsilon] = "budget"
+        if self.aim == "budget" and self.norm == "linf":
+            short = np.abs(examples - images) < USED * epsilon
+            stuck = short & ((examples == 0) | (examples == 1))
+            cause[stuck.reshape(len(images), -1).mean(axis=1) > 0.5] = "clipped"
+        if self.access == "gradient":
+            cause[_without_gradient(classifier, images, labels)] = "no gradient"
+        return cause
 
     def _verified(
         self, examples: NDArray[np.float32], images: NDArray[np.float32], epsilon: float
@@ -145,15 +280,44 @@ class Attack(ABC):
             raise DataError(f"{who} must return examples of shape {images.shape}, got {got}")
         if not np.isfinite(examples).all():
             raise DataError(f"{who} returned NaN or infinite pixels")
-        distance = float(np.abs(examples.astype(np.float64) - images).max())
+        distance = float(distances(images, examples)[self.norm].max())
         if distance > epsilon + BUDGET_TOLERANCE:
+            kind = {"linf": "inf", "l2": "2", "l0": "0"}[self.norm]
             raise DataError(
-                f"{who} left its budget: |x' - x|_inf must be <= {epsilon}, got {distance:.9g}"
+                f"{who} left its budget: |x' - x|_{kind} must be <= {epsilon}, got {distance:.9g}"
             )
         low, high = float(examples.min()), float(examples.max())
         if low < -BUDGET_TOLERANCE or high > 1 + BUDGET_TOLERANCE:
             raise DataError(f"{who} left the pixel range [0, 1]: got {low:.9g}..{high:.9g}")
         return np.clip(examples, 0, 1).astype(np.float32)
+
+
+def _without_gradient(
+    classifier: Classifier, images: NDArray[np.float32], labels: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return where the cross entropy has no gradient in any pixel."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    parts = []
+    for first in range(0, len(images), classifier.batch_size):
+        some = slice(first, first + classifier.batch_size)
+        pixels = torch.from_numpy(images[some].copy()).requires_grad_()
+        with torch.enable_grad():
+            truth = torch.from_numpy(labels[some].copy())
+            loss = cross_entropy(classifier.model(pixels), truth, reduction="sum")
+        (gradient,) = torch.autograd.grad(loss, pixels)
+        parts.append((gradient == 0).flatten(1).all(dim=1).numpy())
+    return np.concatenate(parts)
+
+
+def check_at_least(low: float, **settings: object) -> None:
+    """Raise `ConfigError` unless every setting is a number >= *low*, an int where *low* is one."""
+    kind = numbers.Integral if isinstance(low, int) else numbers.Real
+    for name, value in settings.items():
+        if isinstance(value, bool) or not isinstance(value, kind) or not value >= low:  # type: ignore[operator]
+            what = "an int" if kind is numbers.Integral else "a number"
+            raise ConfigError(f"{name} must be {what} >= {low}, got {value!r}")
 
 
 def checked_epsilon(epsilon: object) -> float:

@@ -14,7 +14,7 @@ from accelsim.workload import check_labels
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Verdict", "classify", "judge"]
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,15 @@ class Verdict:
         The largest logit is that of the true class.
     confidence : (N,) float64
         Softmax probability of the true class.
+    margin : (N,) float64
+        Logit of the true class less the largest other; -inf where a logit is not finite.
     classes : int
         Number of logits.
     """
 
     right: NDArray[np.bool_]
     confidence: NDArray[np.float64]
+    margin: NDArray[np.float64]
     classes: int
 
 
@@ -49,6 +52,38 @@ def judge(
     DataError
         If the network does not return (N, classes) logits, or a label is not one of the classes.
     """
+    logits = _logits(network, images, batch_size)
+    check_labels(labels, len(images), logits.shape[1])
+    finite = np.asarray(np.isfinite(logits).all(axis=1))
+    safe = np.where(finite[:, np.newaxis], logits, 0.0)
+    powers = np.exp(safe - safe.max(axis=1, keepdims=True))
+    each = np.arange(len(labels))
+    truth = powers[each, labels] / powers.sum(axis=1)
+    others = safe.copy()
+    others[each, labels] = -np.inf
+    return Verdict(
+        right=finite & (safe.argmax(axis=1) == labels),
+        confidence=np.where(finite, truth, 0.0),
+        margin=np.where(finite, safe[each, labels] - others.max(axis=1), -np.inf),
+        classes=logits.shape[1],
+    )
+
+
+def classify(network: nn.Module, images: NDArray[np.float32], batch_size: int) -> NDArray[np.int64]:
+    """Return the class of each of (N, C, H, W) *images*; the first where logits are not finite.
+
+    Raises
+    ------
+    DataError
+        If the network does not return (N, classes) logits.
+    """
+    logits = _logits(network, images, batch_size)
+    return np.where(np.isfinite(logits).all(axis=1), logits.argmax(axis=1), 0)
+
+
+def _logits(
+    network: nn.Module, images: NDArray[np.float32], batch_size: int
+) -> NDArray[np.float64]:
     import torch
 
     with torch.no_grad():
@@ -59,13 +94,4 @@ def judge(
     logits = np.concatenate(parts).astype(np.float64)
     if logits.ndim != 2 or len(logits) != len(images):
         raise DataError(f"the model must return logits (N, classes), got shape {logits.shape}")
-    check_labels(labels, len(images), logits.shape[1])
-    finite = np.asarray(np.isfinite(logits).all(axis=1))
-    safe = np.where(finite[:, np.newaxis], logits, 0.0)
-    powers = np.exp(safe - safe.max(axis=1, keepdims=True))
-    truth = powers[np.arange(len(labels)), labels] / powers.sum(axis=1)
-    return Verdict(
-        right=finite & (safe.argmax(axis=1) == labels),
-        confidence=np.where(finite, truth, 0.0),
-        classes=logits.shape[1],
-    )
+    return logits

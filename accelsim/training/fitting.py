@@ -80,14 +80,14 @@ class Fit:
         self._loss_sum = state["loss_sum"]
         torch.set_rng_state(state["random"])
 
-    def run(self, checkpoint: Checkpoint, progress: Progress | None) -> float:
+    def run(self, checkpoint: Checkpoint | None = None, progress: Progress | None = None) -> float:
         """Train to the end and return the mean loss of the last epoch, in nats.
 
         Afterwards the network is in eval mode, with batch normalization folded away.
 
         Parameters
         ----------
-        checkpoint : Checkpoint
+        checkpoint : Checkpoint, optional
             Where the state is kept after each epoch, and every `CHECKPOINT_SECONDS` within one.
         progress : callable, optional
             Called after each batch with (batches done, batches in all, epoch and loss in words).
@@ -109,7 +109,8 @@ class Fit:
                     "the learning rate of its recipe"
                 )
             whole = self._done % self._epoch_batches == 0
-            if whole or time.monotonic() - kept >= CHECKPOINT_SECONDS:
+            late = time.monotonic() - kept >= CHECKPOINT_SECONDS
+            if checkpoint is not None and (whole or late):
                 checkpoint.write(self.state())
                 kept = time.monotonic()
             if progress is not None:

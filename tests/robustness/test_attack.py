@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from accelsim.errors import ConfigError, DataError
+from accelsim.nn import approximate
 from accelsim.robustness.attack import BUDGET_TOLERANCE, Attack
+from accelsim.robustness.attacks import ATTACKS
 
 EPSILON = 0.25
 
@@ -85,3 +88,77 @@ def test_rejects_labels_beyond_the_classes(tiny):
     model, images, labels = tiny
     with pytest.raises(DataError, match=r"labels must lie in 0\.\.1, got 0\.\.2"):
         shift((model, images, labels * 2), lambda x: x)
+
+
+def test_success_is_judged_here_and_failures_have_a_cause(tiny):
+    """Image 3 is wrong already; of the others the shift of the first pixel fools the third."""
+    result = shift(tiny, lambda x: x + np.float32([0.1, 0]))
+    assert result.right.tolist() == [True, True, True, False]
+    assert result.success.tolist() == [False, False, False, False]
+    assert result.cause.tolist() == ["gave up", "gave up", "gave up", ""]
+    result = shift(tiny, lambda x: np.clip(x + np.float32([EPSILON, -EPSILON]), 0, 1))
+    assert result.success.tolist() == [False, False, True, False]
+    assert result.cause.tolist() == ["budget", "clipped", "", ""]
+
+
+def test_most_pixels_at_an_end_are_a_cause(tiny):
+    model, images, labels = tiny
+    images = np.concatenate([images, np.float32([1, 0]).reshape(1, 1, 1, 2)])
+    result = Shift(lambda x: x).run(model, images, np.append(labels, 0), classes=2)
+    assert result.cause.tolist() == ["gave up", "gave up", "gave up", "", "clipped"]
+
+
+def test_no_gradient_is_a_cause_of_attacks_that_follow_it(tiny):
+    """Logits so large leave a cross entropy of exactly 0."""
+    model, images, labels = tiny
+    with torch.no_grad():
+        model[1].weight.mul_(2000)
+    result = Shift(lambda x: x).run(model, images, labels, classes=2)
+    assert result.cause.tolist() == ["no gradient"] * 3 + [""]
+    blind = Shift(lambda x: x)
+    blind.access = "label"
+    assert set(blind.run(model, images, labels, classes=2).cause) == {"gave up", ""}
+
+
+def test_rejects_a_model_without_gradients_where_they_are_followed(tiny):
+    model, images, labels = tiny
+    blind = approximate(model, multiplier="exact_fp32", gradient="none")
+    with pytest.raises(ConfigError, match="attack Shift follows gradients, but the model's logits"):
+        Shift(lambda x: x).run(blind, images, labels, classes=2)
+
+
+def test_rejects_images_of_which_none_is_right(tiny):
+    model, images, labels = tiny
+    with pytest.raises(DataError, match="classifies none of the 3 images correctly"):
+        Shift(lambda x: x).run(model, images[:3], 1 - labels[:3], classes=2)
+
+
+class Nearest(Shift):
+    """One that looks for the smallest perturbation."""
+
+    norm = "l2"
+    aim = "minimum"
+    default_epsilon = None
+
+
+def test_an_attack_for_the_minimum_has_no_budget(tiny):
+    model, images, labels = tiny
+    result = Nearest(lambda x: 1 - x).run(model, images, labels, classes=2)
+    assert np.isnan(result.epsilon)
+    assert result.success.tolist() == [True, True, True, False]
+    with pytest.raises(ConfigError, match=r"attack Nearest looks for the smallest .* got 0\.1"):
+        Nearest(lambda x: x).run(model, images, labels, classes=2, epsilon=0.1)
+
+
+def test_settings_are_replaced_by_name():
+    pgd = ATTACKS["pgd"]
+    assert pgd.settings == {"steps": 40, "relative_step": 2.5, "restarts": 1}
+    assert pgd.replace(steps=10).steps == 10
+    assert pgd.steps == 40
+    with pytest.raises(ConfigError, match=r"attack Pgd has no setting 'step'; it has: .*'steps'"):
+        pgd.replace(step=10)
+    with pytest.raises(ConfigError, match="attack Fgsm has no setting 'steps'; it has: none"):
+        ATTACKS["fgsm"].replace(steps=10)
+    for bad in (0, -1, 2.5, True, "7"):
+        with pytest.raises(ConfigError, match="steps must be an int >= 1, got"):
+            pgd.replace(steps=bad)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.robustness.art_bridge import Classifier
 from accelsim.robustness.attack import LINF_EPSILON, Attack
 from accelsim.robustness.attacks import ATTACKS
+from accelsim.robustness.classifier import Classifier
 
 __all__ = ["Fgsm"]
 
@@ -25,7 +25,6 @@ class Fgsm(Attack):
     """
 
     title = "fast gradient sign method, one step"
-    norm = "linf"
     default_epsilon = LINF_EPSILON
 
     def generate(
@@ -36,10 +35,11 @@ class Fgsm(Attack):
         epsilon: float,
     ) -> NDArray[np.float32]:
         """Return the examples, from one gradient an image."""
+        estimator = classifier.art
         from art.attacks.evasion import FastGradientMethod
 
         attack = FastGradientMethod(
-            classifier.art,
+            estimator,
             norm=np.inf,
             eps=epsilon,
             eps_step=epsilon,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.robustness.art_bridge import Classifier
-from accelsim.robustness.attack import LINF_EPSILON, Attack
+from accelsim.robustness.attack import LINF_EPSILON, Attack, check_at_least
 from accelsim.robustness.attacks import ATTACKS
+from accelsim.robustness.classifier import Classifier
 
 __all__ = ["Pgd"]
 
 
+@dataclass(frozen=True)
 class Pgd(Attack):
     """Projected gradient descent from a random start in the ball of radius epsilon.
 
@@ -27,12 +30,18 @@ class Pgd(Attack):
     """
 
     title = "projected gradient descent, 40 steps from one random start"
-    norm = "linf"
     default_epsilon = LINF_EPSILON
-    # Madry et al. for MNIST.
-    steps = 40
-    # Steps of 2.5 * epsilon / steps can cross the ball and come back (Madry et al., section 5).
-    relative_step = 2.5
+
+    steps: int = 40
+    """As of Madry et al. for MNIST."""
+    relative_step: float = 2.5
+    """The step is this share of epsilon / steps: 2.5 can cross the ball and come back."""
+    restarts: int = 1
+    """Random starts; of an image's examples the first that fools counts, else the last."""
+
+    def __post_init__(self) -> None:
+        check_at_least(1, steps=self.steps, restarts=self.restarts)
+        check_at_least(0.0, relative_step=self.relative_step)
 
     def generate(
         self,
@@ -42,16 +51,17 @@ class Pgd(Attack):
         epsilon: float,
     ) -> NDArray[np.float32]:
         """Return the examples, from `steps` gradients an image."""
+        estimator = classifier.art
         from art.attacks.evasion import ProjectedGradientDescent
 
         attack = ProjectedGradientDescent(
-            classifier.art,
+            estimator,
             norm=np.inf,
             eps=epsilon,
             eps_step=min(epsilon, self.relative_step * epsilon / self.steps),
             max_iter=self.steps,
             targeted=False,
-            num_random_init=1,
+            num_random_init=self.restarts,
             batch_size=classifier.batch_size,
             verbose=False,
         )

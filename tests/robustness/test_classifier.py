@@ -1,4 +1,4 @@
-"""Tests of accelsim.robustness.art_bridge."""
+"""Tests of accelsim.robustness.classifier."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from accelsim.errors import ConfigError
-from accelsim.robustness.art_bridge import seeded
 from accelsim.robustness.attacks import ATTACKS
+from accelsim.robustness.classifier import seeded
 
 
 def test_listing_attacks_imports_neither_torch_nor_art():

@@ -1,0 +1,269 @@
+"""Scenarios: whom an attacker attacks, by which gradient, and who then judges the examples.
+
+- ``transfer``: the exact model (or any other source), judged by every unit.
+- ``black_box``: a proxy of each unit's network, trained on its answers alone; judged by that unit
+  and by the exact one.
+- ``white_box``: each unit's network itself, by every gradient choice, judged by that unit. An
+  attack that follows no gradient is made once.
+- ``adaptive``: the attacker knows the unit but has no simulator: the surrogate with its effective
+  weights, and that together with the exact network; judged by that unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.accumulators import AUTO
+from accelsim.errors import ConfigError, nearest
+from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
+from accelsim.robustness.attacks import ATTACKS
+from accelsim.robustness.pieces import CHUNK, Piece, Plan, Source, split
+from accelsim.robustness.proxy import train_proxy
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from accelsim.dataflows.order import AccumulationOrder
+    from accelsim.quantization import Calibration, Scheme
+    from accelsim.recipe import Recipe
+
+__all__ = ["EXACT", "SCENARIOS", "TORCH", "Networks", "Proxies", "Smoothing", "pieces_of"]
+
+SCENARIOS = ("transfer", "black_box", "white_box", "adaptive")
+
+TORCH = "torch"
+"""Name of the model as torch computes it, exact float32."""
+EXACT = "exact_fp32"
+"""The unit that stands for it among the judges."""
+
+Targets = dict[str, "nn.Module"]
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """How the gradient ``smoothed`` is averaged: see `accelsim.nn.smoothed`."""
+
+    sigma: float = 0.05
+    samples: int = 8
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Proxies:
+    """What the proxies of a black box are trained from.
+
+    Attributes
+    ----------
+    build : callable
+        Returns an untrained network.
+    images : (N, C, H, W) float32
+        The query budget: each is asked for once. Not those that are attacked.
+    recipe : Recipe
+    seed : int
+    """
+
+    build: Callable[[], nn.Module]
+    images: NDArray[np.float32]
+    recipe: Recipe
+    seed: int = 0
+
+
+@dataclass
+class Networks:
+    """One model on any unit, with any gradient; made once each.
+
+    Attributes
+    ----------
+    model : torch.nn.Module
+        Exact, in eval mode.
+    accumulator, calibration, scheme
+        As of `accelsim.nn.approximate`.
+    orders : mapping
+        Unit -> orders of its additions; k ascending where a unit is not named.
+    smoothing : Smoothing
+    """
+
+    model: nn.Module
+    accumulator: str = AUTO
+    calibration: Calibration | None = None
+    scheme: Scheme | None = None
+    orders: Mapping[str, Sequence[AccumulationOrder] | None] = field(default_factory=dict)
+    smoothing: Smoothing = field(default_factory=Smoothing)
+    _made: dict[tuple[str, str], nn.Module] = field(default_factory=dict, repr=False)
+
+    def on(self, unit: str, gradient: str = "none") -> nn.Module:
+        """Return the network on *unit*; on `TORCH` the model itself."""
+        from accelsim.nn import approximate
+
+        if unit == TORCH:
+            return self.model
+        if (unit, gradient) not in self._made:
+            if gradient == "smoothed":
+                from accelsim.nn import smoothed
+
+                one = self.smoothing
+                made: nn.Module = smoothed(
+                    self.on(unit, "exact"), sigma=one.sigma, samples=one.samples, seed=one.seed
+                )
+            else:
+                made = approximate(
+                    self.model,
+                    multiplier=unit,
+                    accumulator=self.accumulator,
+                    gradient=gradient,
+                    calibration=self.calibration,
+                    scheme=self.scheme,
+                    orders=self.orders.get(unit),
+                )
+            self._made[unit, gradient] = made.eval()
+        return self._made[unit, gradient]
+
+    def surrogate(self, unit: str) -> nn.Module:
+        """Return the exact network with the weights that *unit* effectively applies."""
+        from accelsim.nn import surrogate
+
+        if (unit, "surrogate") not in self._made:
+            self._made[unit, "surrogate"] = surrogate(
+                self.model, multiplier=unit, calibration=self.calibration
+            ).eval()
+        return self._made[unit, "surrogate"]
+
+
+def pieces_of(
+    scenario: str,
+    networks: Networks,
+    units: Sequence[str],
+    plans: Sequence[Plan],
+    images: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    *,
+    sources: Sequence[str] = (TORCH,),
+    gradients: Sequence[str] = ("exact", "effective"),
+    proxies: Proxies | None = None,
+    seed: int = 0,
+    batch_size: int = 64,
+    chunk: int = CHUNK,
+) -> Iterator[Piece]:
+    """Yield the pieces of one scenario; proxies are trained here.
+
+    Parameters
+    ----------
+    scenario : str
+        One of `SCENARIOS`.
+    networks : Networks
+    units : sequence of str
+        Who judges, and, but for ``transfer``, whose networks are attacked.
+    plans : sequence of Plan
+    images, labels
+        As `Attack.run` takes them.
+    sources : sequence of str
+        Of ``transfer``: `TORCH` or units, straight-through.
+    gradients : sequence of str
+        Of ``white_box``: of `accelsim.nn.GRADIENTS`, and ``"smoothed"``. ``"unit"`` is left out for
+        units that have no product table.
+    proxies : Proxies
+        Of ``black_box``, which cannot do without.
+    seed, batch_size, chunk
+        As of `accelsim.robustness.pieces.split`.
+
+    Raises
+    ------
+    ConfigError
+        If the scenario does not exist, or has no proxy, gradient, source or unit.
+    """
+    for what, given in (("units", units), ("sources", sources), ("gradients", gradients)):
+        if isinstance(given, str) or not given:
+            raise ConfigError(f"{what} must be a list of at least one name, got {given!r}")
+    if scenario not in SCENARIOS:
+        raise ConfigError(
+            f"scenario must be one of {', '.join(SCENARIOS)}, got {scenario!r}."
+            f"{nearest(scenario, SCENARIOS)}"
+        )
+    fixed: list[tuple[Source, Targets]] = []
+    if scenario == "transfer":
+        judges = {name: networks.on(name) for name in units}
+        fixed = [(Source(name, networks.on(name, "exact")), judges) for name in sources]
+    elif scenario == "black_box":
+        fixed = list(_proxies(networks, units, proxies, batch_size))
+    elif scenario == "adaptive":
+        fixed = list(_adaptive(networks, units))
+    for plan in plans:
+        attacked = fixed or _white_box(networks, units, plan, gradients)
+        for source, targets in attacked:
+            yield from split(
+                scenario, source, targets, plan, images, labels,
+                seed=seed, batch_size=batch_size, chunk=chunk,
+            )  # fmt: skip
+
+
+def _proxies(
+    networks: Networks, units: Sequence[str], proxies: Proxies | None, batch_size: int
+) -> Iterator[tuple[Source, Targets]]:
+    if proxies is None:
+        raise ConfigError(
+            "scenario 'black_box' attacks a proxy, and there is none; give proxies=Proxies(build, "
+            "images, recipe)"
+        )
+    for name in units:
+        proxy = train_proxy(
+            networks.on(name),
+            proxies.build,
+            proxies.images,
+            proxies.recipe,
+            seed=proxies.seed,
+            batch_size=batch_size,
+        )
+        targets = {one: networks.on(one) for one in dict.fromkeys((name, EXACT))}
+        yield Source(f"proxy of {name}", proxy), targets
+
+
+def _white_box(
+    networks: Networks, units: Sequence[str], plan: Plan, gradients: Sequence[str]
+) -> Iterator[tuple[Source, Targets]]:
+    follows = ATTACKS[plan.attack].access == "gradient"
+    for name in units:
+        for gradient in _choices(name, gradients) if follows else ("none",):
+            yield (
+                Source(name, networks.on(name, gradient), gradient),
+                {name: networks.on(name)},
+            )
+
+
+def _choices(unit: str, gradients: Sequence[str]) -> list[str]:
+    """Return the gradients that *unit* has: one if it is exact, no table's without a table."""
+    from accelsim.kernels.derivatives import DERIVATIVE_BITS
+
+    if unit == EXACT:
+        return [one for one in gradients if one == "exact"] or [gradients[0]]
+    entry = MULTIPLIERS[unit]
+    tabled = isinstance(entry, IntegerMultiplier) and entry.operands.bits <= DERIVATIVE_BITS
+    return [one for one in gradients if one != "unit" or tabled]
+
+
+def _adaptive(networks: Networks, units: Sequence[str]) -> Iterator[tuple[Source, Targets]]:
+    for name in units:
+        surrogate, targets = networks.surrogate(name), {name: networks.on(name)}
+        yield Source(f"surrogate of {name}", surrogate, "effective"), targets
+        both = ensemble([networks.model, surrogate])
+        yield Source(f"exact and surrogate of {name}", both, "effective"), targets
+
+
+def ensemble(models: Sequence[nn.Module]) -> nn.Module:
+    """Return the module whose logits are the mean of the models' log-probabilities."""
+    import torch
+
+    class Ensemble(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.models = torch.nn.ModuleList(models)
+
+        def forward(self, images: Any) -> Any:
+            logits = [model(images).log_softmax(dim=1) for model in self.models]
+            return torch.stack(logits).mean(dim=0)
+
+    return Ensemble().eval()

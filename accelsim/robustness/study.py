@@ -1,0 +1,112 @@
+"""A study: many pieces, done in processes, kept as they are done, and gone on with after a kill."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelsim.errors import ConfigError
+from accelsim.robustness.outcomes import OUTCOMES
+from accelsim.robustness.pieces import Piece, run_piece
+from accelsim.store import Store, point_key
+from accelsim.version import __version__
+from accelsim.workers import check_workers, in_processes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["STORE", "run_study"]
+
+STORE = "outcomes.sqlite"
+
+Progress = Callable[[int, int, str], None]
+
+
+def run_study(
+    pieces: Iterable[Piece],
+    determined_by: Mapping[str, Any],
+    *,
+    folder: Path | None = None,
+    workers: int | None = 1,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return the outcomes of all *pieces*, columns as `OUTCOMES`, in the order of the pieces.
+
+    Parameters
+    ----------
+    pieces : iterable of Piece
+        No two with the same key.
+    determined_by : mapping
+        What besides a piece's own settings its outcomes depend on, as JSON can hold it: the hashes
+        of weights, data and unit files, how integers are quantized.
+    folder : Path, optional
+        An existing folder. Each piece is kept there in `STORE` as soon as it is done; those that
+        are kept are not done again, nor lost to a kill.
+    workers : int, optional
+        Processes, each with one thread; None: one for each CPU; 1: this process, with its threads.
+    progress : callable, optional
+        Called with (pieces done, pieces in all, what was done last).
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `run_piece` does, at the first piece that fails; what was done before is kept.
+    """
+    import pandas as pd
+
+    check_workers(workers)
+    todo: dict[str, Piece] = {}
+    for piece in pieces:
+        key = point_key({**determined_by, **_settings(piece), "version": __version__})
+        if key in todo:
+            raise ConfigError(f"two pieces of the study are the same: {piece.key}")
+        todo[key] = piece
+    if not todo:
+        raise ConfigError("there is nothing to study: no attack, no source or no image")
+    found: dict[str, dict[str, Any]] = {}
+
+    def keep(key: str, row: dict[str, Any], store: Store | None) -> None:
+        found[key] = row
+        if store is not None:
+            store.put(key, row)
+        if progress is not None:
+            progress(len(found), len(todo), todo[key].key)
+
+    def do(store: Store | None) -> None:
+        if store is not None:
+            found.update({key: row for key, row in store.rows().items() if key in todo})
+        left = {key: piece for key, piece in todo.items() if key not in found}
+        if progress is not None:
+            progress(len(found), len(todo), "")
+        if workers == 1:
+            for key, piece in left.items():
+                keep(key, _plain(piece), store)
+        else:
+            for key, row in in_processes(_plain, left, workers):
+                keep(key, row, store)
+
+    if folder is None:
+        do(None)
+    else:
+        with Store(folder / STORE) as store:
+            do(store)
+    tables = [pd.DataFrame(found[key]) for key in todo]
+    return pd.concat(tables, ignore_index=True)[list(OUTCOMES)]
+
+
+def _settings(piece: Piece) -> dict[str, Any]:
+    """Return what tells a piece from every other whose models, images and labels are the same."""
+    plan = dataclasses.asdict(piece.plan)
+    return {
+        "piece": piece.key,
+        "targets": list(piece.targets),
+        "plan": {**plan, "settings": dict(plan["settings"])},
+        "seed": piece.seed,
+    }
+
+
+def _plain(piece: Piece) -> dict[str, Any]:
+    """Return the outcomes of a piece as lists by column, which JSON can hold."""
+    return {str(name): list(values) for name, values in run_piece(piece).to_dict("list").items()}

@@ -1,0 +1,115 @@
+"""Tests of accelsim.robustness.scenarios: who is attacked, by which gradient, and who judges."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from accelsim.errors import ConfigError, DataError
+from accelsim.recipe import Recipe
+from accelsim.robustness.pieces import Plan, run_piece
+from accelsim.robustness.proxy import train_proxy
+from accelsim.robustness.scenarios import Networks, Proxies, pieces_of
+
+UNITS = ("exact_fp32", "ax_fpm")
+
+
+def pieces(lenet, scenario, *attacks, units=UNITS, networks=None, **settings):
+    model, images, labels = lenet
+    plans = [Plan(name) for name in attacks or ("fgsm",)]
+    networks = networks or Networks(model)
+    return list(pieces_of(scenario, networks, units, plans, images, labels, **settings))
+
+
+def told(found):
+    return [(one.source.name, one.source.gradient, list(one.targets)) for one in found]
+
+
+def test_transfer_has_every_unit_judge_every_source(lenet):
+    assert told(pieces(lenet, "transfer")) == [("torch", "exact", [*UNITS])]
+    matrix = told(pieces(lenet, "transfer", "fgsm", "pgd", sources=("torch", "ax_fpm")))
+    assert matrix == [("torch", "exact", [*UNITS]), ("ax_fpm", "exact", [*UNITS])] * 2
+
+
+def test_white_box_attacks_each_unit_by_each_gradient_it_has(lenet):
+    found = told(pieces(lenet, "white_box", gradients=("exact", "unit", "effective")))
+    assert found == [
+        ("exact_fp32", "exact", ["exact_fp32"]),
+        ("ax_fpm", "exact", ["ax_fpm"]),
+        ("ax_fpm", "effective", ["ax_fpm"]),
+    ]
+
+
+def test_adaptive_attacks_what_the_unit_effectively_applies(lenet):
+    found = pieces(lenet, "adaptive", units=("ax_fpm",))
+    assert told(found) == [
+        ("surrogate of ax_fpm", "effective", ["ax_fpm"]),
+        ("exact and surrogate of ax_fpm", "effective", ["ax_fpm"]),
+    ]
+    table = run_piece(found[0])
+    assert table["source_fooled"].mean() > 0.3
+
+
+def test_a_proxy_learns_from_the_answers_of_the_unit_alone():
+    """Two classes by the brighter half; the proxy sees answers, never labels."""
+    images = np.random.default_rng(0).random((200, 1, 4, 4), np.float32)
+    target = nn.Sequential(nn.Flatten(), nn.Linear(16, 2, bias=False))
+    with torch.no_grad():
+        target[1].weight.copy_(torch.tensor([[1.0] * 8 + [0.0] * 8, [0.0] * 8 + [1.0] * 8]))
+
+    def build():
+        return nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+
+    recipe = Recipe(epochs=60, batch_size=20, learning_rate=0.05)
+    state = torch.get_rng_state()
+    proxy = train_proxy(target, build, images, recipe, seed=3)
+    assert torch.equal(state, torch.get_rng_state())
+    again = train_proxy(target, build, images, recipe, seed=3)
+    assert all(
+        torch.equal(a, b) for a, b in zip(proxy.parameters(), again.parameters(), strict=True)
+    )
+    fresh = torch.from_numpy(np.random.default_rng(1).random((300, 1, 4, 4), np.float32))
+    with torch.no_grad():
+        same = (proxy(fresh).argmax(1) == target(fresh).argmax(1)).float().mean()
+    assert same > 0.95
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+    with torch.no_grad():
+        model[1].weight.copy_(target[1].weight)
+        model[1].bias.zero_()
+    labels = target(fresh).argmax(1).numpy()
+    given = Proxies(build, images, recipe)
+    found = pieces((model, fresh.numpy(), labels), "black_box", proxies=given)
+    assert told(found)[::3] == [
+        ("proxy of exact_fp32", "exact", ["exact_fp32"]),
+        ("proxy of ax_fpm", "exact", ["ax_fpm", "exact_fp32"]),
+    ]
+    table = run_piece(found[0])
+    assert table["target_fooled"].mean() > 0.8
+
+
+def test_a_proxy_learns_nothing_from_one_answer(lenet):
+    images = np.zeros((5, 1, 28, 28), np.float32)
+    recipe = Recipe(epochs=1, batch_size=5, learning_rate=0.1)
+    with pytest.raises(DataError, match="gives all 5 images of the query budget the same class"):
+        train_proxy(lenet[0], lambda: lenet[0], images, recipe)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "settings", "message"),
+    [
+        ("transfre", {}, r"scenario must be one of transfer, .*, got 'transfre'.*'transfer'"),
+        ("black_box", {}, "scenario 'black_box' attacks a proxy, and there is none; give proxies="),
+        ("white_box", {"gradients": ()}, "gradients must be a list of at least one name, got"),
+        ("transfer", {"sources": ()}, "sources must be a list of at least one name, got"),
+        (
+            "transfer",
+            {"units": "ax_fpm"},
+            "units must be a list of at least one name, got 'ax_fpm'",
+        ),
+    ],
+)
+def test_rejects(lenet, scenario, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        pieces(lenet, scenario, **settings)

@@ -1,0 +1,98 @@
+"""Tests of accelsim.robustness.study: pieces are done once, in any process, and kept."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from accelsim.errors import ConfigError, DataError
+from accelsim.robustness import study
+from accelsim.robustness.pieces import Plan, Source, split
+from accelsim.robustness.study import run_study
+
+KNOWN = {"weights": "w", "data": "d"}
+
+
+def pieces(tiny, *plans, chunk=2):
+    model, images, labels = tiny
+    source = Source("torch", model)
+    return [
+        one
+        for plan in plans or (Plan("pgd", 0.2),)
+        for one in split(
+            "transfer",
+            source,
+            {"same": model},
+            plan,
+            images,
+            labels,
+            seed=1,
+            batch_size=8,
+            chunk=chunk,
+        )
+    ]
+
+
+def test_processes_make_the_same_bits_in_the_same_order(tiny):
+    plans = Plan("pgd", 0.2), Plan("fgsm", 0.3)
+    here = run_study(pieces(tiny, *plans), KNOWN)
+    assert here["image"].tolist() == [0, 1, 2, 3] * 2
+    there = run_study(pieces(tiny, *plans), KNOWN, workers=2)
+    pd.testing.assert_frame_equal(here, there)
+
+
+def test_what_is_kept_is_not_done_again(tiny, tmp_path, monkeypatch):
+    """Killed at the second piece; the first is there, and the rest is the same as in one go."""
+    real, asked = study.run_piece, []
+
+    def killed(piece):
+        asked.append(piece.first)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return real(piece)
+
+    monkeypatch.setattr(study, "run_piece", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(pieces(tiny, chunk=1), KNOWN, folder=tmp_path)
+    lines = []
+    found = run_study(
+        pieces(tiny, chunk=1), KNOWN, folder=tmp_path, progress=lambda *line: lines.append(line)
+    )
+    assert asked == [0, 1, 1, 2, 3]
+    assert [line[:2] for line in lines] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    pd.testing.assert_frame_equal(found, run_study(pieces(tiny, chunk=1), KNOWN))
+
+
+def test_other_weights_are_another_study(tiny, tmp_path, monkeypatch):
+    run_study(pieces(tiny), KNOWN, folder=tmp_path)
+    asked = []
+    real = study.run_piece
+    monkeypatch.setattr(study, "run_piece", lambda piece: asked.append(1) or real(piece))
+    run_study(pieces(tiny), KNOWN, folder=tmp_path)
+    assert not asked
+    run_study(pieces(tiny), {**KNOWN, "weights": "others"}, folder=tmp_path)
+    assert len(asked) == 2
+
+
+def test_rejects_nothing_and_the_same_twice(tiny):
+    with pytest.raises(ConfigError, match="there is nothing to study"):
+        run_study([], KNOWN)
+    with pytest.raises(ConfigError, match="two pieces of the study are the same: transfer"):
+        run_study(pieces(tiny, Plan("fgsm"), Plan("fgsm")), KNOWN)
+    with pytest.raises(ConfigError, match="workers must be an int >= 1, got 0"):
+        run_study(pieces(tiny), KNOWN, workers=0)
+
+
+def test_an_error_of_a_piece_keeps_what_was_done(tiny, tmp_path, monkeypatch):
+    real = study.run_piece
+
+    def failing(piece):
+        if piece.first == 2:
+            raise DataError("broken")
+        return real(piece)
+
+    monkeypatch.setattr(study, "run_piece", failing)
+    with pytest.raises(DataError, match="broken"):
+        run_study(pieces(tiny), KNOWN, folder=tmp_path)
+    monkeypatch.setattr(study, "run_piece", lambda piece: real(piece) if piece.first else 1 / 0)
+    assert len(run_study(pieces(tiny), KNOWN, folder=tmp_path)) == 4
