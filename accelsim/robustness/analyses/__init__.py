@@ -12,7 +12,6 @@ from accelsim.robustness.analyses.confidence import (
     confidence_quantiles,
     confidence_summary,
     logit_gain,
-    logits_of,
     reliability,
 )
 from accelsim.robustness.analyses.correlation import (
@@ -30,7 +29,6 @@ __all__ = [
     "correlation_trends",
     "layer_gains",
     "logit_gain",
-    "logits_of",
     "product_inflation",
     "reliability",
     "sample_outputs",

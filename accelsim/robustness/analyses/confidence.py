@@ -11,20 +11,17 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from accelsim.errors import ConfigError, DataError
-from accelsim.statistics import wilson
-from accelsim.workload import check_images, check_labels
+from accelsim.robustness.verdict import Verdict
+from accelsim.statistics import mcnemar, wilson
 
 __all__ = [
     "BINS",
     "confidence_quantiles",
     "confidence_summary",
     "logit_gain",
-    "logits_of",
     "reliability",
 ]
 
@@ -37,26 +34,6 @@ SHARES = (
 """Of the images, where the distributions are given: dense at the low end, where images fail."""
 
 Logits = NDArray[np.float64]
-
-
-def logits_of(network: nn.Module, images: NDArray[np.float32], batch_size: int = 50) -> Logits:
-    """Return the logits of *images*, float64 (N, classes).
-
-    Raises
-    ------
-    DataError
-        If *images* cannot be used, or the network does not return (N, classes).
-    """
-    check_images(images, any_rank=True)
-    with torch.no_grad():
-        parts = [
-            network(torch.from_numpy(images[first : first + batch_size].copy())).numpy()
-            for first in range(0, len(images), batch_size)
-        ]
-    logits = np.concatenate(parts).astype(np.float64)
-    if logits.ndim != 2 or len(logits) != len(images):
-        raise DataError(f"the model must return logits (N, classes), got shape {logits.shape}")
-    return logits
 
 
 def logit_gain(exact: Logits, unit: Logits) -> float:
@@ -96,7 +73,8 @@ def confidence_summary(
     DataFrame
         A row per network: ``network``, ``images``; ``accuracy`` with its Wilson 95 % interval
         ``accuracy_low``, ``accuracy_high``; ``agree``, images with the class that *baseline* gives
-        them; ``lost`` and ``won``, those that only *baseline* or only this network gets right;
+        them; ``lost`` and ``won``, those that only *baseline* or only this network gets right, and
+        ``p``, McNemar's exact test of the two;
         ``confidence`` and ``margin``, means of the softmax probability of the true class and
         medians of its logit less the largest other; ``sure``, the mean probability of the class
         that is chosen, ``ece``, the expected calibration error of it: the mean over `BINS` bins of
@@ -110,13 +88,14 @@ def confidence_summary(
     """
     if baseline not in logits:
         raise DataError(f"baseline {baseline!r} is none of {', '.join(logits)}")
-    judged = {name: _Judged(one, labels, name) for name, one in logits.items()}
+    judged = {name: _verdict(one, labels, name) for name, one in logits.items()}
     base = judged[baseline]
     rows = []
     for name, one in judged.items():
         accuracy, low, high = wilson(int(one.right.sum()), len(one.right))
         bins = _reliability(one, BINS)
         gaps = (bins["accuracy"] - bins["sure"]).abs()
+        lost, won = int((base.right & ~one.right).sum()), int((one.right & ~base.right).sum())
         rows.append(
             {
                 "network": name,
@@ -125,8 +104,9 @@ def confidence_summary(
                 "accuracy_low": low,
                 "accuracy_high": high,
                 "agree": int((one.chosen == base.chosen).sum()),
-                "lost": int((base.right & ~one.right).sum()),
-                "won": int((one.right & ~base.right).sum()),
+                "lost": lost,
+                "won": won,
+                "p": mcnemar(lost, won),
                 "confidence": one.confidence.mean(),
                 "margin": float(np.median(one.margin)),
                 "sure": one.sure.mean(),
@@ -154,7 +134,7 @@ def confidence_quantiles(logits: Mapping[str, Logits], labels: NDArray[np.int64]
     """
     rows = []
     for name, one in logits.items():
-        judged = _Judged(one, labels, name)
+        judged = _verdict(one, labels, name)
         for measure in ("confidence", "margin"):
             values = np.quantile(getattr(judged, measure), SHARES, method="inverted_cdf")
             rows += [
@@ -187,35 +167,20 @@ def reliability(
     if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
         raise ConfigError(f"bins must be an int >= 1, got {bins!r}")
     tables = [
-        _reliability(_Judged(one, labels, name), bins).assign(network=name)
+        _reliability(_verdict(one, labels, name), bins).assign(network=name)
         for name, one in logits.items()
     ]
     table = pd.concat(tables, ignore_index=True)
     return table[["network", *(name for name in table if name != "network")]]
 
 
-class _Judged:
-    """What a network made of images: class, truth, how sure."""
-
-    def __init__(self, logits: Logits, labels: NDArray[np.int64], name: str) -> None:
-        if logits.ndim != 2:
-            raise DataError(f"{name}: logits must be (N, classes), got shape {logits.shape}")
-        check_labels(labels, len(logits), logits.shape[1])
-        each = np.arange(len(labels))
-        finite = np.asarray(np.isfinite(logits).all(axis=1))
-        safe = np.where(finite[:, None], logits, 0.0)
-        powers = np.exp(safe - safe.max(axis=1, keepdims=True))
-        powers /= powers.sum(axis=1, keepdims=True)
-        others = safe.copy()
-        others[each, labels] = -np.inf
-        self.chosen: NDArray[np.int64] = np.where(finite, safe.argmax(axis=1), -1)
-        self.right: NDArray[np.bool_] = np.asarray(self.chosen == labels)
-        self.confidence = np.where(finite, powers[each, labels], 0.0)
-        self.margin = np.where(finite, safe[each, labels] - others.max(axis=1), -np.inf)
-        self.sure = np.where(finite, powers.max(axis=1), 0.0)
+def _verdict(logits: Logits, labels: NDArray[np.int64], name: str) -> Verdict:
+    if logits.ndim != 2:
+        raise DataError(f"{name}: logits must be (N, classes), got shape {logits.shape}")
+    return Verdict.of(logits, labels)
 
 
-def _reliability(judged: _Judged, bins: int) -> pd.DataFrame:
+def _reliability(judged: Verdict, bins: int) -> pd.DataFrame:
     places = np.minimum((judged.sure * bins).astype(int), bins - 1)
     rows = []
     for place in np.unique(places):

@@ -8,10 +8,9 @@ from accelsim.robustness.analyses import (
     confidence_quantiles,
     confidence_summary,
     logit_gain,
-    logits_of,
     reliability,
 )
-from accelsim.robustness.verdict import judge
+from accelsim.robustness.verdict import judge, logits_of
 
 ODDS = np.log(3.0)
 """Of probability 3/4 beside 1/4."""
@@ -104,4 +103,4 @@ def test_rejects_what_does_not_belong_together(lenet):
     with pytest.raises(DataError, match="no class from another"):
         logit_gain(np.ones((2, 3)), np.ones((2, 3)))
     with pytest.raises(DataError, match=r"must return logits \(N, classes\)"):
-        logits_of(lenet[0].conv1, lenet[1])
+        logits_of(lenet[0].conv1, lenet[1], 8)
