@@ -15,6 +15,7 @@ integer za like any other zero, and its product goes through the unit.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -118,21 +119,34 @@ class Calibration:
         ranges, of its first and of its second operand. Both bounds are taken as float32.
     source : str
         Where they come from.
+    samples : tuple of tuples of float, optional
+        Some of the activations behind each range, none of them 0: what slopes of approximate
+        products are taken over, see `accelsim.nn.approximate`.
 
     Raises
     ------
     DataError
-        For a range that is not two finite numbers in ascending order.
+        For a range that is not two finite numbers in ascending order, or samples that are not one
+        for each range and finite.
     """
 
     ranges: tuple[tuple[float, float], ...]
     source: str = "given"
+    samples: tuple[tuple[float, ...], ...] = dataclasses.field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         checked = tuple(
             _range(one, f"calibration: range {index}") for index, one in enumerate(self.ranges)
         )
         object.__setattr__(self, "ranges", checked)
+        if self.samples and len(self.samples) != len(checked):
+            raise DataError(
+                f"calibration: samples must be one for each of the {len(checked)} ranges, or none "
+                f"at all, got {len(self.samples)}"
+            )
+        for index, sample in enumerate(self.samples):
+            if not np.isfinite(np.asarray(sample, np.float32)).all():
+                raise DataError(f"calibration: sample {index} must hold finite numbers only")
 
 
 @dataclass(frozen=True, eq=False)

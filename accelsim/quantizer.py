@@ -104,6 +104,13 @@ class Quantizer:
         codes, least, greatest = self._rounded(values)
         return (least <= codes) & (codes <= greatest)
 
+    def clip(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return *values* within what the integers reach, not rounded; of a single scale."""
+        low, high = (
+            self.scale * (end - self.zero_point) for end in (self.least, self.operands.high)
+        )
+        return np.clip(values, np.float32(low), np.float32(high))
+
     def _rounded(
         self, values: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], np.floating]:

@@ -114,3 +114,16 @@ def test_rejects_nan():
     one = quantizer(0, 1, INT8)
     with pytest.raises(DataError, match="activations hold NaN, which no int8 stands for"):
         one.quantize(np.float32([0, np.nan]), "activations")
+
+
+def test_clip_ends_where_the_integers_do_and_rounds_nothing():
+    for symmetric in (True, False):
+        quantizer = Quantizer.of_range(
+            np.float32(-0.5), np.float32(1), IntegerFormat(8, signed=False), symmetric=symmetric
+        )
+        values = np.float32([-9, -0.3, 0.123456, 9])
+        clipped = quantizer.clip(values)
+        codes = quantizer.quantize(values, "values")
+        ends = (codes[[0, 3]] - quantizer.zero_point) * quantizer.scale
+        np.testing.assert_allclose(clipped[[0, 3]], ends, rtol=1e-6)
+        np.testing.assert_array_equal(clipped[1:3], values[1:3])

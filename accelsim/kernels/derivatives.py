@@ -35,7 +35,7 @@ def require_table(unit: Multiplier, smoothing: int = 0) -> IntegerMultiplier:
         raise ConfigError(
             f"gradient 'unit' takes differences of the unit's table of products; multiplier "
             f"{unit.name!r} of {kind} operands has no table of up to {DERIVATIVE_BITS} bits; use "
-            "gradient 'exact' or 'none'"
+            "gradient 'effective', 'exact' or 'none'"
         )
     most = (1 << (unit.operands.bits - 1)) - 1
     if isinstance(smoothing, bool) or not isinstance(smoothing, int) or not 0 <= smoothing <= most:

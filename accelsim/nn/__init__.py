@@ -10,6 +10,9 @@ from accelsim.nn.calibration import (
     calibrate_workload,
 )
 from accelsim.nn.module import GRADIENTS, ApproximateModule, approximate
+from accelsim.nn.slopes import slope_ratio
+from accelsim.nn.smoothing import SmoothedModule, smoothed
+from accelsim.nn.surrogates import SurrogateModule, surrogate
 from accelsim.quantization import Calibration, Scheme
 
 __all__ = [
@@ -20,7 +23,12 @@ __all__ = [
     "ApproximateModule",
     "Calibration",
     "Scheme",
+    "SmoothedModule",
+    "SurrogateModule",
     "approximate",
     "calibrate",
     "calibrate_workload",
+    "slope_ratio",
+    "smoothed",
+    "surrogate",
 ]

@@ -2,12 +2,13 @@
 
 The network runs on the exact float32 unit, whose bits depend neither on the number of threads nor
 on how images are batched, so that the ranges are the same everywhere. The ranges of the activations
-are found by torch's own observers.
+are found by torch's own observers. Beside its range each keeps a sample.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
@@ -18,10 +19,12 @@ from torch import Tensor, nn
 from torch.ao.quantization import HistogramObserver, MinMaxObserver
 
 from accelsim.errors import ConfigError, DataError, nearest
-from accelsim.multipliers import MULTIPLIERS
+from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier, Multiplier
+from accelsim.nn.gradients import UnitGradient
 from accelsim.nn.interception import copied, run
-from accelsim.nn.operators import Unit
-from accelsim.quantization import Calibration
+from accelsim.nn.operators import Integers, Unit
+from accelsim.nn.samples import Drawing
+from accelsim.quantization import Calibration, Scheme
 from accelsim.workload import WORKLOADS, check_images, workload_split
 
 __all__ = [
@@ -31,6 +34,8 @@ __all__ = [
     "as_calibration",
     "calibrate",
     "calibrate_workload",
+    "integers_of",
+    "ranges_of",
 ]
 
 BATCH = 64
@@ -49,6 +54,8 @@ def calibrate(
     model: nn.Module, images: NDArray[np.float32] | Tensor, *, observer: str = "minmax"
 ) -> Calibration:
     """Return the ranges of activations of *model* on *images*, in the order of its calls.
+
+    It has samples of the activations too, up to `accelsim.nn.samples.SAMPLES` of each range.
 
     Parameters
     ----------
@@ -92,7 +99,8 @@ def calibrate(
             watch.calls = 0
             run(Unit(MULTIPLIERS["exact_fp32"], "float32", network, observe=watch), network, batch)
     ranges = tuple(range_of(one) for one in watch.observers)
-    return Calibration(ranges, f"{observer} over {len(array)} images")
+    samples = tuple(one.drawn() for one in watch.drawings)
+    return Calibration(ranges, f"{observer} over {len(array)} images", samples)
 
 
 def calibrate_workload(
@@ -103,7 +111,7 @@ def calibrate_workload(
     *data* is what `accelsim.load_workload` takes.
     """
     split = workload_split(WORKLOADS[name], "train", data).first(CALIBRATION_IMAGES)
-    return Calibration(calibrate(model, split.images).ranges, WORKLOAD_CALIBRATION)
+    return replace(calibrate(model, split.images), source=WORKLOAD_CALIBRATION)
 
 
 def as_calibration(
@@ -120,6 +128,49 @@ def as_calibration(
     return calibrate(model, calibration)
 
 
+def ranges_of(
+    unit: Multiplier,
+    model: nn.Module,
+    calibration: NDArray[np.float32] | Tensor | Calibration | None,
+) -> Calibration | None:
+    """Return the ranges of *model* from *calibration*, None for a unit of floats without one.
+
+    Raises
+    ------
+    ConfigError
+        For a unit of integers without one.
+    """
+    if calibration is not None:
+        return as_calibration(model, calibration)
+    if isinstance(unit, IntegerMultiplier):
+        raise ConfigError(
+            f"multiplier {unit.name!r} takes {unit.operands.name}, so the ranges of the "
+            "activations must be known; give calibration=images, or "
+            "calibration=accelsim.nn.calibrate(model, images)"
+        )
+    return None
+
+
+def integers_of(
+    unit: Multiplier,
+    ranges: Calibration | None,
+    scheme: Scheme | None,
+    gradient: UnitGradient | None = None,
+) -> Integers | None:
+    """Return how a network reaches *unit*, None for a unit of floats.
+
+    Raises
+    ------
+    ConfigError
+        If *scheme* is none.
+    """
+    if scheme is not None and not isinstance(scheme, Scheme):
+        raise ConfigError(f"scheme must be an accelsim.nn.Scheme, got {type(scheme).__name__}")
+    if not isinstance(unit, IntegerMultiplier) or ranges is None:
+        return None
+    return Integers(unit.operands, ranges, scheme or Scheme(), gradient)
+
+
 class _Watch:
     """Shows the operands of each call to an observer of its own."""
 
@@ -127,6 +178,7 @@ class _Watch:
         self.make = make
         self.observers: list[Any] = []
         self.calls = 0
+        self.drawings: list[Drawing] = []
 
     def __call__(self, owner: str, activations: Tensor) -> None:
         if not torch.isfinite(activations).all():
@@ -136,7 +188,9 @@ class _Watch:
             )
         if self.calls == len(self.observers):
             self.observers.append(self.make())
+            self.drawings.append(Drawing())
         self.observers[self.calls](activations)
+        self.drawings[self.calls].add(activations.numpy())
         self.calls += 1
 
 

@@ -1,4 +1,10 @@
-"""Functions of torch's graph: the unit forward, the declared gradient backward."""
+"""Functions of torch's graph: the unit forward, the declared gradient backward.
+
+Backward of the exact layer, of the exact layer with effective operands, or through the unit's
+table, as the unit says. With effective operands the gradient of an activation goes through what the
+unit applies of the other operand, and is 0 where it was clipped; that of a weight is the exact
+layer's.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +13,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from accelsim import kernels
 from accelsim.dataflows.order import AccumulationOrder
+from accelsim.nn.arithmetic import Call
+from accelsim.nn.gradients import where_inside
 from accelsim.quantization import LayerQuantization
 
 if TYPE_CHECKING:
     from accelsim.nn.operators import Unit
 
-__all__ = ["Conv2dFunction", "LinearFunction", "MatmulFunction", "array_of"]
+__all__ = ["Conv2dFunction", "LinearFunction", "MatmulFunction"]
 
 
 class Conv2dFunction(torch.autograd.Function):
-    """Forward on the unit; backward of the exact convolution, or through the unit's table."""
+    """A convolution."""
 
     @staticmethod
     def forward(
@@ -37,37 +44,34 @@ class Conv2dFunction(torch.autograd.Function):
         ctx.save_for_backward(images, weight)
         ctx.settings = (stride, padding, dilation)
         ctx.groups, ctx.bias = groups, None if bias is None else list(bias.shape)
-        ctx.unit, ctx.layer = unit, layer
-        x, w, b = array_of(images), array_of(weight), None if bias is None else array_of(bias)
+        ctx.unit, ctx.call = unit, Call(unit.operands - 1, layer, order)
         window = (stride, padding, dilation, groups)
-        if layer is None:
-            output = kernels.conv2d(unit.multiplier, unit.accumulator, x, w, b, *window, order)
-        else:
-            output = kernels.conv2d_quantized(
-                unit.multiplier, unit.accumulator, layer, x, w, b, *window, order
-            )
-        return torch.from_numpy(output)
+        return unit.arithmetic.conv2d(ctx.call, images, weight, bias, window)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         images, weight = ctx.saved_tensors
         wanted = list(ctx.needs_input_grad[2:5])
-        through = ctx.unit.gradient
-        if through is None:
+        through, effective = ctx.unit.gradient, ctx.unit.effective
+        if through is not None:
+            settings = (*ctx.settings, ctx.groups)
+            gradients = (
+                *through.conv2d(ctx.call.layer, grads[0], images, weight, *settings),
+                grads[0].sum((0, 2, 3)) if wanted[2] else None,
+            )
+        else:
+            if effective is not None and wanted[0]:
+                weight = effective.of_weight(ctx.call.operand, ctx.call.layer, weight)
             gradients = torch.ops.aten.convolution_backward(
                 grads[0], images, weight, ctx.bias, *ctx.settings, False, [0, 0], ctx.groups, wanted
             )
-        else:
-            settings = (*ctx.settings, ctx.groups)
-            gradients = (
-                *through.conv2d(ctx.layer, grads[0], images, weight, *settings),
-                grads[0].sum((0, 2, 3)) if wanted[2] else None,
-            )
+            to_images, *others = gradients
+            gradients = _unclipped(ctx, "activations", images, to_images), *others
         return None, None, *gradients, None, None, None, None, None
 
 
 class LinearFunction(torch.autograd.Function):
-    """Forward on the unit; backward of the exact linear layer, or through the unit's table."""
+    """A linear layer."""
 
     @staticmethod
     def forward(
@@ -80,15 +84,8 @@ class LinearFunction(torch.autograd.Function):
         order: AccumulationOrder | None,
     ) -> Tensor:
         ctx.save_for_backward(rows, weight)
-        ctx.unit, ctx.layer = unit, layer
-        operands = (array_of(rows), array_of(weight), None if bias is None else array_of(bias))
-        if layer is None:
-            output = kernels.linear(unit.multiplier, unit.accumulator, *operands, order)
-        else:
-            output = kernels.linear_quantized(
-                unit.multiplier, unit.accumulator, layer, *operands, order
-            )
-        return torch.from_numpy(output)
+        ctx.unit, ctx.call = unit, Call(unit.operands - 1, layer, order)
+        return unit.arithmetic.linear(ctx.call, rows, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -96,15 +93,17 @@ class LinearFunction(torch.autograd.Function):
         (grad,) = grads
         wants_rows, wants_weight, wants_bias = ctx.needs_input_grad[2:5]
         to_bias = grad.sum(0) if wants_bias else None
-        through = ctx.unit.gradient
+        through, effective = ctx.unit.gradient, ctx.unit.effective
         if through is not None:
-            return None, None, *through.linear(ctx.layer, grad, rows, weight), to_bias, None
-        to_rows = grad @ weight if wants_rows else None
+            return None, None, *through.linear(ctx.call.layer, grad, rows, weight), to_bias, None
+        if effective is not None and wants_rows:
+            weight = effective.of_weight(ctx.call.operand, ctx.call.layer, weight)
+        to_rows = _unclipped(ctx, "activations", rows, grad @ weight if wants_rows else None)
         return None, None, to_rows, grad.T @ rows if wants_weight else None, to_bias, None
 
 
 class MatmulFunction(torch.autograd.Function):
-    """Forward on the unit; backward of the exact products, or through the unit's table."""
+    """A product of two activations."""
 
     @staticmethod
     def forward(
@@ -116,28 +115,30 @@ class MatmulFunction(torch.autograd.Function):
         order: AccumulationOrder | None,
     ) -> Tensor:
         ctx.save_for_backward(first, second)
-        ctx.unit, ctx.layer = unit, layer
-        operands = (array_of(first), array_of(second))
-        if layer is None:
-            output = kernels.matmul(unit.multiplier, unit.accumulator, *operands, order)
-        else:
-            output = kernels.matmul_quantized(
-                unit.multiplier, unit.accumulator, layer, *operands, order
-            )
-        return torch.from_numpy(output)
+        ctx.unit, ctx.call = unit, Call(unit.operands - 2, layer, order)
+        return unit.arithmetic.matmul(ctx.call, first, second)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         first, second = ctx.saved_tensors
         (grad,) = grads
         wants_first, wants_second = ctx.needs_input_grad[2:4]
-        through = ctx.unit.gradient
+        through, effective = ctx.unit.gradient, ctx.unit.effective
         if through is not None:
-            return None, None, *through.matmul(ctx.layer, grad, first, second), None
-        to_first = grad @ second.mT if wants_first else None
-        return None, None, to_first, first.mT @ grad if wants_second else None, None
+            return None, None, *through.matmul(ctx.call.layer, grad, first, second), None
+        by_first, by_second = second, first
+        if effective is not None and wants_first:
+            by_first = effective.of_second(ctx.call.operand, ctx.call.layer, second)
+        if effective is not None and wants_second:
+            by_second = effective.of_first(ctx.call.operand + 1, ctx.call.layer, first)
+        to_first = grad @ by_first.mT if wants_first else None
+        to_second = by_second.mT @ grad if wants_second else None
+        to_first = _unclipped(ctx, "activations", first, to_first)
+        return None, None, to_first, _unclipped(ctx, "weights", second, to_second), None
 
 
-def array_of(tensor: Tensor) -> Any:
-    """Return *tensor* as a C-contiguous array, without its graph."""
-    return tensor.detach().contiguous().numpy()
+def _unclipped(ctx: Any, role: str, values: Tensor, grads: Tensor | None) -> Tensor | None:
+    """Return *grads* of *values*; effective ones are 0 where the quantizer of *role* clips."""
+    if grads is None or ctx.unit.effective is None or ctx.call.layer is None:
+        return grads
+    return where_inside(getattr(ctx.call.layer, role), values, grads)

@@ -24,8 +24,9 @@ from accelsim.kernels import im2col
 from accelsim.kernels.derivatives import difference_tables, sum_over, weigh_filters
 from accelsim.multipliers import IntegerMultiplier
 from accelsim.quantization import LayerQuantization
+from accelsim.quantizer import Quantizer
 
-__all__ = ["UnitGradient"]
+__all__ = ["UnitGradient", "where_inside"]
 
 Float = NDArray[np.float32]
 
@@ -140,8 +141,12 @@ def _inside(
     weight: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients where nothing was clipped, 0 elsewhere."""
-    inputs, weights = (
-        torch.from_numpy(quantizer.inside(values.detach().numpy()))
-        for quantizer, values in ((layer.activations, activations), (layer.weights, weight))
+    return (
+        where_inside(layer.activations, activations, to_input),
+        where_inside(layer.weights, weight, to_weight.reshape(weight.shape)),
     )
-    return to_input * inputs, to_weight.reshape(weight.shape) * weights
+
+
+def where_inside(quantizer: Quantizer, values: Tensor, grads: Tensor) -> Tensor:
+    """Return *grads* where *values* are not clipped, 0 elsewhere."""
+    return grads * torch.from_numpy(quantizer.inside(values.detach().numpy()))

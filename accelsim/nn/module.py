@@ -15,15 +15,17 @@ from accelsim.dataflows.order import AccumulationOrder
 from accelsim.errors import ConfigError, nearest
 from accelsim.kernels.derivatives import require_table
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier, Multiplier
-from accelsim.nn.calibration import as_calibration
+from accelsim.nn.calibration import integers_of, ranges_of
+from accelsim.nn.effective import EffectiveWeights
 from accelsim.nn.gradients import UnitGradient
 from accelsim.nn.interception import copied, run
 from accelsim.nn.operators import Integers, Unit
+from accelsim.nn.wrapper import Wrapper
 from accelsim.quantization import Calibration, Scheme
 
 __all__ = ["GRADIENTS", "ApproximateModule", "approximate"]
 
-GRADIENTS = ("exact", "unit", "none")
+GRADIENTS = ("exact", "effective", "unit", "none")
 
 
 def approximate(
@@ -52,12 +54,15 @@ def approximate(
     gradient : str
         ``"exact"``: the backward pass is the exact layer's, as if the unit were exact
         (straight-through), with respect to inputs, weights and biases, and to both operands of a
-        matmul. ``"unit"``: it goes through differences of the unit's product table,
-        straight-through for the rounding and 0 where an operand was clipped; for units of integers
-        of up to 8 bits. ``"none"``: outputs carry no gradient.
+        matmul. ``"effective"``: it is the exact layer's with the weights that the unit effectively
+        applies, the slopes of its products by activation: see Notes. ``"unit"``: it goes through
+        differences of the unit's product table, straight-through for the rounding and 0 where an
+        operand was clipped; for units of integers of up to 8 bits. ``"none"``: outputs carry no
+        gradient.
     calibration : images or Calibration, optional
         For units of integers, which cannot do without: images (N, C, H, W) on which the ranges of
-        the activations are found, or what `accelsim.nn.calibrate` found before. Others ignore it.
+        the activations are found, or what `accelsim.nn.calibrate` found before. Gradient
+        ``"effective"`` takes its samples of activations from it. Others ignore it.
     scheme : Scheme, optional
         How units of integers quantize; ``Scheme()`` by default.
     smoothing : int
@@ -101,6 +106,15 @@ def approximate(
 
     Weights are quantized anew at every call, by their own ranges; those of the activations stay.
 
+    With gradient ``"effective"`` weight w of a layer counts as ``sum(m(a, w) a) / sum(a a)`` over a
+    sample of 256 activations a, m being the unit's (dequantized) product: what calibration drew of
+    the layer's own activations, else numbers evenly over its calibrated range, else, for units of
+    floats, quantiles of a standard normal. The slopes are computed at the first backward pass and
+    again when weights change. Biases stay. Rounding passes straight through, and an activation that
+    a unit of integers clips has gradient 0. Gradients of weights are the exact layer's. Of a matmul
+    the gradient of either operand goes through what the unit effectively applies of the other,
+    computed at every pass. `accelsim.nn.slope_ratio` measures how true a gradient is.
+
     >>> layer = nn.Linear(2, 1, bias=False)
     >>> _ = nn.init.constant_(layer.weight, 0.5)
     >>> approximate(layer, multiplier="exact_fp32")(torch.ones(1, 2)).item()
@@ -116,24 +130,19 @@ def approximate(
     through = None
     if gradient == "unit":
         through = UnitGradient.of(require_table(unit, smoothing), smoothing)
-    if scheme is not None and not isinstance(scheme, Scheme):
-        raise ConfigError(f"scheme must be an accelsim.nn.Scheme, got {type(scheme).__name__}")
     network = copied(model)
-    integers = None
-    if isinstance(unit, IntegerMultiplier):
-        if calibration is None:
-            raise ConfigError(
-                f"multiplier {multiplier!r} takes {unit.operands.name}, so the ranges of the "
-                "activations must be known; give calibration=images, or "
-                "calibration=accelsim.nn.calibrate(model, images)"
-            )
-        ranges = as_calibration(model, calibration)
-        integers = Integers(unit.operands, ranges, scheme or Scheme(), through)
+    ranges = None
+    if gradient == "effective" or isinstance(unit, IntegerMultiplier):
+        ranges = ranges_of(unit, model, calibration)
+    integers = integers_of(unit, ranges, scheme, through)
+    effective = EffectiveWeights(unit, ranges) if gradient == "effective" else None
     orders = None if orders is None else tuple(orders)
-    return ApproximateModule(network, multiplier, unit, accumulator, gradient, integers, orders)
+    return ApproximateModule(
+        network, multiplier, unit, accumulator, gradient, integers, orders, effective
+    )
 
 
-class ApproximateModule(nn.Module):
+class ApproximateModule(Wrapper):
     """A network on a functional unit, made by `approximate`.
 
     ``state_dict()`` has the names of the original network and loads its weights, so the two are
@@ -156,6 +165,8 @@ class ApproximateModule(nn.Module):
         Calibration and scheme of a unit of integers.
     orders : tuple of AccumulationOrder or None
         Of the layers' additions; None: k ascending.
+    effective : EffectiveWeights or None
+        What the gradient ``"effective"`` goes through.
     """
 
     def __init__(
@@ -167,22 +178,27 @@ class ApproximateModule(nn.Module):
         gradient: str,
         integers: Integers | None = None,
         orders: tuple[AccumulationOrder, ...] | None = None,
+        effective: EffectiveWeights | None = None,
     ) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network)
         self.multiplier = multiplier
         self.unit = unit
         self.accumulator = accumulator
         self.gradient = gradient
         self.integers = integers
         self.orders = orders
-        self.training = network.training
-        self.register_state_dict_post_hook(_strip_prefix)
-        self.register_load_state_dict_pre_hook(_add_prefix)
+        self.effective = effective
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Return the network's outputs, every product made by the unit."""
-        unit = Unit(self.unit, self.accumulator, self.network, self.integers, orders=self.orders)
+        unit = Unit(
+            self.unit,
+            self.accumulator,
+            self.network,
+            self.integers,
+            orders=self.orders,
+            effective=self.effective,
+        )
         gradient = torch.is_grad_enabled() and self.gradient != "none"
         with torch.set_grad_enabled(gradient):
             outputs = run(unit, self.network, *args, **kwargs)
@@ -196,18 +212,3 @@ class ApproximateModule(nn.Module):
             f"multiplier={self.multiplier!r}, accumulator={self.accumulator!r}, "
             f"gradient={self.gradient!r}{scheme}"
         )
-
-
-def _strip_prefix(
-    module: nn.Module, state: dict[str, Any], prefix: str, local_metadata: dict[str, Any]
-) -> None:
-    _rename(state, prefix + "network.", prefix)
-
-
-def _add_prefix(module: nn.Module, state: dict[str, Any], prefix: str, *rest: Any) -> None:
-    _rename(state, prefix, prefix + "network.")
-
-
-def _rename(state: dict[str, Any], old: str, new: str) -> None:
-    for key in [key for key in state if key.startswith(old)]:
-        state[new + key.removeprefix(old)] = state.pop(key)

@@ -15,7 +15,9 @@ from accelsim.dataflows.order import AccumulationOrder
 from accelsim.errors import DataError
 from accelsim.formats import IntegerFormat
 from accelsim.multipliers import Multiplier
-from accelsim.nn.functions import Conv2dFunction, LinearFunction, MatmulFunction, array_of
+from accelsim.nn.arithmetic import Arithmetic, BitAccurate, Window, array_of
+from accelsim.nn.effective import EffectiveWeights
+from accelsim.nn.functions import Conv2dFunction, LinearFunction, MatmulFunction
 from accelsim.nn.gradients import UnitGradient
 from accelsim.nn.lowering import padded, pair, transposed
 from accelsim.quantization import (
@@ -31,7 +33,6 @@ __all__ = ["Integers", "Unit"]
 
 _OWN_ORDERS = "make those of this very network: accelsim.accumulation_orders(trace, accelerator)"
 Range = tuple[float, float]
-Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,10 @@ class Unit:
         Called with (layer, activations) before each operator, for a matmul with either operand.
     orders : sequence of AccumulationOrder, optional
         Of the additions of each layer, as they are called; k ascending by default.
+    effective : EffectiveWeights, optional
+        What gradients go through.
+    arithmetic : Arithmetic, optional
+        Of the outputs, `BitAccurate` by default.
     """
 
     def __init__(
@@ -71,6 +76,8 @@ class Unit:
         integers: Integers | None = None,
         observe: Callable[[str, Tensor], None] | None = None,
         orders: Sequence[AccumulationOrder] | None = None,
+        effective: EffectiveWeights | None = None,
+        arithmetic: Arithmetic | None = None,
     ) -> None:
         self.multiplier = multiplier
         self.accumulator = accumulator_of(multiplier, accumulator)
@@ -79,6 +86,8 @@ class Unit:
         self.integers = integers
         self.observe = observe
         self.orders = orders
+        self.effective = effective
+        self.arithmetic = arithmetic or BitAccurate(multiplier, self.accumulator)
         self.calls = self.operands = 0
         """Layers called so far, and activations that they have read."""
         self._constants = _storages(network)
@@ -195,7 +204,7 @@ class Unit:
         images: Tensor,
         kernel: Tensor,
         bias: Tensor | None,
-        window: tuple[Pair, Pair, Pair, int],
+        window: Window,
     ) -> Tensor:
         """Return the convolution of *images* with *kernel*, which *input* and *weight* became."""
         layer = self._layer(operator, images, kernel, weight)
@@ -245,6 +254,12 @@ class Unit:
         """How gradients come back through the unit, None: as the exact layer's."""
         return None if self.integers is None else self.integers.gradient
 
+    @property
+    def _calibration(self) -> Calibration | None:
+        if self.integers is not None:
+            return self.integers.calibration
+        return None if self.effective is None else self.effective.calibration
+
     def finish(self) -> None:
         """Check that the network has called as many layers as there are orders and ranges for."""
         if self.orders is not None and self.calls != len(self.orders):
@@ -252,11 +267,12 @@ class Unit:
                 f"the network called {self.calls} convolutions, linear layers and matmuls, but "
                 f"there are {len(self.orders)} orders of additions; {_OWN_ORDERS}"
             )
-        if self.integers is not None and self.operands != len(self.integers.calibration.ranges):
+        calibration = self._calibration
+        if calibration is not None and self.operands != len(calibration.ranges):
             raise DataError(
                 f"the network called {self.calls} convolutions, linear layers and matmuls, which "
                 f"read {self.operands} activations, but calibration has ranges for "
-                f"{len(self.integers.calibration.ranges)}; calibrate it on images that take the "
+                f"{len(calibration.ranges)}; calibrate it on images that take the "
                 "same way through it"
             )
 
@@ -278,28 +294,30 @@ class Unit:
     def _ranges(
         self, operator: str, weight: Tensor | None, depth: int, *activations: Tensor
     ) -> tuple[Range, ...]:
-        """Return the ranges of the activations that are read now, none for a unit of floats.
+        """Return the ranges of the activations that are read now, none where nobody calibrated.
 
         *depth* products are summed for an output.
         """
+        first, calibration = self.operands, self._calibration
         self.calls += 1
-        if self.observe is None and self.integers is None:
+        self.operands += len(activations)
+        if self.observe is None and calibration is None:
             return ()
         owner = self._name(operator, weight)
         if self.observe is not None:
             for one in activations:
                 self.observe(owner, one)
-        if self.integers is None:
+        if calibration is None:
             return ()
-        first, ranges = self.operands, self.integers.calibration.ranges
-        self.operands += len(activations)
+        ranges = calibration.ranges
         if self.operands > len(ranges):
             raise DataError(
                 f"{owner} is called as number {self.calls}, but calibration has ranges for "
                 f"{len(ranges)} activations of convolutions, linear layers and matmuls; calibrate "
                 "this very network: accelsim.nn.calibrate(model, images)"
             )
-        check_depth(self.multiplier, self._asked_for, depth, owner)
+        if self.integers is not None:
+            check_depth(self.multiplier, self._asked_for, depth, owner)
         return ranges[first : self.operands]
 
     def _order_of_call(self) -> AccumulationOrder | None:

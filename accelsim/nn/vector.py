@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from accelsim.errors import TraceError
-from accelsim.nn.functions import array_of
+from accelsim.nn.arithmetic import array_of
 from accelsim.nn.windows import WINDOWS
 from accelsim.tracing.arguments import Arguments
 from accelsim.tracing.vector_operators import VECTOR_OPERATORS
