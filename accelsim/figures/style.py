@@ -111,7 +111,7 @@ def legend_below(figure: Figure, axes: Axes, labels: Sequence[str]) -> None:
         [found[name] for name in names],
         names,
         loc="outside lower center",
-        ncols=max(1, min(len(names), int(figure.get_figwidth() / 1.7))),
+        ncols=max(1, min(len(names), int(figure.get_figwidth() / 1.4))),
         frameon=False,
         fontsize=8,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from accelsim.figures.style import (
     MARKERS,
@@ -113,7 +113,9 @@ def constant_factor(table: pd.DataFrame) -> Figure:
             axes.axvline(100 - 100 * accuracy, color="black", lw=0.8, ls="--")
         axes.set_xscale("log")
         axes.set_xlim(right=110)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_yticks(range(len(rows)), rows if axes is all_axes[0] else [""] * len(rows))
         axes.tick_params(axis="y", labelsize=8)
         axes.set_ylim(len(rows) - 0.4, -0.6)
