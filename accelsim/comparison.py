@@ -54,7 +54,7 @@ def compare_results(folders: Iterable[str | Path]) -> pd.DataFrame:
                 accumulator = manifest.get("accumulator", row["accumulator"])
                 data = manifest.get("data_hash", "not recorded")
                 check_same(conditions, "score", _score_conditions(row, accumulator, data), folder)
-                _add(columns, str(row["multiplier"]), _robustness(row), folder)
+                _add(columns, str(row["target"]), _robustness(row), folder)
     if not columns:
         raise DataError("nothing to compare: the folders hold neither runs nor scores")
     networks = {str(found["workload"]) for found in conditions.values()}
@@ -170,7 +170,11 @@ def _cost(summary: pd.Series) -> dict[tuple[str, str], float]:
 
 
 def _robustness(row: pd.Series) -> dict[tuple[str, str], float]:
-    attack = f"{row['attack']} {row['epsilon']:g}"
+    budget = "" if pd.isna(row["epsilon"]) else f" {row['epsilon']:g}"
+    attack = f"{row['attack']}{budget}"
+    if row["source"] != "torch":
+        whom = str(row["source"]).removesuffix(str(row["target"])).removesuffix(" of ").strip()
+        attack += f" on {' '.join(filter(None, (whom, row['gradient'])))}"
     return {
         ("accuracy, clean", "%"): 100 * float(row["clean_accuracy"]),
         ("confidence, clean", "%"): 100 * float(row["mean_confidence_clean"]),

@@ -1,4 +1,4 @@
-"""A folder of scores: rows as they are made, and going on where an earlier call stopped."""
+"""A folder of scores: outcomes piece by piece, and the rates that are made of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from accelsim.errors import DataError
 from accelsim.folders import (
     prepare_folder,
     read_manifest,
-    read_table,
     versions,
     write_manifest,
     write_table,
@@ -20,20 +19,22 @@ from accelsim.folders import (
 from accelsim.store import point_key
 from accelsim.version import __version__
 
-__all__ = ["ScoreFolder"]
+__all__ = ["TABLE", "ScoreFolder"]
 
 TABLE = "scores.csv"
 
 
 class ScoreFolder:
-    """Scores under one set of settings.
+    """Scores under one set of settings, of any attacks.
 
     Parameters
     ----------
     folder : path
         Made if missing.
     settings : mapping
-        What determines a row besides its attack; ``multipliers`` are the rows of an attack.
+        What determines the outcomes besides the attacks.
+    attacks : sequence of str
+        Those that are asked for; `attacks` has those of earlier calls before them.
 
     Raises
     ------
@@ -41,11 +42,13 @@ class ScoreFolder:
         The folder cannot be written, or holds scores under other settings.
     """
 
-    def __init__(self, folder: str | Path, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: str | Path, settings: Mapping[str, Any], attacks: Sequence[str]
+    ) -> None:
         self.path = prepare_folder(folder, "score")
         self.settings = dict(settings)
         self._hash = point_key({**settings, "version": __version__})[:16]
-        self._rows: list[dict[str, Any]] = []
+        earlier: list[str] = []
         if (self.path / TABLE).exists():
             found = read_manifest(self.path, "score")
             if found.get("config_hash") != self._hash:
@@ -54,27 +57,25 @@ class ScoreFolder:
                     f"{str(folder)!r} holds scores made with other settings "
                     f"({', '.join(changed) or 'another version'}); give another folder"
                 )
-            self._rows = read_table(self.path / TABLE).to_dict("records")
+            earlier = found.get("attacks", [])
+        self.attacks = list(dict.fromkeys([*earlier, *attacks]))
+        self._write_manifest(earlier)
+
+    def write(self, scores: pd.DataFrame) -> None:
+        """Store the rates of all `attacks`, as `accelsim.robustness.summarize` returns them."""
+        fixed = {name: self.settings[name] for name in ("workload", "weights_hash", "accumulator")}
+        table = scores.assign(**fixed, config_hash=self._hash, version=__version__)
+        write_table(self.path / TABLE, table[[*fixed, *scores, "config_hash", "version"]])
+        self._write_manifest(self.attacks)
+
+    def _write_manifest(self, attacks: Sequence[str]) -> None:
         write_manifest(
             self.path,
-            {"kind": "score", **settings, "config_hash": self._hash, "versions": versions()},
+            {
+                "kind": "score",
+                **self.settings,
+                "attacks": list(attacks),
+                "config_hash": self._hash,
+                "versions": versions(),
+            },
         )
-
-    def rows(self, attacks: Sequence[str]) -> list[dict[str, Any]]:
-        """Return the stored rows of those of *attacks* that are complete; forget half ones."""
-        units = len(self.settings["multipliers"])
-        complete = {
-            attack
-            for attack in {row["attack"] for row in self._rows}
-            if sum(row["attack"] == attack for row in self._rows) == units
-        }
-        self._rows = [row for row in self._rows if row["attack"] in complete]
-        return [row for row in self._rows if row["attack"] in attacks]
-
-    def add(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Store *row* and return it as it is stored."""
-        fixed = {name: self.settings[name] for name in ("workload", "weights_hash")}
-        kept = {**fixed, **row, "config_hash": self._hash, "version": __version__}
-        self._rows.append(kept)
-        write_table(self.path / TABLE, pd.DataFrame(self._rows))
-        return kept

@@ -19,7 +19,8 @@ def saved(runs, tmp_path):
 def score(folder, workload="lenet5_digits", **changes):
     rows = [
         {
-            "workload": workload, "multiplier": unit, "attack": "fgsm", "epsilon": 0.1,
+            "workload": workload, "source": "torch", "target": unit,
+            "attack": "fgsm", "epsilon": 0.1,
             "clean_accuracy": 0.98, "robust_accuracy": robust, "transfer_success": 0.9,
             "mean_confidence_clean": 0.97, "scenario": "transfer", "accumulator": "float32",
             "images": 20, "seed": 0, "weights_hash": "abc", **changes,

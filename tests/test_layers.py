@@ -65,7 +65,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "simulation": (5, {"numpy"}),
     "characterization": (5, {"numpy", "pandas"}),
     "validation": (5, {"numpy", "pandas"}),
-    "robustness": (5, {"numpy", "torch", "pandas", "art", "foolbox", "eagerpy"}),
+    "robustness": (5, {"numpy", "torch", "pandas", "art", "foolbox", "eagerpy", "pyautoattack"}),
     "sweeps": (6, {"pandas"}),
     "comparison": (6, {"pandas"}),
     "scores": (6, {"pandas"}),

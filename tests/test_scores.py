@@ -1,3 +1,6 @@
+"""Tests of accelsim.scores: a folder of scores, and going on where an earlier call stopped."""
+
+import pandas as pd
 import pytest
 
 from accelsim.errors import DataError
@@ -14,33 +17,34 @@ SETTINGS = {
     "epsilon": None,
     "seed": 0,
 }
+SCORES = pd.DataFrame({"attack": ["fgsm"], "target": ["ax_fpm"], "robust_accuracy": [0.1]})
 
 
-def row(attack, unit):
-    return {"attack": attack, "multiplier": unit, "robust_accuracy": 0.1}
+def test_rates_are_stored_with_what_they_are_of(tmp_path):
+    folder = ScoreFolder(tmp_path / "s", SETTINGS, ["fgsm"])
+    folder.write(SCORES)
+    (row,) = read_table(tmp_path / "s" / "scores.csv").to_dict("records")
+    assert row.pop("config_hash") == read_manifest(tmp_path / "s", "score")["config_hash"]
+    assert row.pop("version")
+    assert row == {
+        "workload": "net",
+        "weights_hash": "0123456789012345",
+        "accumulator": "float32",
+        **SCORES.iloc[0].to_dict(),
+    }
 
 
-def test_rows_are_on_disk_as_they_come_and_a_complete_attack_is_not_made_again(tmp_path):
-    folder = ScoreFolder(tmp_path / "s", SETTINGS)
-    kept = folder.add(row("fgsm", "exact_fp32"))
-    assert kept["workload"] == "net"
-    assert len(read_table(tmp_path / "s" / "scores.csv")) == 1
-    folder.add(row("fgsm", "ax_fpm"))
-    folder.add(row("pgd", "exact_fp32"))
-
-    again = ScoreFolder(tmp_path / "s", SETTINGS)
-    done = again.rows(["fgsm", "pgd"])
-    assert [(r["attack"], r["multiplier"]) for r in done] == [
-        ("fgsm", "exact_fp32"),
-        ("fgsm", "ax_fpm"),
-    ]
-    assert done[0] == kept
-    again.add(row("pgd", "exact_fp32"))
-    assert len(read_table(tmp_path / "s" / "scores.csv")) == 3
+def test_attacks_of_earlier_calls_stay_unless_these_were_interrupted(tmp_path):
+    ScoreFolder(tmp_path / "s", SETTINGS, ["fgsm"]).write(SCORES)
+    assert ScoreFolder(tmp_path / "s", SETTINGS, ["cw"]).attacks == ["fgsm", "cw"]
+    again = ScoreFolder(tmp_path / "s", SETTINGS, ["pgd", "fgsm"])
+    assert again.attacks == ["fgsm", "pgd"]
+    again.write(SCORES)
+    assert read_manifest(tmp_path / "s", "score")["attacks"] == ["fgsm", "pgd"]
 
 
 def test_the_manifest_says_what_determined_the_scores(tmp_path):
-    ScoreFolder(tmp_path / "s", SETTINGS)
+    ScoreFolder(tmp_path / "s", SETTINGS, ["fgsm"])
     manifest = read_manifest(tmp_path / "s", "score")
     assert {name: manifest[name] for name in SETTINGS} == SETTINGS
     assert len(manifest["config_hash"]) == 16
@@ -48,15 +52,15 @@ def test_the_manifest_says_what_determined_the_scores(tmp_path):
 
 @pytest.mark.parametrize(("name", "value"), [("seed", 1), ("epsilon", 0.2), ("weights_hash", "x")])
 def test_rejects_a_folder_with_scores_under_other_settings(tmp_path, name, value):
-    ScoreFolder(tmp_path / "s", SETTINGS).add(row("fgsm", "ax_fpm"))
+    ScoreFolder(tmp_path / "s", SETTINGS, ["fgsm"]).write(SCORES)
     before = (tmp_path / "s" / "manifest.json").read_bytes()
     with pytest.raises(DataError, match=rf"other settings \({name}\); give another folder"):
-        ScoreFolder(tmp_path / "s", {**SETTINGS, name: value})
+        ScoreFolder(tmp_path / "s", {**SETTINGS, name: value}, ["fgsm"])
     assert (tmp_path / "s" / "manifest.json").read_bytes() == before
 
 
 def test_rejects_scores_of_another_version(tmp_path):
-    ScoreFolder(tmp_path / "s", SETTINGS).add(row("fgsm", "ax_fpm"))
+    ScoreFolder(tmp_path / "s", SETTINGS, ["fgsm"]).write(SCORES)
     write_manifest(tmp_path / "s", {"kind": "score", **SETTINGS, "config_hash": "other"})
-    with pytest.raises(DataError, match="another version"):
-        ScoreFolder(tmp_path / "s", SETTINGS)
+    with pytest.raises(DataError, match=r"other settings \(another version\)"):
+        ScoreFolder(tmp_path / "s", SETTINGS, ["fgsm"])

@@ -129,7 +129,10 @@ def _workloads() -> dict[str, str]:
 def _attacks() -> dict[str, str]:
     from accelsim.robustness.attacks import ATTACKS
 
-    return _titles(ATTACKS)
+    return {
+        name: f"{entry.norm}, {entry.aim}, {entry.access}: {entry.title}"
+        for name, entry in ATTACKS.items()
+    }
 
 
 def _presets() -> dict[str, str]:

@@ -155,7 +155,10 @@ def _attack(name: str) -> Page:
     from accelsim.robustness.attacks import ATTACKS
 
     entry = ATTACKS[name]
-    facts = {"norm": entry.norm, "default epsilon": entry.default_epsilon}
+    facts: dict[str, object] = {"norm": entry.norm, "aim": entry.aim, "access": entry.access}
+    if entry.aim == "budget":
+        facts["default epsilon"] = entry.default_epsilon
+    facts |= {f"setting: {name}": value for name, value in entry.settings.items()}
     return _facts(entry.title, facts, inspect.getdoc(entry) or "")
 
 

@@ -19,12 +19,15 @@ from accelsim.cli.options import (
     unique,
 )
 from accelsim.cli.output import note, print_json, print_table, progress
-from accelsim.errors import DataError
+from accelsim.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from torch import nn
 
+    from accelsim.datasets import Split
+    from accelsim.robustness import Proxies
     from accelsim.scores import ScoreFolder
 
 __all__ = ["score"]
@@ -39,8 +42,35 @@ def score(
     ] = None,
     scenario: Annotated[
         str,
-        typer.Option("--scenario", help="transfer: made on the exact model, judged on every unit."),
+        typer.Option(
+            "--scenario",
+            help="transfer: made on the exact model, judged on every unit; black_box: on a proxy "
+            "trained on the unit's answers; white_box: on the unit itself; adaptive: on its "
+            "effective weights.",
+        ),
     ] = "transfer",
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source",
+            metavar="NAME",
+            help="Of transfer: torch (the exact model) or a unit; repeatable.",
+        ),
+    ] = None,
+    gradient: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--gradient",
+            metavar="NAME",
+            help="Of white_box: exact, effective, unit, smoothed; repeatable.",
+        ),
+    ] = None,
+    queries: Annotated[
+        int,
+        typer.Option(
+            "--queries", min=2, help="Of black_box: training images that the unit is asked for."
+        ),
+    ] = 2000,
     images: Annotated[int, typer.Option("--images", min=1, help="Test images.")] = 200,
     epsilon: Annotated[
         float | None, typer.Option("--epsilon", help="Budget in (0, 1]; each attack's own if none.")
@@ -63,6 +93,10 @@ def score(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the attacks' random starts.")] = 0,
     quantization: SchemeOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Processes; one for each CPU if none."),
+    ] = 1,
     weights: WeightsOption = None,
     data: DataOption = None,
     out: OutOption = None,
@@ -70,11 +104,11 @@ def score(
 ) -> None:
     """Score WORKLOAD under attack: accuracy, confidence and what transfers, with 95 % intervals.
 
-    Rows are written as they are made; interrupted, the same command goes on. Without -m:
-    exact_fp32 and ax_fpm; without --attack: fgsm and pgd. Units of integers are calibrated on the
-    first 128 training images; --set quantization.per_channel=false and the like change their
-    scheme. With --accelerator, units are judged as they are in its PEs (which matters where its
-    dataflow is rs), quantization is its own, and --set changes any of its fields.
+    Outcomes are kept as they are made, image by image; interrupted, the same command goes on.
+    Without -m: exact_fp32 and ax_fpm; without --attack: fgsm and pgd. Units of integers are
+    calibrated on the first 128 training images; --set quantization.per_channel=false and the like
+    change their scheme. With --accelerator, units are judged as they are in its PEs (which matters
+    where its dataflow is rs), quantization is its own, and --set changes any of its fields.
 
     Example: accelsim score lenet5_digits -m ax_fpm --attack pgd --epsilon 0.1 --out scores/x
     """
@@ -82,15 +116,9 @@ def score(
     from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
     from accelsim.multipliers.imported import file_fingerprints
     from accelsim.quantization import scheme_of
-    from accelsim.robustness import check_settings
+    from accelsim.robustness import check_settings, plans_of
     from accelsim.scores import ScoreFolder
-    from accelsim.workload import (
-        WORKLOADS,
-        load_workload,
-        weights_hash,
-        weights_text,
-        workload_split,
-    )
+    from accelsim.workload import WORKLOADS, load_workload, weights_hash, weights_text
 
     machine = None if accelerator is None else build_accelerator(accelerator, quantization)
     scheme = build_scheme(quantization) if machine is None else scheme_of(machine)
@@ -98,7 +126,9 @@ def score(
         accumulator = "auto" if machine is None else machine.accumulator
     units = unique(multiplier or ["exact_fp32", "ax_fpm"])
     attacks = unique(attack or ["fgsm", "pgd"])
-    check_settings(scenario, attacks, units, accumulator, epsilon, seed)
+    gradients = unique(gradient or ["exact", "effective"])
+    plans = plans_of(attacks, epsilon)
+    check_settings(scenario, plans, units, accumulator, seed, gradients=gradients)
     model, batch, labels = load_workload(workload, limit=images, weights=weights, data=data)
     if labels is None:
         raise DataError(
@@ -106,7 +136,7 @@ def score(
             f"{data or WORKLOADS[workload].dataset}: give trained weights with --weights, and "
             "images with labels with --data"
         )
-    settings = {
+    settings: dict[str, Any] = {
         "workload": workload,
         "weights_hash": weights_hash(workload, weights),
         "data_hash": fingerprint(batch, labels)[:16],
@@ -117,10 +147,13 @@ def score(
         "epsilon": epsilon,
         "seed": seed,
     }
+    extra: dict[str, dict[str, Any]] = {"transfer": {"sources": unique(source or ["torch"])},
+             "white_box": {"gradients": gradients}, "black_box": {"queries": queries}}  # fmt: skip
+    settings |= extra.get(scenario, {})
     if any(isinstance(MULTIPLIERS[name], IntegerMultiplier) for name in units):
         from accelsim.nn import CALIBRATION_IMAGES, WORKLOAD_CALIBRATION
 
-        train = workload_split(WORKLOADS[workload], "train", data).first(CALIBRATION_IMAGES)
+        train = _training(workload, data, CALIBRATION_IMAGES)
         settings |= {
             "calibration": WORKLOAD_CALIBRATION,
             "calibration_data_hash": fingerprint(train.images, train.labels)[:16],
@@ -130,11 +163,12 @@ def score(
         settings["accelerator"] = machine.model_dump(mode="json")
     if files := file_fingerprints(units):
         settings["unit_files"] = files
-    folder = None if out is None else ScoreFolder(out, settings)
-    rows: list[dict[str, Any]] = [] if folder is None else folder.rows(attacks)
-    left = [name for name in attacks if name not in {row["attack"] for row in rows}]
-    if left:
-        _run(model, batch, labels, data, left, settings, folder, rows)
+    folder = None if out is None else ScoreFolder(out, settings, attacks)
+    asked = attacks if folder is None else folder.attacks
+    scores = _run(model, batch, labels, data, asked, settings, folder, workers)
+    if folder is not None:
+        folder.write(scores)
+    rows = [{**settings, **row} for row in scores.to_dict("records") if row["attack"] in attacks]
     rows.sort(key=lambda row: attacks.index(row["attack"]))
     if json:
         print_json(rows)
@@ -152,46 +186,78 @@ def _run(
     attacks: list[str],
     settings: dict[str, Any],
     folder: ScoreFolder | None,
-    rows: list[dict[str, Any]],
-) -> None:
-    """Add the rows of *attacks* to *rows* and to the folder, as they are made."""
+    workers: int | None,
+) -> pd.DataFrame:
+    """Return the rates of *attacks*; in a folder their outcomes are kept as they are made."""
     from accelsim.config import Accelerator
     from accelsim.nn import calibrate_workload
     from accelsim.quantization import Scheme
-    from accelsim.robustness import evaluate
+    from accelsim.robustness import evaluate, summarize
 
-    calibration = scheme = machine = None
+    more: dict[str, Any] = {}
     if "accelerator" in settings:
-        machine = Accelerator.from_dict(settings["accelerator"])
+        more["accelerator"] = Accelerator.from_dict(settings["accelerator"])
     if "calibration" in settings:
-        calibration = calibrate_workload(settings["workload"], model, data)
-        scheme = Scheme(**settings["quantization"])
+        more["calibration"] = calibrate_workload(settings["workload"], model, data)
+        more["scheme"] = Scheme(**settings["quantization"])
+    if "queries" in settings:
+        more["proxies"] = _proxies(settings["workload"], data, settings["queries"])
+    for name in ("sources", "gradients"):
+        if name in settings:
+            more[name] = settings[name]
     fixed = ("scenario", "multipliers", "accumulator", "epsilon", "seed")
-    total, before = len(attacks) * len(settings["multipliers"]), len(rows)
-
-    def keep(row: dict[str, Any]) -> None:
-        rows.append({**settings, **row} if folder is None else folder.add(row))
-
+    done = 0
     try:
         with progress("score") as update:
-            evaluate(
+
+            def count(finished: int, total: int, what: str) -> None:
+                nonlocal done
+                done = finished
+                update(finished, total, what)
+
+            outcomes = evaluate(
                 model,
                 images,
                 labels,
                 attacks=attacks,
-                calibration=calibration,
-                scheme=scheme,
-                accelerator=machine,
-                progress=lambda what: update(len(rows) - before, total, what),
-                on_row=keep,
+                folder=None if folder is None else folder.path,
+                determined_by=settings,
+                workers=workers,
+                progress=count,
+                **more,
                 **{name: settings[name] for name in fixed},
             )
     except KeyboardInterrupt:
         kept = "nothing is kept (no --out)"
         if folder is not None:
-            kept = f"{len(rows)} rows are kept in {folder.path}"
-        note(f"{kept}; the same command goes on with the first unfinished attack")
+            kept = f"{done} pieces are kept in {folder.path}"
+        note(f"{kept}; the same command goes on with the first unfinished piece")
         raise typer.Exit(130) from None
+    return summarize(outcomes)
+
+
+def _training(workload: str, data: str | None, count: int) -> Split:
+    """Return the first *count* training images of a workload's data."""
+    from accelsim.workload import WORKLOADS, workload_split
+
+    return workload_split(WORKLOADS[workload], "train", data).first(count)
+
+
+def _proxies(workload: str, data: str | None, queries: int) -> Proxies:
+    """Return what proxies are trained from: the workload's network and recipe, training images."""
+    from accelsim.robustness import Proxies
+    from accelsim.workload import WORKLOADS
+
+    entry = WORKLOADS[workload]
+    if entry.recipe is None:
+        raise ConfigError(
+            f"workload {workload!r} has no recipe to train a proxy by; the scenario 'black_box' "
+            "takes networks that accelsim trains, see 'accelsim list workloads'"
+        )
+    train = _training(workload, data, queries)
+    if len(train) < queries:
+        raise DataError(f"--queries asks for {queries} training images, there are {len(train)}")
+    return Proxies(entry.build, train.images, entry.recipe)
 
 
 def _print_scores(scores: list[dict[str, Any]]) -> None:
@@ -199,25 +265,43 @@ def _print_scores(scores: list[dict[str, Any]]) -> None:
 
     table = pd.DataFrame(scores)
     first = table.iloc[0]
+    alone = set(table["source"]) == {"torch"}
     rows = [
         [
-            f"{row.attack} {row.epsilon:g}",
-            row.multiplier,
+            _strength(row),
+            *([] if alone else [_whom(row)]),
+            row.target,
             f"{100 * row.clean_accuracy:.1f}",
             _rate(row, "robust_accuracy"),
             f"{row.fooled_both}/{row.fooled_source}",
             _rate(row, "transfer_success"),
-            f"{row.mean_confidence_adversarial:.2f}",
+            f"{row.mean_confidence_attacked:.2f}",
         ]
         for row in table.itertuples(index=False)
     ]
     print_table(
-        f"{first['workload']}, {first['images']} images, {first['scenario']} from the exact model; "
-        "% with 95 % interval",
-        ["attack", "multiplier", "clean", "robust acc.", "fooled", "transfer", "conf."],
+        f"{first['workload']}, {first['images']} images, {first['scenario']}"
+        f"{' from the exact model' if alone else ''}; % with 95 % interval",
+        [
+            "attack",
+            *([] if alone else ["source"]),
+            *("multiplier", "clean", "robust acc.", "fooled", "transfer", "conf."),
+        ],
         rows,
-        text=(0, 1),
+        text=(0, 1) if alone else (0, 1, 2),
     )
+
+
+def _strength(row: Any) -> str:
+    """Return the attack with its budget, or the median distance of what it found."""
+    if row.epsilon == row.epsilon:
+        return f"{row.attack} {row.epsilon:g}"
+    return f"{row.attack} {row.norm} {getattr(row, f'median_{row.norm}'):.3g}"
+
+
+def _whom(row: Any) -> str:
+    """Return the source, with the gradient that was followed where it is not the exact one."""
+    return row.source if row.gradient in ("exact", "none") else f"{row.source} {row.gradient}"
 
 
 def _rate(row: Any, name: str) -> str:

@@ -6,6 +6,7 @@ from accelsim.figures.confidence import calibration_by_unit, confidence_by_unit
 from accelsim.figures.energy import energy_by_component
 from accelsim.figures.latency import latency_by_layer
 from accelsim.figures.product_error import error_magnitude, error_surfaces
+from accelsim.figures.robustness import accuracy_by_epsilon, transfer_matrix
 from accelsim.figures.style import rendered
 from accelsim.figures.sums import (
     constant_factor,
@@ -21,6 +22,7 @@ from accelsim.figures.validation import (
 
 __all__ = [
     "FIGURES",
+    "accuracy_by_epsilon",
     "accuracy_by_unit",
     "calibration_by_unit",
     "claims_by_level",
@@ -37,6 +39,7 @@ __all__ = [
     "power_by_component",
     "published_and_modeled",
     "rendered",
+    "transfer_matrix",
 ]
 
 FIGURES = {"energy": energy_by_component, "latency": latency_by_layer}

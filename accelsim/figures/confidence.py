@@ -31,7 +31,7 @@ def confidence_by_unit(table: pd.DataFrame) -> Figure:
         There is no row.
     """
     workloads, units = groups(table, "confidences")
-    figure, all_axes = new_figure(2 + 3.4 * len(workloads), 6.4, axes=2 * len(workloads), rows=2)
+    figure, all_axes = new_figure(2 + 3.4 * len(workloads), 6.4, axes=len(workloads), rows=2)
     for column, workload in enumerate(workloads):
         for row, measure in enumerate(("confidence", "margin")):
             axes = all_axes[row * len(workloads) + column]

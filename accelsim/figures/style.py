@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -36,16 +36,13 @@ MARKERS = "osD^vPX*"
 def new_figure(
     width: float, height: float, *, axes: int = 1, rows: int = 1, share_rows: bool = False
 ) -> tuple[Figure, Sequence[Axes]]:
-    """Return a figure of *width* x *height* inches with *axes* plots side by side, or in *rows*.
+    """Return a figure of *width* x *height* inches with *rows* of *axes* plots side by side.
 
     With *share_rows* those of a row have one scale.
     """
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, list(
-        figure.subplots(
-            rows, axes // rows, squeeze=False, sharey="row" if share_rows else "none"
-        ).flat
-    )
+    sharey: Literal["row", "none"] = "row" if share_rows else "none"
+    return figure, list(figure.subplots(rows, axes, squeeze=False, sharey=sharey).flat)
 
 
 def run_labels(runs: Sequence[Run]) -> list[str]:

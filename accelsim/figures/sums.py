@@ -44,7 +44,7 @@ def gain_by_layer(table: pd.DataFrame) -> Figure:
         There is no row.
     """
     workloads, units = groups(table, "layer gains")
-    figure, all_axes = new_figure(2 + 3.4 * len(workloads), 6.2, axes=2 * len(workloads), rows=2)
+    figure, all_axes = new_figure(2 + 3.4 * len(workloads), 6.2, axes=len(workloads), rows=2)
     for column, workload in enumerate(workloads):
         rows = table[table["workload"] == workload]
         gain, noise = all_axes[column], all_axes[len(workloads) + column]
@@ -149,7 +149,7 @@ def noise_by_correlation(table: pd.DataFrame, title: str) -> Figure:
     layers, units = groups(table, "noise", "call")
     table = table[table["outputs"] >= FEWEST]
     figure, all_axes = new_figure(
-        1.6 + 2.1 * len(layers), 7, axes=len(ROWS) * len(layers), rows=len(ROWS), share_rows=True
+        1.6 + 2.1 * len(layers), 7, axes=len(layers), rows=len(ROWS), share_rows=True
     )
     for column, call in enumerate(layers):
         mine = table[table["call"] == call]

@@ -113,6 +113,9 @@ class Attack(ABC):
         What the attacker sees, one of `ACCESSES`: gradients (and logits), logits, or the class.
     default_epsilon : float or None
         The budget if none is given, with the reason beside it; None for aim ``"minimum"``.
+    skips_wrong : bool
+        Whether images that the model gets wrong already are left as they are and cost nothing. Not
+        where the examples shall fool other models, too.
     """
 
     title: ClassVar[str]
@@ -120,6 +123,7 @@ class Attack(ABC):
     aim: ClassVar[str] = "budget"
     access: ClassVar[str] = "gradient"
     default_epsilon: ClassVar[float | None] = None
+    skips_wrong: ClassVar[bool] = False
 
     @abstractmethod
     def generate(
@@ -129,9 +133,9 @@ class Attack(ABC):
         labels: NDArray[np.int64],
         epsilon: float,
     ) -> NDArray[np.float32]:
-        """Return one example an image, of the same shape; the image itself where none is found.
+        """Return one example an image, of the same shape.
 
-        *epsilon* is NaN for aim ``"minimum"``.
+        *epsilon* is NaN for aim ``"minimum"``: then what does not fool is replaced by the image.
         """
 
     @property
@@ -208,17 +212,21 @@ class Attack(ABC):
             )
         if self.access == "gradient":
             self._check_gradient(classifier, images[:1])
+        some = before.right if self.skips_wrong else np.ones_like(before.right)
         classifier.forwards = classifier.gradients = 0
         with seeded(seed):
-            examples = self.generate(classifier, images.copy(), labels, epsilon)
+            found = self.generate(classifier, images[some], labels[some], epsilon)
         forwards, gradients = classifier.forwards, classifier.gradients
-        examples = self._verified(examples, images, epsilon)
+        examples = images.copy()
+        examples[some] = self._verified(found, images[some], epsilon)
         right = judge(classifier.model, examples, labels, batch_size).right
+        if self.aim == "minimum":
+            examples[right] = images[right]
         failed = before.right & right
         cause = np.zeros(len(images), CAUSE_TYPE)
         if failed.any():
-            some = images[failed], labels[failed], examples[failed]
-            cause[failed] = self._causes(classifier, *some, epsilon)
+            these = images[failed], labels[failed], examples[failed]
+            cause[failed] = self._causes(classifier, *these, epsilon)
         return AttackResult(
             examples=examples,
             epsilon=epsilon,

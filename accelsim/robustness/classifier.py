@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -20,7 +21,7 @@ from accelsim.errors import ConfigError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["Classifier", "seeded"]
+__all__ = ["Classifier", "missing_library", "seeded"]
 
 
 class Classifier:
@@ -64,7 +65,7 @@ class Classifier:
         try:
             from art.estimators.classification import PyTorchClassifier
         except ImportError as error:
-            raise _missing("Adversarial Robustness Toolbox", ART, error) from error
+            raise missing_library("Adversarial Robustness Toolbox", ART, error) from error
         return PyTorchClassifier(
             model=self.model,
             loss=torch.nn.CrossEntropyLoss(),
@@ -76,7 +77,11 @@ class Classifier:
 
     @cached_property
     def foolbox(self) -> Any:
-        """The model for Foolbox: a ``foolbox.PyTorchModel``.
+        """The model for Foolbox: a ``foolbox.PyTorchModel``; raises as `for_foolbox`."""
+        return self.for_foolbox(self.model)
+
+    def for_foolbox(self, module: nn.Module) -> Any:
+        """Return a ``foolbox.PyTorchModel`` of *module*, which stands between it and the model.
 
         Raises
         ------
@@ -86,10 +91,13 @@ class Classifier:
         # Foolbox can fetch models by git, and would warn of a machine without it.
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
         try:
-            from foolbox import PyTorchModel
+            with warnings.catch_warnings():
+                # It imports a name from where SciPy had it before.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                from foolbox import PyTorchModel
         except ImportError as error:
-            raise _missing("Foolbox", FOOLBOX, error) from error
-        return PyTorchModel(self.model, bounds=(0, 1), device="cpu")
+            raise missing_library("Foolbox", FOOLBOX, error) from error
+        return PyTorchModel(module.eval(), bounds=(0, 1), device="cpu")
 
     def _counted(self, model: nn.Module) -> nn.Module:
         """Hide *model* in a module that counts: ART takes an nn.Sequential to pieces."""
@@ -120,7 +128,8 @@ ART = "adversarial-robustness-toolbox>=1.20.1,<2"
 FOOLBOX = "foolbox>=3.3.4,<4"
 
 
-def _missing(library: str, requirement: str, error: ImportError) -> ConfigError:
+def missing_library(library: str, requirement: str, error: ImportError) -> ConfigError:
+    """Return the error of an attack whose *library* is missing; pip's *requirement* brings it."""
     return ConfigError(
         f"this attack needs {library}, which cannot be imported ({error}); "
         f"pip install '{requirement}'"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accelsim.errors import DataError
-from accelsim.robustness.attack import CAUSES, NORMS
+from accelsim.robustness.attack import AIMS, CAUSES, NORMS
 from accelsim.robustness.distances import DISTANCES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["KEYS", "OUTCOMES", "checked_outcomes", "strongest"]
+__all__ = ["KEYS", "OUTCOMES", "checked_outcomes", "distance", "strongest"]
 
 KEYS = (
     *("scenario", "source", "gradient", "target", "attack", "settings", "norm", "aim"),
@@ -40,13 +40,13 @@ CHOICES = ("scenario", "source", "gradient", "attack", "settings", "seed")
 
 
 def checked_outcomes(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy of *outcomes* with flags as bool and no NaN for an empty cause.
+    """Return a copy of *outcomes* with flags as bool, no NaN for an empty cause, rows numbered.
 
     Raises
     ------
     DataError
-        A column is missing, there is no row, a flag is neither true nor false, a cause is unknown,
-        or a run holds an image twice.
+        A column is missing, there is no row, a flag is neither true nor false, a norm, aim or cause
+        is unknown, or a run holds an image twice.
     """
     missing = [name for name in OUTCOMES if name not in outcomes.columns]
     if missing:
@@ -56,18 +56,17 @@ def checked_outcomes(outcomes: pd.DataFrame) -> pd.DataFrame:
         )
     if outcomes.empty:
         raise DataError("outcomes have no row; run a scenario first")
-    table = outcomes.copy()
+    table = outcomes.reset_index(drop=True)
     for name in FLAGS:
         if not table[name].isin([True, False]).all():
             raise DataError(f"outcomes: column {name} must hold true and false only")
         table[name] = table[name].astype(bool)
     for name in ("cause", "settings"):
         table[name] = table[name].astype(object).fillna("").astype(str)
-    unknown = sorted(set(table["cause"]) - {"", *CAUSES})
-    if unknown:
-        raise DataError(
-            f"outcomes: cause must be empty or one of {', '.join(CAUSES)}, got {unknown[0]!r}"
-        )
+    for name, known in {"norm": NORMS, "aim": AIMS, "cause": ("", *CAUSES)}.items():
+        other = set(table[name].astype(str)) - set(known)
+        if other:
+            raise DataError(f"outcomes: {name} must be one of {known}, got {min(other)!r}")
     twice = table.duplicated([*KEYS, "image"])
     if twice.any():
         row = table[twice].iloc[0]
@@ -129,15 +128,19 @@ def strongest(
         )
     for name in EFFORT:
         table[name] = cases[name].transform("sum")
-    table["_survived"], table["_rest"] = ~table["target_fooled"], table["margin_attacked"]
-    for norm in NORMS:
-        nearest = (table["aim"] == "minimum") & (table["norm"] == norm)
-        table.loc[nearest, "_rest"] = table.loc[nearest, norm]
+    table["_survived"] = ~table["target_fooled"]
+    table["_rest"] = distance(table).where(table["aim"] == "minimum", table["margin_attacked"])
     best = table[common].sort_values(["_survived", "_rest"], kind="stable")
     best = best.drop_duplicates("_case").sort_values("_case")
     for name in over:
         best[name] = best[name].min() if name == "seed" else STRONGEST
     return best[list(OUTCOMES)].reset_index(drop=True)
+
+
+def distance(table: pd.DataFrame) -> pd.Series:
+    """Return each example's distance from its image, in the norm of its run."""
+    found = table["linf"].where(table["norm"] == "linf", table["l2"])
+    return found.where(table["norm"] != "l0", table["l0"])
 
 
 def _numbers(table: pd.DataFrame, columns: list[str]) -> pd.Series:

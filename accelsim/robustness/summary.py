@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,14 +10,17 @@ import numpy as np
 from accelsim.errors import DataError, nearest
 from accelsim.robustness.attack import CAUSES
 from accelsim.robustness.outcomes import KEYS, checked_outcomes
-from accelsim.statistics import bootstrap_ratio, holm, mcnemar, wilson
+from accelsim.statistics import Estimate, bootstrap_ratio, holm, mcnemar, wilson
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pandas.api.typing import DataFrameGroupBy
 
-__all__ = ["compare", "summarize"]
+__all__ = ["compare", "estimate", "summarize"]
 
 Row = dict[str, Any]
+
+_MEANS = ("confidence_clean", "confidence_attacked", "margin_clean", "margin_attacked")
 
 
 def summarize(outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -51,42 +55,50 @@ def summarize(outcomes: pd.DataFrame) -> pd.DataFrame:
     DataError
         If *outcomes* cannot be used.
     """
-    import pandas as pd
-
     table = checked_outcomes(outcomes)
-    groups = table.groupby(list(KEYS), sort=False, dropna=False)
-    return pd.DataFrame(
-        [dict(zip(KEYS, key, strict=True)) | _measures(part) for key, part in groups]
+    fooled_source = table["source_right"] & table["source_fooled"]
+    counted = table[list(KEYS)].assign(
+        images=1,
+        attacked=table["source_right"],
+        fooled_source=fooled_source,
+        fooled_both=fooled_source & table["target_fooled"],
+        clean=table["target_right"],
+        robust=~table["target_fooled"],
+        **{
+            f"failed_{cause.replace(' ', '_')}": table["source_right"] & (table["cause"] == cause)
+            for cause in CAUSES
+        },
+    )
+    counts = _by_run(counted).sum().astype(int)
+    rates = {
+        "clean_accuracy": ("clean", "images"),
+        "robust_accuracy": ("robust", "images"),
+        "source_success": ("fooled_source", "attacked"),
+        "transfer_success": ("fooled_both", "fooled_source"),
+    }
+    found = counts[["images", "attacked", "fooled_source", "fooled_both"]].copy()
+    for name, (hits, of) in rates.items():
+        shares = [wilson(*pair) for pair in zip(counts[hits], counts[of], strict=True)]
+        for bound, column in zip(("", "_low", "_high"), zip(*shares, strict=True), strict=True):
+            found[f"{name}{bound}"] = column
+    lengths = table[["l0", "l2", "linf", "psnr"]].where(fooled_source)
+    medians = _by_run(table[list(KEYS)].join(lengths)).median()
+    means = _by_run(table)[[*_MEANS, "forwards", "gradients"]].mean()
+    return (
+        found.join(medians.add_prefix("median_"))
+        .join(means.rename(columns={name: f"mean_{name}" for name in _MEANS}))
+        .join(counts.filter(like="failed_"))
+        .reset_index()
     )
 
 
-def _measures(part: pd.DataFrame) -> Row:
-    fooled_source = part["source_right"] & part["source_fooled"]
-    fooled_both = fooled_source & part["target_fooled"]
-    counts = {
-        "images": len(part),
-        "attacked": int(part["source_right"].sum()),
-        "fooled_source": int(fooled_source.sum()),
-        "fooled_both": int(fooled_both.sum()),
-    }
-    rates = {
-        "clean_accuracy": (int(part["target_right"].sum()), counts["images"]),
-        "robust_accuracy": (int((~part["target_fooled"]).sum()), counts["images"]),
-        "source_success": (counts["fooled_source"], counts["attacked"]),
-        "transfer_success": (counts["fooled_both"], counts["fooled_source"]),
-    }
-    row: Row = dict(counts)
-    for name, share in rates.items():
-        rate = wilson(*share)
-        row |= {name: rate.value, f"{name}_low": rate.low, f"{name}_high": rate.high}
-    for name in ("l0", "l2", "linf", "psnr"):
-        row[f"median_{name}"] = float(part.loc[fooled_source, name].median())
-    for name in ("confidence_clean", "confidence_attacked", "margin_clean", "margin_attacked"):
-        row[f"mean_{name}"] = float(part[name].mean())
-    row |= {name: float(part[name].mean()) for name in ("forwards", "gradients")}
-    failed = part.loc[part["source_right"], "cause"]
-    row |= {f"failed_{one.replace(' ', '_')}": int((failed == one).sum()) for one in CAUSES}
-    return row
+def _by_run(table: pd.DataFrame) -> DataFrameGroupBy:
+    return table.groupby(list(KEYS), sort=False, dropna=False)
+
+
+def estimate(row: Mapping[str, Any] | pd.Series, name: str) -> Estimate:
+    """Return number *name* of a row of `summarize` or `compare` with its interval."""
+    return Estimate(*(float(row[f"{name}{bound}"]) for bound in ("", "_low", "_high")))
 
 
 def compare(outcomes: pd.DataFrame, baseline: str, other: str, *, seed: int = 0) -> pd.DataFrame:

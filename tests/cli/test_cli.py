@@ -76,7 +76,7 @@ def test_score_quantizes_as_it_is_told(accelsim):
         code, out, err = accelsim(*line, *more, "--json")
         assert code == 0, err
         (row,) = json.loads(out)
-        found.append((row["quantization"]["per_channel"], row["mean_confidence_adversarial"]))
+        found.append((row["quantization"]["per_channel"], row["mean_confidence_attacked"]))
     assert [per_channel for per_channel, _ in found] == [True, False]
     assert found[0][1] != found[1][1]
 
@@ -507,7 +507,7 @@ def test_an_interrupted_score_goes_on(accelsim, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(type(ATTACKS["pgd"]), "run", interrupt)
         code, _, err = accelsim(*line, "--out", tmp_path / "s")
-        assert (code, "2 rows are kept" in err) == (130, True)
+        assert (code, "1 pieces are kept" in err) == (130, True)
     with monkeypatch.context() as patch:
         patch.setattr(type(ATTACKS["fgsm"]), "run", interrupt)
         code, out, _ = accelsim(*line, "--out", tmp_path / "s")
@@ -515,7 +515,7 @@ def test_an_interrupted_score_goes_on(accelsim, tmp_path, monkeypatch):
         # Once more, with nothing left to do.
         assert accelsim(*line, "--out", tmp_path / "s")[:2] == (0, out)
     again = json.loads(out)
-    for name in ("attack", "multiplier", "robust_accuracy", "fooled_both"):
+    for name in ("attack", "target", "robust_accuracy", "fooled_both"):
         assert [row[name] for row in again] == [row[name] for row in whole]
 
 

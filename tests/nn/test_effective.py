@@ -37,10 +37,10 @@ def gradients(net, images=IMAGES):
 
 
 class Product(nn.Module):
-    """A product of two activations."""
+    """A product of two activations of different ranges."""
 
     def forward(self, x):
-        return x @ x.flip(0).mT
+        return x @ (3 * x.flip(0).mT + 1)
 
 
 @pytest.fixture
@@ -113,15 +113,16 @@ def test_either_operand_of_a_matmul_goes_through_what_is_applied_of_the_other(na
     layer = None
     if name == "drum5_s8":
         layer = quantize_matmul(calibration.ranges, unit.operands, Scheme(), "matmul")
-    second = np.ascontiguousarray(x[::-1].swapaxes(1, 2))
+    second = np.ascontiguousarray(3 * x[::-1].swapaxes(1, 2) + 1)
     by_first = effective_weights(unit, samples[0], second, layer)
     by_second = effective_activations(unit, x, samples[1], layer)
     grads = np.linspace(-1, 1, 18, dtype="f4").reshape(2, 3, 3)
     to_second = by_second.swapaxes(1, 2) @ grads
-    expected = grads @ by_first.swapaxes(1, 2) + to_second.swapaxes(1, 2)[::-1]
+    expected = grads @ by_first.swapaxes(1, 2) + 3 * to_second.swapaxes(1, 2)[::-1]
     np.testing.assert_allclose(got.numpy(), expected, rtol=1e-4, atol=1e-4)
     # Its own value is not the exact product's gradient.
-    exact = grads @ x[::-1] + (x.swapaxes(1, 2) @ grads).swapaxes(1, 2)[::-1]
+    to_second = x.swapaxes(1, 2) @ grads
+    exact = grads @ second.swapaxes(1, 2) + 3 * to_second.swapaxes(1, 2)[::-1]
     assert np.abs(got.numpy() - exact).max() > 1e-3
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
 import pytest
 
 from accelsim.errors import DataError
@@ -13,8 +14,6 @@ from accelsim.robustness.outcomes import OUTCOMES, checked_outcomes, strongest
 def test_a_table_read_from_a_file_is_the_same(run, tmp_path):
     table = run([True, False])
     table.to_csv(tmp_path / "outcomes.csv", index=False)
-    import pandas as pd
-
     again = checked_outcomes(pd.read_csv(tmp_path / "outcomes.csv"))
     pd.testing.assert_frame_equal(again, checked_outcomes(table), check_dtype=False)
     assert list(again["cause"]) == ["", "budget"]
@@ -27,10 +26,8 @@ def test_a_table_read_from_a_file_is_the_same(run, tmp_path):
         (lambda table: table.drop(columns=["psnr", "seed"]), "lack the columns seed, psnr"),
         (lambda table: table[:0], "have no row; run a scenario first"),
         (lambda table: table.assign(target_fooled=2), "column target_fooled must hold true and"),
-        (
-            lambda table: table.assign(cause="tired"),
-            "cause must be empty or one of .*, got 'tired'",
-        ),
+        (lambda table: table.assign(cause="tired"), "cause must be one of .*, got 'tired'"),
+        (lambda table: table.assign(norm="l3"), "norm must be one of .*'l2'.*, got 'l3'"),
         (lambda table: table.assign(image=0), "image 0 twice in one run .*attack pgd"),
     ],
 )
@@ -79,6 +76,12 @@ def test_images_that_not_all_attempts_saw_are_left_out(run, runs):
     found = strongest(table)
     assert list(found["image"]) == [1, 2]
     assert list(found["target_fooled"]) == [True, False]
+
+
+def test_rows_may_be_numbered_twice(run, runs):
+    """As where tables were joined without numbering them anew."""
+    parts = [run([1, 0], gradient="exact"), run([0, 1], gradient="effective")]
+    pd.testing.assert_frame_equal(strongest(pd.concat(parts)), strongest(runs(*parts)))
 
 
 def test_groups_do_not_mix(run, runs):

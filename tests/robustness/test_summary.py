@@ -9,7 +9,7 @@ import pytest
 
 from accelsim.errors import DataError
 from accelsim.robustness.outcomes import KEYS, strongest
-from accelsim.robustness.summary import compare, summarize
+from accelsim.robustness.summary import compare, estimate, summarize
 from accelsim.statistics import wilson
 
 MINIMUM = {"aim": "minimum", "norm": "l2", "epsilon": math.nan, "attack": "deepfool"}
@@ -150,3 +150,8 @@ def test_rejects_examples_that_equal_their_images(run, runs):
     )
     with pytest.raises(DataError, match="an example that equals its image fools a target"):
         compare(table, "exact_fp32", "ax_fpm")
+
+
+def test_an_estimate_is_taken_from_a_row(run):
+    row = summarize(run([1, 1, 0])).iloc[0]
+    assert estimate(row, "source_success") == wilson(2, 3)

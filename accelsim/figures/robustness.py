@@ -1,0 +1,173 @@
+"""Robustness: accuracy under attack against epsilon, and what transfers from whom to whom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from accelsim.errors import DataError
+from accelsim.figures.style import PALETTE, new_figure, quiet
+
+__all__ = ["accuracy_by_epsilon", "transfer_matrix"]
+
+COLUMNS = 4
+"""Plots side by side."""
+LINES = ("-", "--", ":", "-.")
+NORMS = {"linf": "$L_\\infty$", "l2": "$L_2$", "l0": "$L_0$"}
+DARK = 60
+"""Percent from which on text on a cell is white."""
+
+
+def accuracy_by_epsilon(summary: pd.DataFrame, title: str) -> Figure:
+    """Return a plot for each attack: robust accuracy of every target against epsilon.
+
+    At epsilon 0 stands the clean accuracy; the axis goes with the root of epsilon, which gives the
+    small ones room. The bands are 95 % intervals.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        As `accelsim.robustness.summary.summarize` returns it; rows with an epsilon are drawn, one
+        for each attack, norm, target and epsilon.
+    title : str
+        Of the figure.
+
+    Raises
+    ------
+    DataError
+        There is no row with an epsilon, or two would be the same point.
+    """
+    table = summary[summary["aim"] == "budget"]
+    if table.empty:
+        raise DataError("there is no accuracy to draw; the table has no row with an epsilon")
+    _refuse_twins(table, ["attack", "norm", "target", "epsilon"])
+    targets = list(table["target"].unique())
+    panels = list(table.groupby(["attack", "norm"], sort=False))
+    figure, all_axes = _panels(len(panels), 2.7, 2.6)
+    for axes, ((attack, norm), part) in zip(all_axes, panels, strict=True):
+        for name, line in part.groupby("target", sort=False):
+            _draw_line(axes, line.sort_values("epsilon"), str(name), targets.index(name))
+        axes.set_title(attack, fontsize=9)
+        axes.set_xlabel(f"epsilon ({NORMS[norm]})")
+        epsilons = [0.0, *sorted(part["epsilon"].unique())]
+        axes.set_xlim(0, 1.05 * epsilons[-1])
+        axes.set_xscale("function", functions=(_root, np.square))
+        axes.set_xticks(epsilons, [f"{one:.2g}" for one in epsilons], fontsize=7)
+        axes.set_ylim(0, 102)
+        quiet(axes)
+    for axes in all_axes[::COLUMNS]:
+        axes.set_ylabel("classified rightly (%)")
+    lines = {line.get_label(): line for axes in all_axes for line in axes.lines}
+    figure.legend(
+        [lines[name] for name in targets],
+        targets,
+        loc="outside lower center",
+        ncols=min(len(targets), COLUMNS),
+        frameon=False,
+        fontsize=8,
+    )
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _root(epsilons: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return square roots; of what an axis asks for below 0, 0."""
+    return np.sqrt(np.maximum(epsilons, 0.0))
+
+
+def _draw_line(axes: Axes, line: pd.DataFrame, name: str, number: int) -> None:
+    color = PALETTE[number % len(PALETTE)]
+    clean, *bounds = (line[f"clean_accuracy{one}"].iloc[0] for one in ("", "_low", "_high"))
+    epsilons = [0.0, *line["epsilon"]]
+    middle, low, high = (
+        [100 * share for share in (first, *line[f"robust_accuracy{one}"])]
+        for first, one in zip((clean, *bounds), ("", "_low", "_high"), strict=True)
+    )
+    axes.fill_between(epsilons, low, high, color=color, alpha=0.18, lw=0)
+    style = LINES[number // len(PALETTE) % len(LINES)]
+    axes.plot(epsilons, middle, style, marker="o", ms=3, lw=1.4, color=color, label=name)
+
+
+def transfer_matrix(summary: pd.DataFrame, title: str, measure: str = "transfer_success") -> Figure:
+    """Return a matrix for each attack and epsilon: *measure* from every source to every target.
+
+    A cell tells the share and its 95 % interval in percent; "none" where no example fools the
+    source; it is empty where the pair was not tried.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        As `accelsim.robustness.summary.summarize` returns it, one row for each attack, norm,
+        epsilon, source and target.
+    title : str
+        Of the figure.
+    measure : str
+        A rate of *summary* that has bounds.
+
+    Raises
+    ------
+    DataError
+        There is no row or no such rate, or two rows would be the same cell.
+    """
+    if summary.empty:
+        raise DataError("there is no transfer to draw; the table has no row")
+    if f"{measure}_low" not in summary.columns:
+        rates = [name.removesuffix("_low") for name in summary.columns if name.endswith("_low")]
+        raise DataError(f"the table has no rate {measure!r}; it has: {', '.join(rates)}")
+    setting = ["attack", "norm", "aim", "epsilon"]
+    _refuse_twins(summary, [*setting, "source", "target"])
+    sources, targets = list(summary["source"].unique()), list(summary["target"].unique())
+    panels = list(summary.groupby(setting, sort=False, dropna=False))
+    figure, all_axes = _panels(len(panels), 1.1 + 0.65 * len(targets), 1.2 + 0.45 * len(sources))
+    for axes, ((attack, norm, aim, epsilon), part) in zip(all_axes, panels, strict=True):
+        shares = np.full((len(sources), len(targets)), np.nan)
+        for row in part.to_dict("records"):
+            y, x = sources.index(row["source"]), targets.index(row["target"])
+            share, *bounds = (100 * row[f"{measure}{one}"] for one in ("", "_low", "_high"))
+            shares[y, x] = share
+            text = (
+                "none" if math.isnan(share) else "{:.0f} %\n{:.0f} to {:.0f}".format(share, *bounds)
+            )
+            color = "white" if share > DARK else "black"
+            axes.text(x, y, text, ha="center", va="center", fontsize=7, color=color)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+        reach = "smallest" if aim == "minimum" else f"{epsilon:g}"
+        axes.set_title(f"{attack}, {NORMS[norm]} {reach}", fontsize=9)
+        axes.set_xticks(range(len(targets)), targets, rotation=40, ha="right", fontsize=7)
+        axes.set_yticks(range(len(sources)), [""] * len(sources))
+        axes.set_xlabel("judged by", fontsize=8)
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+    for axes in all_axes[::COLUMNS]:
+        axes.set_yticks(range(len(sources)), sources, fontsize=7)
+        axes.set_ylabel("made on", fontsize=8)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _panels(count: int, width: float, height: float) -> tuple[Figure, Sequence[Axes]]:
+    """Return a figure of *count* plots of *width* x *height* inches, `COLUMNS` in a row."""
+    columns = min(count, COLUMNS)
+    rows = math.ceil(count / columns)
+    size = 0.8 + width * columns, 0.8 + height * rows
+    figure, all_axes = new_figure(*size, axes=columns, rows=rows)
+    for spare in all_axes[count:]:
+        spare.remove()
+    return figure, all_axes[:count]
+
+
+def _refuse_twins(table: pd.DataFrame, cell: list[str]) -> None:
+    twice = table.duplicated(cell)
+    if twice.any():
+        row = table[twice].iloc[0]
+        where = ", ".join(f"{name} {row[name]}" for name in cell)
+        raise DataError(
+            f"two rows of the table would be drawn in one place ({where}); leave one scenario, "
+            "gradient and seed, or summarize the strongest"
+        )

@@ -1,0 +1,163 @@
+"""Checks 7 to 10: the attackers that must have been tried before anybody is called robust."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accelsim.robustness.checks.base import Outcome, Study, rule, worst_case
+from accelsim.robustness.outcomes import KEYS
+from accelsim.robustness.summary import summarize
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["adaptivity", "gain_invariance", "gradient_free", "overshoot"]
+
+KNOWING = ("effective", "unit")
+"""Gradient choices that know the circuit."""
+
+
+@rule(
+    7,
+    "along each curve of overshoot the intervals of transfer success share a value",
+    ("transfer", "black_box"),
+)
+def overshoot(study: Study) -> Outcome:
+    """Return check 7: the rate of transfer does not depend on how far past its border one goes.
+
+    A minimal perturbation ends on the source's border, and fails on every copy that differs at all;
+    so a rate at one overshoot says nothing where the curve (`Study.curves`) is not flat. It is, if
+    the Wilson intervals of all its points have a value in common.
+    """
+    table = study.of_target("transfer", "black_box")
+    flat: list[str] = []
+    steep: list[str] = []
+    setting = [name for name in KEYS if name not in ("attack", "target")]
+    for name, points in study.curves.items():
+        overshoots = {attack: far for far, attack in points.items()}
+        part = table[table["attack"].isin(list(overshoots))]
+        if part.empty:
+            continue
+        rates = summarize(part)
+        rates["overshoot"] = rates["attack"].map(overshoots)
+        for _, curve in rates.groupby(setting, sort=False, dropna=False):
+            if len(curve) > 1:
+                shared = curve["transfer_success_low"].max() <= curve["transfer_success_high"].min()
+                (flat if shared else steep).append(f"{name} {_points(curve)}")
+    if steep:
+        return False, "transfer depends on the overshoot: " + "; ".join(steep)
+    if not flat:
+        return None, "the table has no curve of at least two overshoots"
+    return True, "; ".join(flat)
+
+
+def _points(curve: pd.DataFrame) -> str:
+    """Return a curve of transfer in words."""
+    points = curve.sort_values("overshoot")
+    return f"from {curve['source'].iloc[0]}: " + ", ".join(
+        f"{rate:.1%} at {far:g}"
+        for far, rate in zip(points["overshoot"], points["transfer_success"], strict=True)
+    )
+
+
+@rule(
+    8,
+    "white boxes went through the exact gradient and through one that knows the circuit; the worst "
+    "case of each image is told",
+    ("white_box",),
+)
+def adaptivity(study: Study) -> Outcome:
+    """Return check 8: the attacker adapted, and each image counts by its worst case.
+
+    What knows the circuit: the gradients of `KNOWING`, or a source "surrogate of" the target.
+    """
+    table = study.of_target("white_box", "adaptive", access=("gradient",))
+    if table.empty:
+        return None, "the table has no white box that follows gradients"
+    surrogate = table["source"].str.startswith("surrogate of ")
+    knowing = table["gradient"].isin(KNOWING) | surrogate
+    plain = (table["gradient"] == "exact") & ~surrogate
+    rates = []
+    for (norm, epsilon), part in table[table["aim"] == "budget"].groupby(["norm", "epsilon"]):
+        best = part.groupby(["source", "gradient", "attack"])["target_fooled"].mean().max()
+        worst = worst_case(part)["target_fooled"].mean()
+        rates.append(f"{norm} {epsilon:g}: best attempt {best:.1%}, worst case {worst:.1%} fooled")
+    told = "; ".join(rates) or "minimum norms only"
+    lacking = [
+        name
+        for name, tried in (("the exact gradient", plain), ("one that knows the circuit", knowing))
+        if not tried.any()
+    ]
+    if lacking:
+        return False, f"no white box through {' and '.join(lacking)}; {told}"
+    return True, told
+
+
+@rule(
+    9,
+    "a score attack that looks at logits and a label attack were run on the target itself; their "
+    "queries and what remains are told",
+    ("white_box",),
+)
+def gradient_free(study: Study) -> Outcome:
+    """Return check 9: attacks that no gradient can mislead were tried.
+
+    An attack whose loss is the softmax probability (LSA) does not count as a score attack: it is
+    flat where the softmax is 1.0.
+    """
+    table = study.of_target("white_box")
+    if table.empty:
+        return None, "the table has no white box"
+    told, lacking = [], []
+    for access in ("score", "label"):
+        free = table[table["attack"].map(study.access) == access]
+        free = free[free["attack"].map(study.loss) != "probability"]
+        if free.empty:
+            lacking.append(f"{access} attack")
+        for attack, part in free.groupby("attack", sort=False):
+            told.append(
+                f"{attack} ({access}) {part['forwards'].mean():,.0f} queries an image, fooled "
+                f"{part['target_fooled'].mean():.1%}, median l2 {_fooled(part, 'l2'):.3g}"
+            )
+    if lacking:
+        return False, "; ".join([f"no {' and no '.join(lacking)} on the target", *told])
+    return True, "; ".join(told)
+
+
+@rule(
+    10,
+    "beside every attack on the cross entropy there is one on a margin at the same norm and "
+    "epsilon; every smallest distance is the best of at least two attacks",
+    ("white_box",),
+)
+def gain_invariance(study: Study) -> Outcome:
+    """Return check 10: no rate hangs on a loss that larger logits saturate, nor on one attack."""
+    table = study.of_target("white_box", "adaptive")
+    if table.empty:
+        return None, "the table has no white box"
+    alone: list[str] = []
+    told: list[str] = []
+    loss = table["attack"].map(study.loss)
+    for (norm, epsilon), part in table[table["aim"] == "budget"].groupby(["norm", "epsilon"]):
+        fooled = part.groupby(loss)["target_fooled"].mean()
+        if "cross entropy" in fooled.index:
+            rates = ", ".join(f"{name} {by:.1%}" for name, by in fooled.items())
+            line = f"{norm} {epsilon:g}: {rates}"
+            (told if "margin" in fooled.index else alone).append(line)
+    for norm, part in table[table["aim"] == "minimum"].groupby("norm"):
+        medians = {attack: _fooled(one, str(norm)) for attack, one in part.groupby("attack")}
+        line = f"{norm} " + ", ".join(f"{name} {length:.3g}" for name, length in medians.items())
+        (told if len(medians) > 1 else alone).append(line)
+    if alone:
+        return False, "alone, without a margin loss or a second attack: " + "; ".join(alone)
+    if not told:
+        return None, "the table has neither a cross entropy nor a smallest distance"
+    return True, "; ".join(told)
+
+
+def _fooled(part: pd.DataFrame, column: str) -> float:
+    """Return the median of *column* over what fools the target although it was right; or NaN."""
+    values = part.loc[part["target_right"] & part["target_fooled"], column]
+    return float(np.median(values)) if len(values) else float("nan")

@@ -1,0 +1,1 @@
+"""What attacks run in torch and Foolbox; imported by an attack only when it is run."""

@@ -1,0 +1,115 @@
+"""The robustness study: the presets' attacks in every scenario, on every unit, with its rates.
+
+Run ``python plots/robustness.py WORKLOAD [--preset paper|standard] [--scenario NAME ...]`` (all
+options: ``--help``); where the data are says ``ACCELSIM_DATA``. Outcomes of every image are
+kept below ``results/outcomes`` (not committed) as they are made; interrupted, the same command goes
+on. Writes ``results/robustness_<workload>_<preset>.csv``: a row for each attack, source and judge.
+``--images`` takes fewer images than the preset asks for. Proxies of the black box have the
+workload's own shape, and ask for 5,000 training images (all, where there are fewer) once each.
+"""
+
+import argparse
+import dataclasses
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pandas as pd
+
+import accelsim
+from accelsim.nn import calibrate_workload
+from accelsim.robustness import SCENARIOS, Plan, Proxies, evaluate, summarize
+from accelsim.robustness.attacks import ATTACKS
+from accelsim.robustness.presets import preset
+from accelsim.workload import WORKLOADS, weights_hash, workload_split
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+UNITS = (
+    *("exact_fp32", "ax_fpm", "ax_fpm_carry", "ax_fpm_flat", "ax_bfloat16", "exact_bfloat16"),
+    *("exact_int8", "drum4_s8"),
+)
+QUERIES = 5000
+EPOCHS = 20
+"""Of the proxies: few images take more passes than the recipe has."""
+SCALES = (1.0, 1.05, 1.1, 1.25, 1.5, 2.0)
+"""Of the examples of attacks for the minimum: how far beyond the source's boundary they go."""
+
+
+def arguments() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("workload", choices=[n for n in WORKLOADS if WORKLOADS[n].recipe])
+    parser.add_argument("--preset", default="standard")
+    parser.add_argument("--scenario", action="append", choices=SCENARIOS)
+    parser.add_argument("--attack", action="append", help="of the preset's, these alone")
+    parser.add_argument("--unit", action="append", help="these units alone")
+    parser.add_argument("--gradient", action="append", help="of the white box: these alone")
+    parser.add_argument("--images", type=int)
+    parser.add_argument("--workers", type=int)
+    return parser.parse_args()
+
+
+def groups(asked: argparse.Namespace) -> dict[tuple[int, int], list[Plan]]:
+    """Return (images, seed) -> the preset's plans for so many images."""
+    found = defaultdict(list)
+    for run in preset(asked.preset, asked.workload):
+        if asked.attack and run.attack not in asked.attack:
+            continue
+        scales = SCALES if ATTACKS[run.attack].aim == "minimum" else (1.0,)
+        count = min(run.images, asked.images or run.images)
+        plan = Plan(run.attack, run.epsilon, run.settings, scales)
+        found[count, run.seeds[0]].append(plan)
+    return found
+
+
+def proxies(workload: str) -> Proxies:
+    """Return what the black box's proxies are trained from."""
+    entry = WORKLOADS[workload]
+    train = workload_split(entry, "train")
+    recipe = dataclasses.replace(entry.recipe, epochs=EPOCHS)
+    return Proxies(entry.build, train.first(min(QUERIES, len(train))).images, recipe)
+
+
+def main() -> None:
+    """Attack, judge, keep; then write the rates."""
+    asked = arguments()
+    name = asked.workload
+    folder = RESULTS / "outcomes" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    model, images, labels = accelsim.load_workload(name)
+    ranges = calibrate_workload(name, model)
+    tables = []
+    for scenario in asked.scenario or SCENARIOS:
+        for (count, seed), plans in groups(asked).items():
+            tables.append(
+                evaluate(
+                    model,
+                    images[:count],
+                    labels[:count],
+                    attacks=plans,
+                    multipliers=asked.unit or UNITS,
+                    scenario=scenario,
+                    gradients=asked.gradient or ("exact", "effective", "smoothed"),
+                    proxies=proxies(name) if scenario == "black_box" else None,
+                    calibration=ranges,
+                    seed=seed,
+                    folder=folder,
+                    determined_by={"workload": name, "weights": weights_hash(name)},
+                    workers=asked.workers,
+                    chunk=50,
+                    progress=lambda *told: print(*told, file=sys.stderr, flush=True),
+                )
+            )
+    rates = summarize(pd.concat(tables, ignore_index=True))
+    rates.insert(0, "weights", weights_hash(name))
+    rates.insert(0, "workload", name)
+    path = RESULTS / f"robustness_{name}_{asked.preset}.csv"
+    rates.round(6).to_csv(path, index=False)
+    shown = ["scenario", "source", "gradient", "target", "attack", "epsilon", "scale", "images"]
+    shown += ["source_success", "transfer_success", "robust_accuracy"]
+    print(rates[shown].round(4).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Tests of accelsim.robustness.checks.coverage: tables that pass, that fail, that lack a part."""
+
+from __future__ import annotations
+
+import math
+
+from accelsim.robustness.checks import adaptivity, gain_invariance, gradient_free, overshoot
+
+TRANSFER = {"scenario": "transfer", "source": "torch", "gradient": "exact"}
+MINIMUM = {"aim": "minimum", "norm": "l2", "epsilon": math.nan}
+
+
+def test_overshoot_passes_where_the_curve_is_flat(study, run, share):
+    """Of 100 examples that fool the source 10 and 16 transfer: 5.5..17.4 and 10.1..24.4 %."""
+    near = run([(1, hit) for hit in share(10)], attack="cw", **TRANSFER, **MINIMUM)
+    far = run([(1, hit) for hit in share(16)], attack="cw_double", **TRANSFER, **MINIMUM)
+    check = overshoot(study(near, far))
+    assert (check.number, check.passed) == (7, True)
+    assert check.reason == "cw scaled from torch: 10.0% at 1, 16.0% at 2"
+
+
+def test_overshoot_fails_where_the_rate_depends_on_it(study, run, share):
+    near = run([(1, hit) for hit in share(5)], attack="cw", **TRANSFER, **MINIMUM)
+    far = run([(1, hit) for hit in share(60)], attack="cw_double", **TRANSFER, **MINIMUM)
+    check = overshoot(study(near, far))
+    assert check.passed is False
+    assert check.reason.endswith("cw scaled from torch: 5.0% at 1, 60.0% at 2")
+
+
+def test_overshoot_needs_two_points_of_one_curve(study, run, share):
+    near = run(share(5), attack="cw", **TRANSFER, **MINIMUM)
+    far = run(share(60), attack="cw_double", **TRANSFER | {"source": "ax_fpm_flat"}, **MINIMUM)
+    assert overshoot(study(near, far)).passed is None
+    assert overshoot(study(near, curves={})).passed is None
+
+
+def test_adaptivity_passes_with_a_gradient_that_knows(study, run, share):
+    """Exact fools images 0..29, the surrogate 20..59: 60 % are fooled by one of them."""
+    exact = run(share(30))
+    knows = run([0] * 20 + [1] * 40 + [0] * 40, scenario="adaptive", source="surrogate of ax_fpm")
+    for table in (knows, knows.assign(source="ax_fpm", gradient="effective")):
+        check = adaptivity(study(exact, table))
+        assert check.passed
+        assert check.reason == "linf 0.1: best attempt 40.0%, worst case 60.0% fooled"
+
+
+def test_adaptivity_fails_with_one_gradient(study, run, share):
+    check = adaptivity(study(run(share(30))))
+    assert check.passed is False
+    assert check.reason.startswith("no white box through one that knows the circuit; linf 0.1")
+    check = adaptivity(study(run(share(30), gradient="effective")))
+    assert check.reason.startswith("no white box through the exact gradient;")
+    surrogate = run(share(30), scenario="adaptive", source="surrogate of ax_fpm")
+    assert adaptivity(study(surrogate)).passed is False
+
+
+def test_checks_of_white_boxes_need_one(study, run, share):
+    transfer = study(run(share(30), **TRANSFER))
+    for check in (adaptivity, gradient_free, gain_invariance):
+        assert check(transfer).passed is None
+        assert check(transfer).reason.startswith("the table has no white box")
+
+
+def test_gradient_free_passes_with_scores_and_labels(study, run, share):
+    square = run(share(20), attack="square", gradient="none", forwards=5000.0, l2=3.0)
+    skip = run(
+        share(90), attack="hopskipjump", gradient="none", forwards=2e4, **MINIMUM | {"l2": 4}
+    )
+    check = gradient_free(study(square, skip))
+    assert check.passed
+    assert check.reason == (
+        "square (score) 5,000 queries an image, fooled 20.0%, median l2 3; "
+        "hopskipjump (label) 20,000 queries an image, fooled 90.0%, median l2 4"
+    )
+
+
+def test_gradient_free_fails_with_probabilities_alone(study, run, share):
+    lsa = run(share(20), attack="lsa", gradient="none")
+    skip = run(share(90), attack="hopskipjump", gradient="none")
+    check = gradient_free(study(lsa, skip))
+    assert check.passed is False
+    assert check.reason.startswith("no score attack on the target; hopskipjump (label)")
+    assert gradient_free(study(run(share(30)))).reason.startswith(
+        "no score attack and no label att"
+    )
+
+
+def test_gain_invariance_passes_with_margins_and_two_distances(study, run, share):
+    parts = [
+        run(share(20)),
+        run(share(60), attack="pgd_margin"),
+        run([1] * 10, attack="cw", **MINIMUM | {"l2": [1.0] * 9 + [8.0]}),
+        run([1] * 10, attack="deepfool", **MINIMUM | {"l2": 2.0}),
+    ]
+    check = gain_invariance(study(*parts))
+    assert check.passed
+    assert check.reason == "linf 0.1: cross entropy 20.0%, margin 60.0%; l2 cw 1, deepfool 2"
+
+
+def test_gain_invariance_fails_with_one_loss_or_one_distance(study, run, share):
+    check = gain_invariance(study(run(share(20)), run(share(60), attack="pgd_margin", epsilon=0.2)))
+    assert check.passed is False
+    assert check.reason.endswith("a second attack: linf 0.1: cross entropy 20.0%")
+    check = gain_invariance(study(run([1] * 10, attack="cw", **MINIMUM)))
+    assert check.passed is False
+    assert check.reason.endswith("l2 cw 1")
+
+
+def test_gain_invariance_needs_something_to_look_at(study, run, share):
+    assert gain_invariance(study(run(share(20), attack="square"))).passed is None

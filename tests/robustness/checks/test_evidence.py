@@ -1,0 +1,163 @@
+"""Tests of accelsim.robustness.checks.evidence: tables that pass, that fail, that lack a part."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from accelsim.robustness.checks import controls, known_answer, statistics, valid_examples
+
+TRANSFER = {"scenario": "transfer", "source": "torch"}
+MINIMUM = {"aim": "minimum", "norm": "l2", "epsilon": math.nan}
+
+
+@pytest.fixture
+def defense(study, run, share):
+    """ax_fpm, the exact unit and Gaussian noise, fooled on so many images at one epsilon."""
+
+    def make(unit, exact, noise, **settings):
+        return study(
+            run(share(unit), **settings),
+            run(share(exact), target="exact_fp32", **settings),
+            run(share(noise), target="gaussian_noise", **settings),
+            controls=("gaussian_noise",),
+        )
+
+    return make
+
+
+def test_controls_pass_where_the_unit_beats_them(defense):
+    check = controls(defense(30, 80, 60))
+    assert (check.number, check.passed) == (11, True)
+    assert check.reason == "better than exact_fp32, gaussian_noise; 2 comparisons, none the worse"
+
+
+def test_controls_fail_where_noise_does_as_well(defense):
+    check = controls(defense(30, 80, 32))
+    assert (check.passed, check.reason) == (False, "nowhere better than gaussian_noise")
+    check = controls(defense(60, 80, 30))
+    assert check.passed is False
+    assert "worse than gaussian_noise in white_box linf 0.1" in check.reason
+
+
+def test_controls_are_met_by_the_same_attacks_only(study, run, share):
+    """The unit falls to an attack that the control never met; on the shared one it is better."""
+    parts = [
+        run(share(30)),
+        run(share(99), attack="square"),
+        run(share(80), target="exact_fp32"),
+        run(share(70), target="gaussian_noise"),
+    ]
+    assert controls(study(*parts, controls=("gaussian_noise",))).passed
+
+
+def test_controls_by_distances(study, run):
+    """Everything is fooled; the unit takes twice the distance of the exact one, half of noise's."""
+    parts = [
+        run([1] * 30, target=target, attack="cw", **MINIMUM | {"l2": length, "mse": length**2})
+        for target, length in (("ax_fpm", 2.0), ("exact_fp32", 1.0), ("gaussian_noise", 4.0))
+    ]
+    check = controls(study(*parts, controls=("gaussian_noise",)))
+    assert check.passed is False
+    assert check.reason == "worse than gaussian_noise in white_box l2; nowhere better than " + (
+        "gaussian_noise"
+    )
+    assert controls(study(*parts, target="gaussian_noise", controls=("ax_fpm",))).passed
+
+
+def test_controls_need_to_be_there(defense, study, run, share):
+    two = [run(share(30)), run(share(50), target="exact_fp32")]
+    assert controls(study(*two)).reason == "no control was named"
+    check = controls(study(*two, controls=("gain",)))
+    assert (check.passed, check.reason) == (None, "the table has no outcome of gain")
+    other = run(share(50), target="gain", attack="square")
+    check = controls(study(*two, other, controls=("gain",)))
+    assert (check.passed, check.reason) == (None, "no attack met both gain and ax_fpm")
+    check = controls(study(*two, target="exact_fp32", controls=("gain",)))
+    assert check.reason == "exact_fp32 is the baseline itself"
+
+
+def test_statistics_pass_with_images_enough(study, run, share):
+    check = statistics(study(run(share(50)), run(share(50), target="exact_fp32")))
+    assert check.passed
+    assert check.reason == (
+        "100 to 100 images, 100 to 100 attacked, source success 50.0% to 50.0%, 1 seeds, widest "
+        "interval of robust accuracy 19.2 points"
+    )
+
+
+def test_statistics_fail_with_few_images(study, run, share):
+    assert statistics(study(run(share(40, 80)))).passed is False
+    assert statistics(study(run(share(1, 80)))).passed
+
+
+def test_statistics_fail_where_targets_saw_different_images(study, run, share):
+    other = run(share(50), target="exact_fp32", image=list(range(1, 101)))
+    check = statistics(study(run(share(50)), other))
+    assert check.passed is False
+    assert check.reason.startswith("targets saw different images in white_box, pgd, linf, budget")
+
+
+def test_valid_examples_pass(study, run, share):
+    l2 = {"norm": "l2", "l2": 1.5, "linf": 0.9, "mse": 0.003}
+    check = valid_examples(
+        study(run(share(50)), run(share(9), epsilon=1.5, **l2), run(share(100), **MINIMUM))
+    )
+    assert (check.number, check.passed) == (13, True)
+    assert check.reason == "300 examples keep budget and range; 0.0% of 300 attacked images " + (
+        "without gradient"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"linf": 0.1001}, "100 examples beyond their budget"),
+        ({"norm": "l2", "l2": 0.2}, "100 examples beyond their budget"),
+        ({"norm": "l0", "epsilon": 5.0}, "100 examples beyond their budget"),
+        ({"linf": 1.01, "epsilon": 2.0}, "100 examples beyond the pixel range"),
+        ({"mse": 0.011}, "100 examples of norms that disagree"),
+        ({"linf": 0.0, "l2": 0.0, "mse": 0.0}, "50 examples that fool without a change"),
+        ({"cause": ["no gradient"] + [""] * 99}, "1.0% of 100 attacked images without gradient"),
+    ],
+)
+def test_valid_examples_fail(study, run, share, wrong, message):
+    check = valid_examples(study(run(share(50), **wrong)))
+    assert check.passed is False
+    assert message in check.reason
+
+
+def test_valid_examples_are_of_random_noise_too(study, run, share):
+    check = valid_examples(study(run(share(50)), run(share(1), attack="noise", linf=0.2)))
+    assert check.passed is False
+
+
+def test_known_answer_passes_where_the_undefended_falls(study, run, share):
+    transfer = run([(1, 0)] * 99 + [(0, 0)], epsilon=0.5, **TRANSFER, attack="fgsm")
+    stronger = run([(1, 0)] * 100, epsilon=0.5, **TRANSFER)
+    other = stronger.assign(target="exact_fp32")
+    check = known_answer(study(transfer, stronger, other))
+    assert check.passed
+    assert check.reason == "torch: 100 of 100 fooled"
+
+
+def test_known_answer_fails_where_it_stands(study, run, share):
+    transfer = run([(1, 0)] * 99 + [(0, 0)], epsilon=0.5, **TRANSFER)
+    itself = run([1] * 100, epsilon=0.5, target="exact_fp32")
+    check = known_answer(study(transfer, itself))
+    assert check.passed is False
+    assert check.reason == "exact_fp32: 100 of 100 fooled; torch: 99 of 100 fooled"
+
+
+def test_known_answer_does_not_count_what_is_wrong_unattacked(study, run):
+    right = [True] * 99 + [False]
+    assert known_answer(
+        study(run([(1, 0)] * 99 + [(0, 0)], epsilon=0.5, source_right=right, **TRANSFER))
+    ).passed
+
+
+def test_known_answer_needs_a_large_epsilon(study, run, share):
+    check = known_answer(study(run(share(100), **TRANSFER)))
+    assert check.passed is None
+    assert "was not attacked at a linf epsilon >= 0.5" in check.reason
