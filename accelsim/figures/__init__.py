@@ -2,11 +2,18 @@
 
 from accelsim.figures.accuracy import accuracy_by_unit
 from accelsim.figures.claims import claims_by_level
+from accelsim.figures.confidence import calibration_by_unit, confidence_by_unit
 from accelsim.figures.energy import energy_by_component
 from accelsim.figures.latency import latency_by_layer
 from accelsim.figures.product_error import error_magnitude, error_surfaces
 from accelsim.figures.robustness import accuracy_by_epsilon, transfer_matrix
 from accelsim.figures.style import rendered
+from accelsim.figures.sums import (
+    constant_factor,
+    gain_by_layer,
+    inflation_by_operands,
+    noise_by_correlation,
+)
 from accelsim.figures.validation import (
     measured_and_simulated,
     power_by_component,
@@ -17,12 +24,18 @@ __all__ = [
     "FIGURES",
     "accuracy_by_epsilon",
     "accuracy_by_unit",
+    "calibration_by_unit",
     "claims_by_level",
+    "confidence_by_unit",
+    "constant_factor",
     "energy_by_component",
     "error_magnitude",
     "error_surfaces",
+    "gain_by_layer",
+    "inflation_by_operands",
     "latency_by_layer",
     "measured_and_simulated",
+    "noise_by_correlation",
     "power_by_component",
     "published_and_modeled",
     "rendered",

@@ -4,25 +4,45 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any, Literal
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from accelsim.errors import DataError
 from accelsim.results import Run
 
-__all__ = ["PALETTE", "headline", "new_figure", "quiet", "rendered", "run_labels"]
+__all__ = [
+    "MARKERS",
+    "PALETTE",
+    "groups",
+    "headline",
+    "legend_below",
+    "line_look",
+    "new_figure",
+    "quiet",
+    "rendered",
+    "run_labels",
+]
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#999999", "#F0E442")
 """Okabe and Ito's colors, the most distinct first."""
 
+MARKERS = "osD^vPX*"
+"""As many, so that a line is told by its marker too."""
+
 
 def new_figure(
-    width: float, height: float, *, axes: int = 1, rows: int = 1
+    width: float, height: float, *, axes: int = 1, rows: int = 1, share_rows: bool = False
 ) -> tuple[Figure, Sequence[Axes]]:
-    """Return a figure of *width* x *height* inches with *rows* of *axes* plots side by side."""
+    """Return a figure of *width* x *height* inches with *rows* of *axes* plots side by side.
+
+    With *share_rows* those of a row have one scale.
+    """
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, list(figure.subplots(rows, axes, squeeze=False).flat)
+    sharey: Literal["row", "none"] = "row" if share_rows else "none"
+    return figure, list(figure.subplots(rows, axes, squeeze=False, sharey=sharey).flat)
 
 
 def run_labels(runs: Sequence[Run]) -> list[str]:
@@ -66,6 +86,32 @@ def quiet(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def groups(table: pd.DataFrame, what: str, column: str = "workload") -> tuple[list[Any], list[str]]:
+    """Return the values of *column* and the multipliers, in order of appearance."""
+    if table.empty:
+        raise DataError(f"there are no {what} to draw; the table has no row")
+    return list(table[column].unique()), list(table["multiplier"].unique())
+
+
+def line_look(number: int) -> dict[str, Any]:
+    """Return color and marker of the unit of that number."""
+    return {"color": PALETTE[number % len(PALETTE)], "marker": MARKERS[number % len(MARKERS)]}
+
+
+def legend_below(figure: Figure, axes: Axes, labels: Sequence[str]) -> None:
+    """Put one legend of *axes*' lines with *labels* below the whole figure."""
+    found = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    names = [label for label in labels if label in found]
+    figure.legend(
+        [found[name] for name in names],
+        names,
+        loc="outside lower center",
+        ncols=max(1, min(len(names), int(figure.get_figwidth() / 1.4))),
+        frameon=False,
+        fontsize=8,
+    )
 
 
 def rendered(figure: Figure, kind: str = "png") -> bytes:

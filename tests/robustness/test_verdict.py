@@ -29,6 +29,9 @@ def test_verdict_of_images_computed_by_hand(tiny):
     np.testing.assert_array_equal(verdict.right, [True, True, True, False])
     expected = [1 / (1 + math.exp(-gap)) for gap in (0.1, 0.8, 0.3, -0.8)]
     np.testing.assert_allclose(verdict.confidence, expected, rtol=1e-6)
+    np.testing.assert_array_equal(verdict.chosen, [0, 0, 1, 1])
+    np.testing.assert_allclose(verdict.sure, [*expected[:3], 1 - expected[3]], rtol=1e-6)
+    np.testing.assert_allclose(verdict.margin, [0.1, 0.8, 0.3, -0.8], rtol=1e-6)
     assert verdict.classes == 2
 
 
@@ -46,6 +49,9 @@ def test_logits_that_are_not_finite_are_wrong(tiny, bad):
     verdict = judge(network, images, labels, batch_size=4)
     assert not verdict.right.any()
     np.testing.assert_array_equal(verdict.confidence, 0)
+    np.testing.assert_array_equal(verdict.sure, 0)
+    np.testing.assert_array_equal(verdict.chosen, -1)
+    np.testing.assert_array_equal(verdict.margin, -np.inf)
 
 
 def test_rejects_outputs_that_are_no_logits(tiny):
