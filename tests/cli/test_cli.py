@@ -458,7 +458,7 @@ def test_interrupted_verbs_say_what_is_kept(accelsim, tmp_path, monkeypatch):
     monkeypatch.setattr("accelsim.robustness.evaluation.judge", interrupt)
     code, _, err = accelsim("score", "lenet5_digits", "--images", "5", "--out", tmp_path / "s")
     assert code == 130
-    assert f"0 rows are kept in {tmp_path / 's'}; the same command goes on" in err
+    assert f"0 pieces are kept in {tmp_path / 's'}; the same command goes on" in err
 
 
 def test_random_weights_are_told_and_have_no_accuracy(accelsim, tmp_path):
