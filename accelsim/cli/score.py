@@ -22,6 +22,8 @@ from accelsim.cli.output import note, print_json, print_table, progress
 from accelsim.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     import pandas as pd
     from torch import nn
@@ -266,42 +268,37 @@ def _print_scores(scores: list[dict[str, Any]]) -> None:
     table = pd.DataFrame(scores)
     first = table.iloc[0]
     alone = set(table["source"]) == {"torch"}
-    rows = [
-        [
-            _strength(row),
-            *([] if alone else [_whom(row)]),
-            row.target,
-            f"{100 * row.clean_accuracy:.1f}",
-            _rate(row, "robust_accuracy"),
-            f"{row.fooled_both}/{row.fooled_source}",
-            _rate(row, "transfer_success"),
-            f"{row.mean_confidence_attacked:.2f}",
-        ]
-        for row in table.itertuples(index=False)
-    ]
+    cells: dict[str, Callable[[Any], str]] = {
+        "attack": _strength,
+        "source": lambda row: row.source.removesuffix(f" of {row.target}"),
+        "gradient": lambda row: row.gradient,
+        "multiplier": lambda row: row.target,
+        "clean": lambda row: f"{100 * row.clean_accuracy:.1f}",
+        "robust acc.": lambda row: _rate(row, "robust_accuracy"),
+        "fooled": lambda row: f"{row.fooled_both}/{row.fooled_source}",
+        "transfer": lambda row: _rate(row, "transfer_success"),
+        "conf.": lambda row: f"{row.mean_confidence_attacked:.2f}",
+    }
+    # What fits into 80 columns.
+    left_out = {"clean", "gradient", "conf."}
+    if alone:
+        left_out = {"source", "gradient"}
+    elif first["scenario"] == "white_box":
+        left_out = {"source", "fooled", "transfer"}
+    shown = [name for name in cells if name not in left_out]
     print_table(
         f"{first['workload']}, {first['images']} images, {first['scenario']}"
         f"{' from the exact model' if alone else ''}; % with 95 % interval",
-        [
-            "attack",
-            *([] if alone else ["source"]),
-            *("multiplier", "clean", "robust acc.", "fooled", "transfer", "conf."),
-        ],
-        rows,
-        text=(0, 1) if alone else (0, 1, 2),
+        shown,
+        [[cells[name](row) for name in shown] for row in table.itertuples(index=False)],
+        text=tuple(range(shown.index("multiplier") + 1)),
     )
 
 
 def _strength(row: Any) -> str:
     """Return the attack with its budget, or the median distance of what it found."""
-    if row.epsilon == row.epsilon:
-        return f"{row.attack} {row.epsilon:g}"
-    return f"{row.attack} {row.norm} {getattr(row, f'median_{row.norm}'):.3g}"
-
-
-def _whom(row: Any) -> str:
-    """Return the source, with the gradient that was followed where it is not the exact one."""
-    return row.source if row.gradient in ("exact", "none") else f"{row.source} {row.gradient}"
+    found = getattr(row, f"median_{row.norm}")
+    return f"{row.attack} {row.epsilon if row.epsilon == row.epsilon else found:.3g}"
 
 
 def _rate(row: Any, name: str) -> str:

@@ -114,7 +114,7 @@ def evaluate(
     accelerator : Accelerator or str, optional
         Whose networks are judged (or a preset's name, or a YAML file's path): each unit and
         *accumulator* in its PEs, products added in the order of its dataflow, see
-        `accelsim.accumulation_orders`; such networks carry no gradient. Without: k ascending.
+        `accelsim.accumulation_orders`. Without: k ascending.
     chunk : int
         Images attacked together: what a kill can cost, and what workers share out.
     folder, workers, progress

@@ -6,7 +6,7 @@
 - ``white_box``: each unit's network itself, by every gradient choice, judged by that unit. An
   attack that follows no gradient is made once.
 - ``adaptive``: the attacker knows the unit but has no simulator: the surrogate with its effective
-  weights, and that together with the exact network; judged by that unit.
+  weights, and the ensemble of that and the exact network; judged by that unit.
 """
 
 from __future__ import annotations
@@ -250,7 +250,7 @@ def _adaptive(networks: Networks, units: Sequence[str]) -> Iterator[tuple[Source
         surrogate, targets = networks.surrogate(name), {name: networks.on(name)}
         yield Source(f"surrogate of {name}", surrogate, "effective"), targets
         both = ensemble([networks.model, surrogate])
-        yield Source(f"exact and surrogate of {name}", both, "effective"), targets
+        yield Source(f"ensemble of {name}", both, "effective"), targets
 
 
 def ensemble(models: Sequence[nn.Module]) -> nn.Module:

@@ -46,7 +46,7 @@ def test_adaptive_attacks_what_the_unit_effectively_applies(lenet):
     found = pieces(lenet, "adaptive", units=("ax_fpm",))
     assert told(found) == [
         ("surrogate of ax_fpm", "effective", ["ax_fpm"]),
-        ("exact and surrogate of ax_fpm", "effective", ["ax_fpm"]),
+        ("ensemble of ax_fpm", "effective", ["ax_fpm"]),
     ]
     table = run_piece(found[0])
     assert table["source_fooled"].mean() > 0.3

@@ -1,0 +1,49 @@
+"""Tests of accelsim score: its scenarios on the command line."""
+
+import json
+
+import pytest
+
+LINE = ("score", "lenet5_digits", "-m", "ax_fpm", "--attack", "fgsm", "--images", "12")
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("--scenario", "white_box"), ["exact", "effective"]),
+        (("--scenario", "adaptive"), ["surrogate", "ensemble"]),
+        (("--scenario", "black_box", "--queries", "60"), ["proxy", "proxy of ax_fpm"]),
+        (("--source", "torch", "--source", "exact_bfloat16"), ["torch", "exact_bfloat16"]),
+    ],
+)
+def test_a_scenario_tells_whom_it_attacks_in_80_columns(accelsim, more, told):
+    code, out, err = accelsim(*LINE, *more)
+    assert code == 0, err
+    lines = out.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    found = [line for line in lines if line.startswith(" fgsm 0.1")]
+    assert [line.split("  ")[1].strip() for line in found] == told
+
+
+def test_an_attack_for_the_minimum_tells_its_median_distance(accelsim, tmp_path):
+    line = ("score", "lenet5_digits", "-m", "ax_fpm", "--attack", "deepfool", "--images", "8")
+    code, out, err = accelsim(*line, "--workers", "2", "--out", tmp_path / "s", "--json")
+    assert code == 0, err
+    (row,) = json.loads(out)
+    code, out, _ = accelsim(*line, "--out", tmp_path / "s")
+    assert f"deepfool {row['median_l2']:.3g}" in out
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--scenario", "white_box", "--gradient", "exakt"), "Did you mean 'exact'?"),
+        (("--scenario", "black_box", "--queries", "99999"), "--queries asks for 99999 training"),
+        (("--source", "ax_fmp"), "Did you mean 'ax_fpm'?"),
+    ],
+)
+def test_rejects(accelsim, more, message):
+    code, out, err = accelsim(*LINE, *more)
+    assert (code, out) == (2, "")
+    assert message in " ".join(err.split())
+    assert "Traceback" not in err
