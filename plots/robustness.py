@@ -17,10 +17,12 @@ from pathlib import Path
 import pandas as pd
 
 import accelsim
+from accelsim.figures import accuracy_by_epsilon
 from accelsim.nn import calibrate_workload
 from accelsim.robustness import SCENARIOS, Plan, Proxies, evaluate, summarize
 from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.presets import preset
+from accelsim.robustness.scenarios import TORCH
 from accelsim.workload import WORKLOADS, weights_hash, workload_split
 
 HERE = Path(__file__).parent
@@ -106,6 +108,12 @@ def main() -> None:
     rates.insert(0, "workload", name)
     path = RESULTS / f"robustness_{name}_{asked.preset}.csv"
     rates.round(6).to_csv(path, index=False)
+    budgets = rates[(rates["scenario"] == "transfer") & rates["epsilon"].notna()]
+    budgets = budgets[budgets["source"] == TORCH]
+    if len(budgets):
+        title = f"{name}: examples of the exact network, up to {budgets['images'].max()} images"
+        picture = HERE / f"robustness_{name}_{asked.preset}.png"
+        accuracy_by_epsilon(budgets, title).savefig(picture, dpi=120)
     shown = ["scenario", "source", "gradient", "target", "attack", "epsilon", "scale", "images"]
     shown += ["source_success", "transfer_success", "robust_accuracy"]
     print(rates[shown].round(4).to_string(index=False))
