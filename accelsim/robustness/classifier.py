@@ -7,11 +7,10 @@ and puts the caller's back. Importing this module imports none of them, nor torc
 from __future__ import annotations
 
 import copy
-import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from accelsim.errors import ConfigError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["Classifier", "missing_library", "seeded"]
+__all__ = ["Classifier", "check_foolbox", "missing_library", "seeded"]
 
 
 class Classifier:
@@ -88,15 +87,9 @@ class Classifier:
         ConfigError
             If Foolbox is not installed.
         """
-        # Foolbox can fetch models by git, and would warn of a machine without it.
-        os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-        try:
-            with warnings.catch_warnings():
-                # It imports a name from where SciPy had it before.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                from foolbox import PyTorchModel
-        except ImportError as error:
-            raise missing_library("Foolbox", FOOLBOX, error) from error
+        check_foolbox()
+        from accelsim.robustness.methods import PyTorchModel
+
         return PyTorchModel(module.eval(), bounds=(0, 1), device="cpu")
 
     def _counted(self, model: nn.Module) -> nn.Module:
@@ -134,6 +127,14 @@ def missing_library(library: str, requirement: str, error: ImportError) -> Confi
         f"this attack needs {library}, which cannot be imported ({error}); "
         f"pip install '{requirement}'"
     )
+
+
+def check_foolbox() -> None:
+    """Raise `ConfigError` unless Foolbox, and what is built on it here, can be imported."""
+    try:
+        import_module("accelsim.robustness.methods")
+    except ImportError as error:
+        raise missing_library("Foolbox", FOOLBOX, error) from error
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.robustness.attack import Attack
-from accelsim.robustness.classifier import Classifier
+from accelsim.robustness.classifier import Classifier, check_foolbox
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,6 +39,7 @@ class FoolboxAttack(Attack):
         epsilon: float,
     ) -> NDArray[np.float32]:
         """Return the examples, found in batches of the classifier's size."""
+        check_foolbox()
         import torch
 
         parts = []

@@ -56,7 +56,14 @@ def test_global_states_are_restored_after_an_error():
     assert draw() == expected
 
 
-def test_rejects_a_missing_attack_library(tiny, monkeypatch):
-    monkeypatch.setitem(sys.modules, "art.estimators.classification", None)
-    with pytest.raises(ConfigError, match="pip install 'adversarial-robustness-toolbox"):
-        ATTACKS["fgsm"].run(*tiny, classes=2)
+@pytest.mark.parametrize(
+    ("attack", "module", "library"),
+    [
+        ("fgsm", "art.estimators.classification", "adversarial-robustness-toolbox"),
+        ("deepfool", "accelsim.robustness.methods", "foolbox"),
+    ],
+)
+def test_rejects_a_missing_attack_library(tiny, monkeypatch, attack, module, library):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ConfigError, match=f"pip install '{library}"):
+        ATTACKS[attack].run(*tiny, classes=2)
