@@ -97,7 +97,6 @@ def main() -> None:
                     calibration=ranges,
                     seed=seed,
                     folder=folder,
-                    determined_by={"workload": name, "weights": weights_hash(name)},
                     workers=asked.workers,
                     chunk=50,
                     progress=lambda *told: print(*told, file=sys.stderr, flush=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.accumulators import AUTO, accumulator_of
+from accelsim.datasets import fingerprint
 from accelsim.errors import ConfigError, DataError, nearest
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.robustness.attack import checked_epsilon, checked_seed
@@ -120,7 +122,8 @@ def evaluate(
     folder, workers, progress
         As of `accelsim.robustness.study.run_study`.
     determined_by : mapping, optional
-        With *folder*: what identifies weights, data and unit files, as JSON can hold it.
+        With *folder*: what the outcomes depend on besides the settings here, weights, images and
+        labels, as JSON can hold it: the hashes of unit files.
 
     Returns
     -------
@@ -185,7 +188,38 @@ def evaluate(
         batch_size=batch_size,
         chunk=chunk,
     )
-    return run_study(pieces, determined_by or {}, folder=folder, workers=workers, progress=progress)
+    known = {**(determined_by or {}), "networks": _described(networks, accelerator, proxies)}
+    return run_study(pieces, known, folder=folder, workers=workers, progress=progress)
+
+
+def _described(
+    networks: Networks, accelerator: Accelerator | str | None, proxies: Proxies | None
+) -> dict[str, Any]:
+    """Return what the networks' outputs depend on, besides what the units are, for JSON."""
+    from accelsim.config import Accelerator
+    from accelsim.quantization import Scheme
+
+    weights = sha256()
+    for name, value in networks.model.state_dict().items():
+        weights.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
+        weights.update(value.detach().cpu().contiguous().numpy().tobytes())
+    machine = Accelerator.load(accelerator) if isinstance(accelerator, str) else accelerator
+    ranges = networks.calibration
+    return {
+        "weights": weights.hexdigest(),
+        "accumulator": networks.accumulator,
+        "ranges": None if ranges is None else [ranges.ranges, ranges.samples],
+        "scheme": vars(networks.scheme or Scheme()),
+        "smoothing": vars(networks.smoothing),
+        "accelerator": None if machine is None else machine.model_dump(mode="json"),
+        "proxies": None
+        if proxies is None
+        else [
+            fingerprint(proxies.images, np.zeros(len(proxies.images), np.int64)),
+            vars(proxies.recipe),
+            proxies.seed,
+        ],
+    }
 
 
 def plans_of(attacks: Iterable[str | Plan], epsilon: float | None = None) -> list[Plan]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accelsim.datasets import fingerprint
 from accelsim.errors import ConfigError
 from accelsim.robustness.outcomes import OUTCOMES
 from accelsim.robustness.pieces import Piece, run_piece
@@ -39,8 +40,8 @@ def run_study(
     pieces : iterable of Piece
         No two with the same key.
     determined_by : mapping
-        What besides a piece's own settings its outcomes depend on, as JSON can hold it: the hashes
-        of weights, data and unit files, how integers are quantized.
+        What besides a piece's own settings, images and labels its outcomes depend on, as JSON can
+        hold it: the hashes of weights and unit files, how integers are quantized.
     folder : Path, optional
         An existing folder. Each piece is kept there in `STORE` as soon as it is done; those that
         are kept are not done again, nor lost to a kill.
@@ -97,13 +98,14 @@ def run_study(
 
 
 def _settings(piece: Piece) -> dict[str, Any]:
-    """Return what tells a piece from every other whose models, images and labels are the same."""
+    """Return what tells a piece from every other whose models are the same."""
     plan = dataclasses.asdict(piece.plan)
     return {
         "piece": piece.key,
         "targets": list(piece.targets),
         "plan": {**plan, "settings": dict(plan["settings"])},
         "seed": piece.seed,
+        "data": fingerprint(piece.images, piece.labels),
     }
 
 

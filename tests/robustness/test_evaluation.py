@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import accelsim
 from accelsim.errors import ConfigError, DataError, MappingError, UnknownNameError
@@ -236,3 +237,32 @@ def test_rejects_images_and_labels(tiny):
         evaluate(model, images.astype(float), labels, **settings)
     with pytest.raises(DataError, match="got 2 for 4 images"):
         evaluate(model, images, labels[:2], **settings)
+
+
+def test_what_was_kept_is_used_for_the_same_networks_and_images_only(tiny, tmp_path):
+    """Kept under all that the outcomes depend on: nothing else is left to the caller."""
+    model, images, labels = tiny
+    given = {"attacks": ["fgsm"], "multipliers": ["exact_int4"], "calibration": images}
+    made = []
+
+    def count(done, total, what):
+        made.append(bool(what))
+
+    def kept(*network, **changed):
+        made.clear()
+        evaluate(*network, **{**given, **changed}, folder=tmp_path, progress=count)
+        return not any(made)
+
+    assert not kept(*tiny)
+    assert kept(*tiny)
+    assert not kept(*tiny, scheme=Scheme("symmetric", "symmetric"))
+    assert not kept(*tiny, calibration=images[:1])
+    assert not kept(*tiny, accumulator="int64")
+    assert not kept(*tiny, seed=1)
+    assert not kept(*tiny, epsilon=0.3)
+    assert not kept(model, np.clip(images + np.float32(0.01), 0, 1), labels)
+    assert not kept(model, images, 1 - labels)
+    with torch.no_grad():
+        model[1].weight.mul_(2)
+    assert not kept(*tiny)
+    assert kept(*tiny)
