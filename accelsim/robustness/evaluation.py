@@ -19,11 +19,11 @@ from accelsim.robustness.attack import checked_epsilon, checked_seed
 from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.pieces import CHUNK, Plan
 from accelsim.robustness.scenarios import (
-    SCENARIOS,
     TORCH,
     Networks,
     Proxies,
     Smoothing,
+    check_scenario,
     pieces_of,
 )
 from accelsim.robustness.study import run_study
@@ -271,11 +271,7 @@ def check_settings(
     ConfigError
         If another setting cannot be used.
     """
-    if scenario not in SCENARIOS:
-        raise ConfigError(
-            f"scenario must be one of {', '.join(SCENARIOS)}, got {scenario!r}."
-            f"{nearest(scenario, SCENARIOS)}"
-        )
+    check_scenario(scenario)
     if isinstance(multipliers, str) or not multipliers:
         raise ConfigError(f"multipliers must be a list of at least one name, got {multipliers!r}")
     _check_once("multipliers", multipliers)

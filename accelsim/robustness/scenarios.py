@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from accelsim.quantization import Calibration, Scheme
     from accelsim.recipe import Recipe
 
-__all__ = ["EXACT", "SCENARIOS", "TORCH", "Networks", "Proxies", "Smoothing", "pieces_of"]
+__all__ = [
+    "EXACT",
+    "SCENARIOS",
+    "TORCH",
+    "Networks",
+    "Proxies",
+    "Smoothing",
+    "check_scenario",
+    "pieces_of",
+]
 
 SCENARIOS = ("transfer", "black_box", "white_box", "adaptive")
 
@@ -179,11 +188,7 @@ def pieces_of(
     for what, given in (("units", units), ("sources", sources), ("gradients", gradients)):
         if isinstance(given, str) or not given:
             raise ConfigError(f"{what} must be a list of at least one name, got {given!r}")
-    if scenario not in SCENARIOS:
-        raise ConfigError(
-            f"scenario must be one of {', '.join(SCENARIOS)}, got {scenario!r}."
-            f"{nearest(scenario, SCENARIOS)}"
-        )
+    check_scenario(scenario)
     fixed: list[tuple[Source, Targets]] = []
     if scenario == "transfer":
         judges = {name: networks.on(name) for name in units}
@@ -199,6 +204,15 @@ def pieces_of(
                 scenario, source, targets, plan, images, labels,
                 seed=seed, batch_size=batch_size, chunk=chunk,
             )  # fmt: skip
+
+
+def check_scenario(scenario: str) -> None:
+    """Raise `ConfigError` unless *scenario* is one of `SCENARIOS`."""
+    if scenario not in SCENARIOS:
+        raise ConfigError(
+            f"scenario must be one of {', '.join(SCENARIOS)}, got {scenario!r}."
+            f"{nearest(scenario, SCENARIOS)}"
+        )
 
 
 def _proxies(
