@@ -196,9 +196,11 @@ def bootstrap_ratio(
     logs = np.log(first) - np.log(second)
     if len(logs) < 2:
         return Estimate(float(np.exp(logs[0])) if len(logs) else math.nan, 0.0, math.inf)
+    middle = AVERAGES[average]
+    if (logs == logs[0]).all():
+        return Estimate(*[float(np.exp(logs[0]))] * 3)
     from scipy.stats import bootstrap
 
-    middle = AVERAGES[average]
     found = bootstrap(
         (logs,),
         middle,

@@ -27,6 +27,7 @@ __all__ = [
     "BUDGET_TOLERANCE",
     "CAUSES",
     "LINF_EPSILON",
+    "LOSSES",
     "NORMS",
     "Attack",
     "AttackResult",
@@ -37,7 +38,8 @@ __all__ = [
 
 NORMS = ("linf", "l2", "l0")
 AIMS = ("budget", "minimum")
-ACCESSES = ("gradient", "score", "label")
+ACCESSES = ("gradient", "score", "label", "none")
+LOSSES = ("cross entropy", "margin", "probability", "")
 
 CAUSES = ("no gradient", "clipped", "budget", "gave up")
 """Why an attack failed on an image.
@@ -110,7 +112,13 @@ class Attack(ABC):
         ``"budget"``: the best example within ``|x' - x| <= epsilon``; ``"minimum"``: the nearest
         that fools.
     access : str
-        What the attacker sees, one of `ACCESSES`: gradients (and logits), logits, or the class.
+        What the attacker goes by, one of `ACCESSES`: gradients (and logits), logits, the class, or
+        nothing but chance.
+    loss : str
+        What it makes large or small, one of `LOSSES`: the cross entropy; a margin, any function of
+        logits that their gain does not saturate; the softmax probability; or none.
+    many_steps : str or None
+        Of an attack of one step: the key of that which takes many such steps.
     default_epsilon : float or None
         The budget if none is given, with the reason beside it; None for aim ``"minimum"``.
     skips_wrong : bool
@@ -122,6 +130,7 @@ class Attack(ABC):
     norm: ClassVar[str] = "linf"
     aim: ClassVar[str] = "budget"
     access: ClassVar[str] = "gradient"
+    many_steps: ClassVar[str | None] = None
     default_epsilon: ClassVar[float | None] = None
     skips_wrong: ClassVar[bool] = False
 
@@ -137,6 +146,11 @@ class Attack(ABC):
 
         *epsilon* is NaN for aim ``"minimum"``: then what does not fool is replaced by the image.
         """
+
+    @property
+    def loss(self) -> str:
+        """One of `LOSSES`; it may depend on the settings."""
+        return ""
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from accelsim.errors import DataError
 from accelsim.robustness.attack import AIMS, CAUSES, NORMS
 from accelsim.robustness.distances import DISTANCES
@@ -11,7 +14,15 @@ from accelsim.robustness.distances import DISTANCES
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["KEYS", "OUTCOMES", "checked_outcomes", "distance", "strongest"]
+__all__ = [
+    "KEYS",
+    "OUTCOMES",
+    "checked_outcomes",
+    "distance",
+    "numbered",
+    "strongest",
+    "strongest_of_checked",
+]
 
 KEYS = (
     *("scenario", "source", "gradient", "target", "attack", "settings", "norm", "aim"),
@@ -48,6 +59,8 @@ def checked_outcomes(outcomes: pd.DataFrame) -> pd.DataFrame:
         A column is missing, there is no row, a flag is neither true nor false, a norm, aim or cause
         is unknown, or a run holds an image twice.
     """
+    import pandas as pd
+
     missing = [name for name in OUTCOMES if name not in outcomes.columns]
     if missing:
         raise DataError(
@@ -58,18 +71,18 @@ def checked_outcomes(outcomes: pd.DataFrame) -> pd.DataFrame:
         raise DataError("outcomes have no row; run a scenario first")
     table = outcomes.reset_index(drop=True)
     for name in FLAGS:
-        if not table[name].isin([True, False]).all():
+        if table[name].dtype != bool and not table[name].isin([True, False]).all():
             raise DataError(f"outcomes: column {name} must hold true and false only")
         table[name] = table[name].astype(bool)
     for name in ("cause", "settings"):
         table[name] = table[name].astype(object).fillna("").astype(str)
     for name, known in {"norm": NORMS, "aim": AIMS, "cause": ("", *CAUSES)}.items():
-        other = set(table[name].astype(str)) - set(known)
+        other = {str(one) for one in table[name].unique()} - set(known)
         if other:
             raise DataError(f"outcomes: {name} must be one of {known}, got {min(other)!r}")
-    twice = table.duplicated([*KEYS, "image"])
-    if twice.any():
-        row = table[twice].iloc[0]
+    case = numbered(table, [*KEYS, "image"])
+    if case.max() + 1 < len(table):
+        row = table[pd.Series(case).duplicated()].iloc[0]
         where = ", ".join(f"{name} {row[name]}" for name in KEYS)
         raise DataError(
             f"outcomes hold image {row['image']} twice in one run ({where}); runs that differ in "
@@ -109,32 +122,45 @@ def strongest(
         If *outcomes* cannot be used, *over* names another column, or the attempts of a group have
         no image in common.
     """
-    table = checked_outcomes(outcomes)
+    return strongest_of_checked(checked_outcomes(outcomes), over)
+
+
+def strongest_of_checked(table: pd.DataFrame, over: tuple[str, ...]) -> pd.DataFrame:
+    """Return `strongest` of a table that `checked_outcomes` returned, or of some of its rows."""
     wrong = [name for name in over if name not in CHOICES]
     if wrong or not over:
         got = ", ".join(wrong) or "none"
         raise DataError(f"the strongest is taken over {', '.join(CHOICES)}, got {got}")
     kept = [name for name in KEYS if name not in over]
-    table["_attempt"] = _numbers(table, list(KEYS))
-    table["_case"] = _numbers(table, [*kept, "image"])
-    cases, group = table.groupby("_case"), _numbers(table, kept)
-    attempts = table.groupby(group)["_attempt"].transform("nunique")
-    common = cases["_attempt"].transform("size") == attempts
-    without = table[~group.isin(group[common])]
-    if not without.empty:
-        where = ", ".join(f"{name} {without.iloc[0][name]}" for name in kept)
+    attempt = numbered(table, list(KEYS))
+    first = np.unique(attempt, return_index=True)[1]
+    group_of = numbered(table.iloc[first], kept)
+    group = group_of[attempt]
+    attempts = np.bincount(group_of)
+    image = table["image"].factorize()[0]
+    case = np.unique(group * (int(image.max()) + 1) + image, return_inverse=True)[1]
+    common = np.bincount(case)[case] == attempts[group]
+    without = np.bincount(group[common], minlength=len(attempts)) == 0
+    if without.any():
+        row = table.iloc[int(np.argmax(without[group]))]
+        where = ", ".join(f"{name} {row[name]}" for name in kept)
         raise DataError(
             f"the attempts of ({where}) have no image in common; attack the same images"
         )
+    survived = ~table["target_fooled"].to_numpy()
+    minimum = (table["aim"] == "minimum").to_numpy()
+    rest = np.where(minimum, distance(table), table["margin_attacked"])
+    order = np.lexsort((rest, survived, case))
+    order = order[common[order]]
+    chosen = order[np.unique(case[order], return_index=True)[1]]
+    appeared = np.unique(case, return_index=True)[1]
+    chosen = chosen[np.argsort(appeared[case[chosen]], kind="stable")]
+    best = table[list(OUTCOMES)].iloc[chosen].reset_index(drop=True)
     for name in EFFORT:
-        table[name] = cases[name].transform("sum")
-    table["_survived"] = ~table["target_fooled"]
-    table["_rest"] = distance(table).where(table["aim"] == "minimum", table["margin_attacked"])
-    best = table[common].sort_values(["_survived", "_rest"], kind="stable")
-    best = best.drop_duplicates("_case").sort_values("_case")
+        best[name] = np.bincount(case, weights=table[name])[case[chosen]]
     for name in over:
         best[name] = best[name].min() if name == "seed" else STRONGEST
-    return best[list(OUTCOMES)].reset_index(drop=True)
+    return best
 
 
 def distance(table: pd.DataFrame) -> pd.Series:
@@ -143,6 +169,11 @@ def distance(table: pd.DataFrame) -> pd.Series:
     return found.where(table["norm"] != "l0", table["l0"])
 
 
-def _numbers(table: pd.DataFrame, columns: list[str]) -> pd.Series:
-    """Return a number for each row, the same for rows that agree in *columns*."""
-    return table.groupby(columns, sort=False, dropna=False).ngroup()
+def numbered(table: pd.DataFrame, columns: list[str]) -> NDArray[np.int64]:
+    """Return a number for each row, from 0 on, the same for rows that agree in *columns*."""
+    numbers = np.zeros(len(table), np.int64)
+    for name in columns:
+        codes = table[name].factorize(use_na_sentinel=False)[0]
+        joined = numbers * (int(codes.max()) + 1) + codes
+        numbers = np.unique(joined, return_inverse=True)[1].astype(np.int64)
+    return numbers

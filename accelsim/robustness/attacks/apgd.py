@@ -23,7 +23,7 @@ class _Apgd(Attack):
 
     default_epsilon = LINF_EPSILON
     skips_wrong = True
-    loss: ClassVar[str]
+    art_loss: ClassVar[str]
     needs_classes: ClassVar[int] = 2
 
     steps: int = 100
@@ -81,7 +81,7 @@ class _Apgd(Attack):
                 targeted=False,
                 nb_random_init=1,
                 batch_size=classifier.batch_size,
-                loss_type=self.loss,
+                loss_type=self.art_loss,
                 verbose=False,
             )
         except ValueError as error:
@@ -111,7 +111,8 @@ class ApgdCe(_Apgd):
     """
 
     title = "PGD with a step size of its own, on the cross entropy"
-    loss = "cross_entropy"
+    loss = "cross entropy"
+    art_loss = "cross_entropy"
 
 
 class ApgdDlr(_Apgd):
@@ -129,7 +130,8 @@ class ApgdDlr(_Apgd):
     """
 
     title = "PGD with a step size of its own, on the ratio of logit differences"
-    loss = "difference_logits_ratio"
+    loss = "margin"
+    art_loss = "difference_logits_ratio"
 
     needs_classes = 3
 

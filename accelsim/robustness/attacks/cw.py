@@ -33,6 +33,7 @@ class CarliniWagner(FoolboxAttack):
     """
 
     title = "Carlini and Wagner's descent on distance plus penalty"
+    loss = "margin"
 
     confidence: float = 0.0
     """kappa: by how much another logit must exceed the true one, in units of the logits."""

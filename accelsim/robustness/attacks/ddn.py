@@ -33,6 +33,7 @@ class DecoupledDirectionNorm(FoolboxAttack):
     """
 
     title = "decoupled direction and norm, on a sphere that shrinks"
+    loss = "cross entropy"
 
     steps: int = 100
     """Of the paper's 100, 300 and 1,000."""

@@ -35,6 +35,7 @@ class DeepFool(FoolboxAttack):
     """
 
     title = "DeepFool, steps to the nearest linearized boundary"
+    loss = "margin"
 
     steps: int = 50
     """At most; as in the authors' code."""

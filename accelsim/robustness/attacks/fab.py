@@ -41,6 +41,7 @@ class Fab(Attack):
     """
 
     title = "fast adaptive boundary: nearest example, if within the budget"
+    loss = "margin"
     default_epsilon = LINF_EPSILON
     skips_wrong = True
 

@@ -25,6 +25,8 @@ class Fgsm(Attack):
     """
 
     title = "fast gradient sign method, one step"
+    loss = "cross entropy"
+    many_steps = "pgd"
     default_epsilon = LINF_EPSILON
 
     def generate(

@@ -40,6 +40,7 @@ class Jsma(Attack):
     """
 
     title = "saliency map: few values, changed by much"
+    loss = "margin"
     norm = "l0"
     aim = "minimum"
     skips_wrong = True

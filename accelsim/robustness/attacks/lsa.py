@@ -88,6 +88,11 @@ class LocalSearchAttack(FoolboxAttack):
                 f"r must be at most 2 and share at most 1, got r={self.r!r}, share={self.share!r}"
             )
 
+    @property
+    def loss(self) -> str:
+        """What `score` says."""
+        return "probability" if self.score == "prob" else "margin"
+
     def batch(self, classifier: Classifier, images: Tensor, labels: Tensor) -> Tensor:
         """Return the examples, from `candidates` + 1 forwards an image and round at most."""
         model = classifier.foolbox

@@ -31,6 +31,7 @@ class Mim(Attack):
     """
 
     title = "iterative FGSM with momentum, made for transfer"
+    loss = "cross entropy"
     default_epsilon = LINF_EPSILON
 
     steps: int = 10

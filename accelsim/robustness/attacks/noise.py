@@ -28,7 +28,7 @@ class Noise(Attack):
     """
 
     title = "uniform random noise, the control"
-    access = "label"
+    access = "none"
     default_epsilon = LINF_EPSILON
     skips_wrong = True
 

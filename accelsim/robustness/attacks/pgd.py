@@ -30,6 +30,7 @@ class Pgd(Attack):
     """
 
     title = "projected gradient descent, 40 steps from one random start"
+    loss = "cross entropy"
     default_epsilon = LINF_EPSILON
 
     steps: int = 40

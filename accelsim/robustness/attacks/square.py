@@ -44,6 +44,7 @@ class Square(Attack):
     """
 
     title = "random search by squares, from logits alone"
+    loss = "margin"
     access = "score"
     default_epsilon = LINF_EPSILON
     skips_wrong = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from accelsim.errors import DataError
-from accelsim.robustness.checks.base import Check, Rule, Study
+from accelsim.robustness.checks.base import Check, Rule
 from accelsim.robustness.checks.coverage import (
     adaptivity,
     gain_invariance,
@@ -15,6 +15,7 @@ from accelsim.robustness.checks.coverage import (
 from accelsim.robustness.checks.evidence import controls, known_answer, statistics, valid_examples
 from accelsim.robustness.checks.model import determinism, gradient_consistency, saturation
 from accelsim.robustness.checks.strength import convergence, growth, ordering
+from accelsim.robustness.checks.study import Study
 
 __all__ = [
     "RULES",

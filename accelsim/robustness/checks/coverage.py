@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accelsim.robustness.checks.base import Outcome, Study, rule, worst_case
+from accelsim.robustness.checks.base import Outcome, rule
+from accelsim.robustness.checks.study import Run, Study, worst_case
 from accelsim.robustness.outcomes import KEYS
 from accelsim.robustness.summary import summarize
 
@@ -18,6 +19,8 @@ __all__ = ["adaptivity", "gain_invariance", "gradient_free", "overshoot"]
 KNOWING = ("effective", "unit")
 """Gradient choices that know the circuit."""
 
+NO_CURVE = "the table has no curve of at least two overshoots"
+
 
 @rule(
     7,
@@ -28,29 +31,35 @@ def overshoot(study: Study) -> Outcome:
     """Return check 7: the rate of transfer does not depend on how far past its border one goes.
 
     A minimal perturbation ends on the source's border, and fails on every copy that differs at all;
-    so a rate at one overshoot says nothing where the curve (`Study.curves`) is not flat. It is, if
-    the Wilson intervals of all its points have a value in common.
+    so a rate at one overshoot says nothing where its curve is not flat. A curve: the runs that
+    differ in the scale of the perturbation alone, or in `Study.overshoots`. It is flat if the
+    Wilson intervals of all its points have a value in common.
     """
-    table = study.of_target("transfer", "black_box")
-    flat: list[str] = []
-    steep: list[str] = []
-    setting = [name for name in KEYS if name not in ("attack", "target")]
-    for name, points in study.curves.items():
-        overshoots = {attack: far for far, attack in points.items()}
-        part = table[table["attack"].isin(list(overshoots))]
-        if part.empty:
-            continue
-        rates = summarize(part)
-        rates["overshoot"] = rates["attack"].map(overshoots)
-        for _, curve in rates.groupby(setting, sort=False, dropna=False):
+    table = study.of_target("transfer", "black_box", scaled=True)
+    table = table[table["aim"] == "minimum"]
+    if table.empty:
+        return None, NO_CURVE
+    rates = summarize(table)
+    by_setting = study.overshoots()
+    runs = [Run(*pair) for pair in zip(rates["attack"], rates["settings"], strict=True)]
+    scaled = rates.assign(curve=[f"{run} by scale" for run in runs], overshoot=rates["scale"])
+    known = np.array([run in by_setting for run in runs])
+    further = rates[known].copy()
+    named = [by_setting[run] for run in runs if run in by_setting]
+    further["curve"] = [name for name, _ in named]
+    further["overshoot"] = [far for _, far in named]
+    told: dict[bool, list[str]] = {True: [], False: []}
+    for points, moving in ((scaled, ("scale",)), (further, ("attack", "settings"))):
+        fixed = [name for name in KEYS if name not in moving]
+        for (name, *_), curve in points.groupby(["curve", *fixed], sort=False, dropna=False):
             if len(curve) > 1:
                 shared = curve["transfer_success_low"].max() <= curve["transfer_success_high"].min()
-                (flat if shared else steep).append(f"{name} {_points(curve)}")
-    if steep:
-        return False, "transfer depends on the overshoot: " + "; ".join(steep)
-    if not flat:
-        return None, "the table has no curve of at least two overshoots"
-    return True, "; ".join(flat)
+                told[bool(shared)].append(f"{name} {_points(curve)}")
+    if told[False]:
+        return False, "transfer depends on the overshoot: " + "; ".join(told[False])
+    if not told[True]:
+        return None, NO_CURVE
+    return True, "; ".join(told[True])
 
 
 def _points(curve: pd.DataFrame) -> str:
@@ -81,7 +90,9 @@ def adaptivity(study: Study) -> Outcome:
     plain = (table["gradient"] == "exact") & ~surrogate
     rates = []
     for (norm, epsilon), part in table[table["aim"] == "budget"].groupby(["norm", "epsilon"]):
-        best = part.groupby(["source", "gradient", "attack"])["target_fooled"].mean().max()
+        best = (
+            part.groupby(["source", "gradient", "attack", "settings"])["target_fooled"].mean().max()
+        )
         worst = worst_case(part)["target_fooled"].mean()
         rates.append(f"{norm} {epsilon:g}: best attempt {best:.1%}, worst case {worst:.1%} fooled")
     told = "; ".join(rates) or "minimum norms only"
@@ -112,13 +123,12 @@ def gradient_free(study: Study) -> Outcome:
         return None, "the table has no white box"
     told, lacking = [], []
     for access in ("score", "label"):
-        free = table[table["attack"].map(study.access) == access]
-        free = free[free["attack"].map(study.loss) != "probability"]
+        free = table[(table["access"] == access) & (table["loss"] != "probability")]
         if free.empty:
             lacking.append(f"{access} attack")
-        for attack, part in free.groupby("attack", sort=False):
+        for pair, part in free.groupby(["attack", "settings"], sort=False):
             told.append(
-                f"{attack} ({access}) {part['forwards'].mean():,.0f} queries an image, fooled "
+                f"{Run(*pair)} ({access}) {part['forwards'].mean():,.0f} queries an image, fooled "
                 f"{part['target_fooled'].mean():.1%}, median l2 {_fooled(part, 'l2'):.3g}"
             )
     if lacking:
@@ -139,9 +149,8 @@ def gain_invariance(study: Study) -> Outcome:
         return None, "the table has no white box"
     alone: list[str] = []
     told: list[str] = []
-    loss = table["attack"].map(study.loss)
     for (norm, epsilon), part in table[table["aim"] == "budget"].groupby(["norm", "epsilon"]):
-        fooled = part.groupby(loss)["target_fooled"].mean()
+        fooled = part[part["loss"] != ""].groupby("loss")["target_fooled"].mean()
         if "cross entropy" in fooled.index:
             rates = ", ".join(f"{name} {by:.1%}" for name, by in fooled.items())
             line = f"{norm} {epsilon:g}: {rates}"

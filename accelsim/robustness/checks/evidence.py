@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accelsim.robustness.checks.base import ACCESSES, ALPHA, Outcome, Study, rule, worst_case
+from accelsim.robustness.attack import ACCESSES
+from accelsim.robustness.checks.base import ALPHA, Outcome, rule
 from accelsim.robustness.checks.strength import UNBOUNDED
-from accelsim.robustness.outcomes import KEYS, distance, strongest
+from accelsim.robustness.checks.study import Study, worst_case
+from accelsim.robustness.outcomes import KEYS, distance, strongest_of_checked
 from accelsim.robustness.summary import compare, summarize
 from accelsim.statistics import holm
 
@@ -24,7 +26,7 @@ WIDEST = 0.2
 TOLERANCE = 1e-6
 """What an example may exceed its budget by: the rounding of float32 pixels."""
 
-RUN = ["scenario", "attack", "norm", "aim", "epsilon", "seed"]
+RUN = ["scenario", "attack", "settings", "norm", "aim", "epsilon", "scale", "seed"]
 """What the runs of several targets are the same in."""
 
 LOST = 0.01
@@ -48,7 +50,7 @@ def controls(study: Study) -> Outcome:
         return None, f"{study.target} is the baseline itself"
     if not study.controls:
         return None, "no control was named"
-    table = study.outcomes[study.outcomes["attack"].map(study.access) != "none"]
+    table = study.outcomes[study.outcomes["access"] != "none"]
     others = list(dict.fromkeys((study.baseline, *study.controls)))
     missing = [name for name in others if name not in set(table["target"])]
     if missing:
@@ -58,7 +60,7 @@ def controls(study: Study) -> Outcome:
         shared = _met_by_both(table, other, study.target)
         if shared.empty:
             return None, f"no attack met both {other} and {study.target}"
-        worst = strongest(shared, over=("source", "gradient", "attack", "seed"))
+        worst = strongest_of_checked(shared, ("source", "gradient", "attack", "settings", "seed"))
         tests += compare(worst, other, study.target).to_dict("records")
     adjusted = holm([test["p"] for test in tests])
     better: set[str] = set()
@@ -90,7 +92,7 @@ def statistics(study: Study) -> Outcome:
     Runs are told apart by all but source, gradient and target. The sizes, the success on the source
     and the number of seeds are told.
     """
-    table = study.of_target()
+    table = study.of_target(scaled=True)
     rows = summarize(table)
     width = rows["robust_accuracy_high"] - rows["robust_accuracy_low"]
     told = (
@@ -103,7 +105,7 @@ def statistics(study: Study) -> Outcome:
     for key, part in study.outcomes.groupby(RUN, sort=False, dropna=False):
         images = part.groupby("target")["image"].agg(lambda seen: frozenset(seen))
         if images.nunique() > 1:
-            uneven.append(", ".join(map(str, key)))
+            uneven.append(", ".join(str(one) for one in key if one != ""))
     if uneven:
         return False, f"targets saw different images in {'; '.join(uneven)}; {told}"
     return bool(width.max() <= WIDEST), told
@@ -119,13 +121,15 @@ def statistics(study: Study) -> Outcome:
 def valid_examples(study: Study) -> Outcome:
     """Return check 13, first half: examples are what they are said to be.
 
-    ``linf`` at most 1, at least the root of ``mse`` and, like the other norms, at most epsilon, up
-    to `TOLERANCE`; an example that fools a source which classifies the image right is another
-    image. Failures for want of a gradient are counted over all attacks that follow one.
+    ``linf`` at most 1, at least the root of ``mse`` and, like the other norms, at most epsilon
+    times the scale, up to `TOLERANCE`; an example that fools a source which classifies the image
+    right is another image. Failures for want of a gradient are counted over all attacks that follow
+    one.
     """
-    table = study.of_target(access=ACCESSES)
-    beyond = (table["aim"] == "budget") & (distance(table) > table["epsilon"] + TOLERANCE)
-    follow = table[table["source_right"] & (table["attack"].map(study.access) == "gradient")]
+    table = study.of_target(access=ACCESSES, scaled=True)
+    budget = table["epsilon"] * table["scale"] + TOLERANCE
+    beyond = (table["aim"] == "budget") & (distance(table) > budget)
+    follow = table[table["source_right"] & (table["access"] == "gradient")]
     lost = float((follow["cause"] == "no gradient").mean()) if len(follow) else 0.0
     faults = {
         "beyond their budget": int(beyond.sum()),
@@ -156,9 +160,10 @@ def known_answer(study: Study) -> Outcome:
     table = study.outcomes
     table = table[
         table["source"].isin(["torch", study.baseline])
-        & (table["attack"].map(study.access) == "gradient")
+        & (table["access"] == "gradient")
         & (table["norm"] == "linf")
         & (table["epsilon"] >= UNBOUNDED)
+        & (table["scale"] == 1)
         & table["source_right"]
     ]
     if table.empty:
@@ -182,4 +187,5 @@ def _met_by_both(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
 
 def _place(test: dict[str, object]) -> str:
     reach = "" if test["aim"] == "minimum" else f" {test['epsilon']:g}"
-    return f"{test['scenario']} {test['norm']}{reach}"
+    scale = "" if test["scale"] == 1 else f" scaled by {test['scale']:g}"
+    return f"{test['scenario']} {test['norm']}{reach}{scale}"

@@ -6,11 +6,17 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from accelsim.robustness.checks.base import Outcome, Study, excesses, rule, worst_case
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.robustness.checks.base import Outcome, excesses, rule
+from accelsim.robustness.checks.study import Run, Study, worst_case
 from accelsim.robustness.outcomes import KEYS
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Flags = NDArray[np.bool_]
 
 __all__ = ["convergence", "growth", "ordering"]
 
@@ -79,22 +85,22 @@ def ordering(study: Study) -> Outcome:
 def convergence(study: Study) -> Outcome:
     """Return check 5: the attacks have done what they can on their source.
 
-    `Study.iterated` and `Study.doubled` name the pairs. Images that the source classifies right
-    count.
+    `Study.steps_and_one` and `Study.twice_the_effort` give the pairs. Images that the source
+    classifies right count.
     """
     table = study.of_target()
     tests = {
         f"{single} fools more than {many} in {where}": _discordant(one, two, "source")
-        for single, many in study.iterated.items()
+        for single, many in study.steps_and_one()
         for where, one, two in _same_run(table, single, many)
     }
     wrong = excesses(tests)
     changes = {}
-    for attack, twice in study.doubled.items():
+    for attack, twice in study.twice_the_effort():
         for where, one, two in _same_run(table, attack, twice):
-            both = _both(one, two, "source")
-            gained = int(both["_two"].sum()) - int(both["_one"].sum())
-            changes[f"{twice} against {attack} in {where}"] = gained / max(len(both), 1)
+            first, second = _both(one, two, "source")
+            gained = int(second.sum()) - int(first.sum())
+            changes[f"{twice} against {attack} in {where}"] = gained / max(len(first), 1)
     wrong += [f"{name}: {by:+.1%}" for name, by in changes.items() if abs(by) >= MORE]
     if wrong:
         return False, "; ".join(wrong)
@@ -125,7 +131,8 @@ def growth(study: Study) -> Outcome:
     table = table[table["aim"] == "budget"]
     tests = {}
     series = [name for name in KEYS if name != "epsilon"]
-    many = table[~table["attack"].isin(study.iterated)]
+    single = [name for name in table["attack"].unique() if study.many_steps(name)]
+    many = table[~table["attack"].isin(single)]
     for key, part in many.groupby(series, sort=False):
         steps = dict(iter(part.groupby("epsilon")))
         for (small, one), (large, two) in combinations(steps.items(), 2):
@@ -162,26 +169,29 @@ def _meeting(
 
 
 def _same_run(
-    table: pd.DataFrame, first: str, second: str
+    table: pd.DataFrame, first: Run, second: Run
 ) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
-    """Yield runs that two attacks share, and what each did there."""
-    run = [name for name in KEYS if name not in ("target", "attack")]
-    both = table[table["attack"].isin([first, second])]
-    for key, part in both.groupby(run, sort=False, dropna=False):
-        one, two = (part[part["attack"] == attack] for attack in (first, second))
+    """Yield where two attacks were both run, and what each did there."""
+    where = [name for name in KEYS if name not in ("target", "attack", "settings")]
+    of = [(table["attack"] == run.attack) & (table["settings"] == run.settings)
+          for run in (first, second)]  # fmt: skip
+    both = table[of[0] | of[1]].assign(first=of[0])
+    for key, part in both.groupby(where, sort=False, dropna=False):
+        one, two = part[part["first"]], part[~part["first"]]
         if len(one) and len(two):
             yield ", ".join(map(str, key)), one, two
 
 
-def _both(one: pd.DataFrame, two: pd.DataFrame, who: str) -> pd.DataFrame:
-    """Return ``_one`` and ``_two``, whether each fools it, for images that *who* gets right."""
-    columns = ["image", f"{who}_right", f"{who}_fooled"]
-    both = one[columns].merge(two[columns], on="image", suffixes=("_one", "_two"))
-    both = both[both[f"{who}_right_one"] & both[f"{who}_right_two"]]
-    return both.rename(columns=lambda name: name.removeprefix(f"{who}_fooled"))
+def _both(one: pd.DataFrame, two: pd.DataFrame, who: str) -> tuple[Flags, Flags]:
+    """Return whether each fools it, for images that *who* gets right in both."""
+    ones, others = (part[part[f"{who}_right"].to_numpy()] for part in (one, two))
+    images = ones["image"].to_numpy(), others["image"].to_numpy()
+    _, first, second = np.intersect1d(*images, assume_unique=True, return_indices=True)
+    fooled = f"{who}_fooled"
+    return ones[fooled].to_numpy()[first], others[fooled].to_numpy()[second]
 
 
 def _discordant(one: pd.DataFrame, two: pd.DataFrame, who: str = "target") -> tuple[int, int]:
     """Return how many images that *who* gets right only *one* fools, and only *two*."""
-    both = _both(one, two, who)
-    return int((both["_one"] & ~both["_two"]).sum()), int((both["_two"] & ~both["_one"]).sum())
+    first, second = _both(one, two, who)
+    return int((first & ~second).sum()), int((second & ~first).sum())

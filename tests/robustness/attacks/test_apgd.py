@@ -56,7 +56,7 @@ def test_fools_whatever_the_library_fools(name, lenet):
             max_iter=STEPS,
             nb_random_init=1,
             batch_size=64,
-            loss_type=ATTACKS[name].loss,
+            loss_type=ATTACKS[name].art_loss,
             verbose=False,
         ).generate(images, labels)
     fooled = ~judge(model, theirs, labels, 64).right

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from accelsim.errors import ConfigError
-from accelsim.robustness.attack import ACCESSES, AIMS, BUDGET_TOLERANCE, NORMS
+from accelsim.robustness.attack import ACCESSES, AIMS, BUDGET_TOLERANCE, LOSSES, NORMS
 from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.distances import distances
 
@@ -50,6 +50,8 @@ def test_attack_declares_itself(name):
     assert attack.norm in NORMS
     assert attack.aim in AIMS
     assert attack.access in ACCESSES
+    assert attack.loss in LOSSES
+    assert attack.many_steps is None or attack.many_steps in ATTACKS
     if attack.aim == "budget":
         assert 0 < attack.default_epsilon <= 1
     else:
@@ -60,9 +62,9 @@ def test_attack_declares_itself(name):
 @budget_attack
 def test_known_answer_undefended_network_falls_at_large_epsilon(name, lenet):
     """To random noise, the control, at least now and then."""
-    result = run(name, lenet, epsilon=1 if ATTACKS[name].access == "label" else 0.5)
+    result = run(name, lenet, epsilon=1 if ATTACKS[name].access == "none" else 0.5)
     share = result.success[result.right].mean()
-    assert share > 0 if ATTACKS[name].access == "label" else share == 1
+    assert share > 0 if ATTACKS[name].access == "none" else share == 1
 
 
 @minimum_attack

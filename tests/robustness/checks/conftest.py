@@ -6,26 +6,8 @@ import pytest
 
 from accelsim.robustness.checks import Study
 
-ACCESS = {
-    "fgsm": "gradient",
-    "pgd": "gradient",
-    "pgd_long": "gradient",
-    "pgd_margin": "gradient",
-    "cw": "gradient",
-    "cw_double": "gradient",
-    "deepfool": "gradient",
-    "square": "score",
-    "lsa": "score",
-    "hopskipjump": "label",
-    "noise": "none",
-}
-LOSS = {
-    "fgsm": "cross entropy",
-    "pgd": "cross entropy",
-    "pgd_margin": "margin",
-    "square": "margin",
-    "lsa": "probability",
-}
+OWN = dict.fromkeys(("pgd_long", "pgd_margin"), "gradient")
+"""Attacks that are not in ATTACKS."""
 
 
 @pytest.fixture(scope="session")
@@ -35,11 +17,9 @@ def study(runs):
     def make(*parts, **settings):
         declared = {
             "target": "ax_fpm",
-            "access": ACCESS,
-            "loss": LOSS,
-            "iterated": {"fgsm": "pgd"},
+            "access": OWN,
+            "loss": {"pgd_margin": "margin"},
             "doubled": {"pgd": "pgd_long"},
-            "curves": {"cw scaled": {1.0: "cw", 2.0: "cw_double"}},
         }
         return Study(runs(*parts), **declared | settings)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from accelsim.errors import DataError
-from accelsim.robustness.checks import RULES, gradient_consistency, run_checks
+from accelsim.robustness.checks import RULES, Study, gradient_consistency, run_checks
 
 PAGE = Path(__file__).parents[3] / "docs" / "checks.md"
 
@@ -77,10 +77,21 @@ def test_rejects_checks_that_are_not_of_the_network(study, run, share):
     ("settings", "message"),
     [
         ({"target": "ax_fmp"}, "no outcome of target 'ax_fmp'; .*Did you mean 'ax_fpm'"),
-        ({"access": {}}, "Study.access must give attack 'pgd' one of gradient, .*, got None"),
-        ({"access": {"pgd": "all"}}, "got 'all'"),
+        ({"access": {"pgd": "all"}}, "Study.access must give attack 'pgd' one of .*, got 'all'"),
     ],
 )
 def test_rejects_a_study_that_cannot_be_read(study, run, settings, message):
     with pytest.raises(DataError, match=message):
         study(run([1]), **settings)
+
+
+def test_rejects_an_attack_that_nobody_knows(run):
+    with pytest.raises(DataError, match="attack 'mine' one of gradient, .*, got None; only att"):
+        Study(run([1], attack="mine"), "ax_fpm")
+    Study(run([1], attack="mine"), "ax_fpm", access={"mine": "score"})
+
+
+@pytest.mark.parametrize("settings", ["{steps", "[1]", '{"stesp": 3}', '{"steps": -1}'])
+def test_rejects_settings_that_no_plan_writes(run, settings):
+    with pytest.raises(DataError, match="of attack 'pgd' are not those that `Plan.settings_text`"):
+        Study(run([1], settings=settings), "ax_fpm")

@@ -13,25 +13,82 @@ MINIMUM = {"aim": "minimum", "norm": "l2", "epsilon": math.nan}
 def test_overshoot_passes_where_the_curve_is_flat(study, run, share):
     """Of 100 examples that fool the source 10 and 16 transfer: 5.5..17.4 and 10.1..24.4 %."""
     near = run([(1, hit) for hit in share(10)], attack="cw", **TRANSFER, **MINIMUM)
-    far = run([(1, hit) for hit in share(16)], attack="cw_double", **TRANSFER, **MINIMUM)
+    far = run([(1, hit) for hit in share(16)], attack="cw", scale=2.0, **TRANSFER, **MINIMUM)
     check = overshoot(study(near, far))
     assert (check.number, check.passed) == (7, True)
-    assert check.reason == "cw scaled from torch: 10.0% at 1, 16.0% at 2"
+    assert check.reason == "cw by scale from torch: 10.0% at 1, 16.0% at 2"
 
 
 def test_overshoot_fails_where_the_rate_depends_on_it(study, run, share):
     near = run([(1, hit) for hit in share(5)], attack="cw", **TRANSFER, **MINIMUM)
-    far = run([(1, hit) for hit in share(60)], attack="cw_double", **TRANSFER, **MINIMUM)
+    far = run([(1, hit) for hit in share(60)], attack="cw", scale=2.0, **TRANSFER, **MINIMUM)
     check = overshoot(study(near, far))
     assert check.passed is False
-    assert check.reason.endswith("cw scaled from torch: 5.0% at 1, 60.0% at 2")
+    assert check.reason.endswith("cw by scale from torch: 5.0% at 1, 60.0% at 2")
 
 
 def test_overshoot_needs_two_points_of_one_curve(study, run, share):
     near = run(share(5), attack="cw", **TRANSFER, **MINIMUM)
-    far = run(share(60), attack="cw_double", **TRANSFER | {"source": "ax_fpm_flat"}, **MINIMUM)
+    other = TRANSFER | {"source": "ax_fpm_flat"}
+    far = run(share(60), attack="cw", scale=2.0, **other, **MINIMUM)
     assert overshoot(study(near, far)).passed is None
-    assert overshoot(study(near, curves={})).passed is None
+    assert overshoot(study(near)).passed is None
+    budget = [run(share(hits), scale=scale, **TRANSFER) for hits, scale in ((5, 1.0), (60, 2.0))]
+    assert overshoot(study(*budget)).passed is None
+
+
+def test_overshoot_by_confidence_is_a_curve_too(study, run, share):
+    """Of one other setting and one scale."""
+    parts = [
+        run(
+            [(1, hit) for hit in share(hits)],
+            attack="cw",
+            settings=settings,
+            scale=scale,
+            **TRANSFER,
+            **MINIMUM,
+        )
+        for hits, settings, scale in (
+            (5, "", 1.0),
+            (60, '{"confidence": 10.0}', 1.0),
+            (99, '{"confidence": 10.0, "steps": 9}', 1.0),
+            (100, '{"confidence": 20.0}', 2.0),
+        )
+    ]
+    check = overshoot(study(*parts))
+    assert check.passed is False
+    assert check.reason.endswith("overshoot: cw by confidence from torch: 5.0% at 0, 60.0% at 10")
+
+
+def test_two_settings_of_one_attack_are_two_runs_but_one_attack(study, run, share):
+    """Each fools images that the other does not: 60 % in the worst case, 40 % at best."""
+    few, many = run(share(30)), run([0] * 20 + [1] * 40 + [0] * 40, settings='{"steps": 80}')
+    knows = run(share(10), gradient="effective")
+    assert adaptivity(study(few, many, knows)).reason.endswith(
+        "best attempt 40.0%, worst case 60.0% fooled"
+    )
+    told = gradient_free(study(*[
+        run(share(hits), attack="square", settings=settings) for hits, settings in (
+            (20, '{"queries": 100}'), (40, '{"queries": 200}'))
+    ])).reason  # fmt: skip
+    assert 'square {"queries": 100} (score) 40 queries an image, fooled 20.0%' in told
+    assert 'square {"queries": 200} (score) 40 queries an image, fooled 40.0%' in told
+    twice = [run([1] * 9, attack="cw", settings=one, **MINIMUM) for one in ("", '{"steps": 400}')]
+    assert gain_invariance(study(*twice)).passed is False
+
+
+def test_examples_at_other_scales_are_no_attempts(study, run, share):
+    """Twice as far, square would fool everything; the attack itself fools a fifth."""
+    settings = {"attack": "square", "gradient": "none"}
+    found = gradient_free(study(run(share(20), **settings), run(share(99), scale=2.0, **settings)))
+    assert "99" not in found.reason
+
+
+def test_the_loss_of_a_local_search_is_what_its_setting_says(study, run, share):
+    label = run(share(90), attack="hopskipjump", gradient="none", **MINIMUM)
+    for settings, good in (('{"score": "margin"}', True), ("", False)):
+        table = run(share(20), attack="lsa", gradient="none", settings=settings, **MINIMUM)
+        assert gradient_free(study(table, label)).passed is good
 
 
 def test_adaptivity_passes_with_a_gradient_that_knows(study, run, share):

@@ -101,11 +101,36 @@ def test_convergence_of_attacks_without_a_budget_is_seen(study, run, share):
     settings = {"aim": "minimum", "epsilon": float("nan"), "norm": "l2"}
     parts = [
         run(share(50), attack="cw", **settings),
-        run(share(70), attack="cw_double", **settings),
+        run(share(70), attack="cw", settings='{"steps": 400}', **settings),
     ]
-    check = convergence(study(*parts, doubled={"cw": "cw_double"}))
+    check = convergence(study(*parts))
     assert check.passed is False
+    assert 'cw {"steps": 400} against cw in white_box' in check.reason
     assert "+20.0%" in check.reason
+
+
+def test_convergence_compares_the_most_effort_with_half_of_it(study, run, share):
+    """Success grew until 60 steps; from 120 on it does not, and 200 steps are not twice 120."""
+    one = run(share(20), attack="fgsm")
+    steps = ((20, 30), (60, 70), (120, 80), (200, 81), (240, 81))
+    parts = [run(share(hits), settings=f'{{"steps": {count}}}') for count, hits in steps]
+    check = convergence(study(one, *parts))
+    assert check.passed
+    assert (
+        "5 comparisons of many steps with one; twice the effort changes at most 1.0% in 1 runs"
+        in (check.reason)
+    )
+    check = convergence(study(one, *parts[:3]))
+    assert check.passed is False
+    assert "+10.0%" in check.reason
+
+
+def test_other_settings_are_no_more_effort(study, run, share):
+    parts = [
+        run(share(hits), settings=settings)
+        for hits, settings in ((20, '{"steps": 10}'), (90, '{"steps": 20, "relative_step": 9.0}'))
+    ]
+    assert study(*parts).twice_the_effort() == []
 
 
 def test_convergence_needs_both_parts(study, run, share):
