@@ -14,7 +14,7 @@ __all__ = ["GRADES", "Claim", "Finding", "bearing", "verdict"]
 
 GRADES = ("supported", "inconclusive", "contradicted")
 SIDES = ("below", "above")
-SCENARIOS = ("transfer", "black_box", "white_box")
+SCENARIOS = ("clean", "transfer", "black_box", "white_box")
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Claim:
     text : str
         The claim in words.
     scenario : str
-        ``"transfer"``, ``"black_box"`` or ``"white_box"`` (adaptive attackers too): which checks
-        bear on it.
+        ``"transfer"``, ``"black_box"`` or ``"white_box"`` (adaptive attackers too), or ``"clean"``
+        of images that nobody attacks: which checks bear on it.
     side : str
         ``"below"`` or ``"above"``.
     bound : float
@@ -87,9 +87,10 @@ def bearing(scenario: str, resists: bool) -> tuple[str, ...]:
 
     That a network resists needs all that could show the attacks to be weak or the number to be of
     another cause. That an attack succeeds needs no proof of its strength: only that examples are
-    valid, their count is right, and the network is the same each time.
+    valid, their count is right, and the network is the same each time. What is said of images that
+    nobody attacks needs the last alone.
     """
-    if not resists:
+    if not resists and scenario != "clean":
         return tuple(name for name, rule in RULES.items() if rule.success)
     return tuple(name for name, rule in RULES.items() if scenario in rule.bears_on)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.datasets import fingerprint
-from accelsim.errors import ConfigError
-from accelsim.robustness.outcomes import OUTCOMES
+from accelsim.errors import ConfigError, DataError
+from accelsim.robustness.outcomes import KEYS, OUTCOMES, checked_outcomes, numbered
 from accelsim.robustness.pieces import Piece, run_piece
 from accelsim.store import Store, point_key
 from accelsim.version import __version__
@@ -18,7 +18,7 @@ from accelsim.workers import check_workers, in_processes
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["STORE", "run_study"]
+__all__ = ["STORE", "outcomes_in", "run_study"]
 
 STORE = "outcomes.sqlite"
 
@@ -95,6 +95,41 @@ def run_study(
             do(store)
     tables = [pd.DataFrame(found[key]) for key in todo]
     return pd.concat(tables, ignore_index=True)[list(OUTCOMES)]
+
+
+def outcomes_in(folder: Path) -> pd.DataFrame:
+    """Return all outcomes that studies of one network kept in *folder*, columns as `OUTCOMES`.
+
+    Of a run and image that two studies did, in pieces of other sizes, the later one counts.
+
+    Raises
+    ------
+    DataError
+        If there is no store or it is empty, cannot be read, or holds outcomes of several networks
+        or sets of images: the same target then judges the same unattacked image differently.
+    """
+    import pandas as pd
+
+    path = folder / STORE
+    if not path.is_file():
+        raise DataError(f"{folder} holds no outcomes ({STORE}); run a study with that folder first")
+    with Store(path) as store:
+        rows = list(store.rows().values())
+    if not rows:
+        raise DataError(f"{path} is empty; run a study with that folder first")
+    table = pd.DataFrame({name: [one for row in rows for one in row[name]] for name in OUTCOMES})
+    last = ~pd.Series(numbered(table, [*KEYS, "image"])).duplicated(keep="last")
+    table = checked_outcomes(table[last])
+    case = numbered(table, ["target", "image"])
+    judged = numbered(table, ["target", "image", "label", "margin_clean"])
+    if judged.max() > case.max():
+        first = pd.DataFrame({"case": case, "judged": judged}).drop_duplicates()
+        row = table[pd.Series(case).isin(first["case"][first["case"].duplicated()])].iloc[0]
+        raise DataError(
+            f"{path} holds outcomes of several networks or sets of images: {row['target']} judges "
+            f"image {row['image']} unattacked in more than one way; keep each in its own folder"
+        )
+    return table
 
 
 def _settings(piece: Piece) -> dict[str, Any]:

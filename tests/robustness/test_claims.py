@@ -68,6 +68,11 @@ def test_what_bears_on_what():
     assert "overshoot" in bearing("transfer", resists=True)
 
 
+@pytest.mark.parametrize("resists", [True, False])
+def test_what_nobody_attacks_needs_no_attack_that_works(resists):
+    assert bearing("clean", resists) == ("determinism",)
+
+
 def test_a_check_that_is_missing_has_not_passed():
     finding = verdict([], FEW, Estimate(0.1, 0.05, 0.15))
     assert finding.grade == "inconclusive"
@@ -88,7 +93,11 @@ def test_rejects_checks_that_nobody_knows():
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("scenario", "grey_box", "Claim.scenario must be one of transfer, black_box, white_box"),
+        (
+            "scenario",
+            "grey_box",
+            "Claim.scenario must be one of clean, transfer, black_box, white_box",
+        ),
         ("side", "under", "Claim.side must be one of below, above, got 'under'"),
         ("bound", math.nan, "Claim.bound must be a finite number, got nan"),
     ],

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+import torch
 
 from accelsim.errors import ConfigError, DataError
 from accelsim.robustness import study
+from accelsim.robustness.outcomes import checked_outcomes
 from accelsim.robustness.pieces import Plan, Source, split
-from accelsim.robustness.study import run_study
+from accelsim.robustness.study import STORE, outcomes_in, run_study
+from accelsim.store import Store
 
 KNOWN = {"weights": "w", "data": "d"}
 
@@ -72,6 +75,34 @@ def test_other_weights_are_another_study(tiny, tmp_path, monkeypatch):
     assert not asked
     run_study(pieces(tiny), {**KNOWN, "weights": "others"}, folder=tmp_path)
     assert len(asked) == 2
+
+
+def test_all_that_was_kept_is_one_table(tiny, tmp_path):
+    """Of two attacks and, anew, of one of them in larger pieces, which count."""
+    fgsm, pgd = Plan("fgsm", 0.3), Plan("pgd", 0.2)
+    run_study(pieces(tiny, fgsm, pgd), KNOWN, folder=tmp_path)
+    again = run_study(pieces(tiny, pgd, chunk=3), KNOWN, folder=tmp_path)
+    found = outcomes_in(tmp_path)
+    assert found.groupby("attack").size().to_dict() == {"fgsm": 4, "pgd": 4}
+    last = found[found["attack"] == "pgd"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(last, checked_outcomes(again))
+
+
+def test_rejects_outcomes_of_two_networks(tiny, tmp_path):
+    run_study(pieces(tiny), KNOWN, folder=tmp_path)
+    with torch.no_grad():
+        tiny[0][1].weight.mul_(2)
+    run_study(pieces(tiny, Plan("fgsm", 0.3)), {**KNOWN, "weights": "2"}, folder=tmp_path)
+    with pytest.raises(DataError, match="several networks .*: same judges image 0 unattacked in m"):
+        outcomes_in(tmp_path)
+
+
+def test_rejects_a_folder_without_outcomes(tmp_path):
+    with pytest.raises(DataError, match=r"holds no outcomes \(outcomes.sqlite\); run a study"):
+        outcomes_in(tmp_path)
+    Store(tmp_path / STORE)
+    with pytest.raises(DataError, match="outcomes.sqlite is empty; run a study"):
+        outcomes_in(tmp_path)
 
 
 def test_rejects_nothing_and_the_same_twice(tiny):

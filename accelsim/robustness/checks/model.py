@@ -27,7 +27,7 @@ FEW = 0.01
 @rule(
     1,
     f"logits are the same, bit for bit, in {RUNS} runs and one image at a time",
-    ("transfer", "black_box", "white_box"),
+    ("clean", "transfer", "black_box", "white_box"),
     success=True,
 )
 def determinism(model: nn.Module, images: NDArray[np.float32], batch_size: int = 64) -> Outcome:
