@@ -1,0 +1,183 @@
+"""What becomes of the paper's claims on robustness: measured, checked, and judged.
+
+Run ``python plots/verdicts.py WORKLOAD`` after ``robustness.py`` has kept outcomes of it, in any
+scenarios and presets. The claims are those of ``claims.yaml``; every approximate unit is asked for
+each. Before a claim is judged the sanity checks are run on all that was kept of the unit, see
+``docs/checks.md``; the controls are units that round and approximate nothing. Writes
+``results/verdicts_<workload>.csv``, a row for each claim, unit and run, and prints how the runs of
+each claim and unit came out, with the numbers of the checks that stand in the way.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+import accelsim
+from accelsim.errors import ConfigError, DataError
+from accelsim.nn import approximate, calibrate_workload, slope_ratio
+from accelsim.robustness.checks import (
+    RULES,
+    Check,
+    Study,
+    determinism,
+    gradient_consistency,
+    run_checks,
+    saturation,
+)
+from accelsim.robustness.claims import GRADES, Claim, verdict
+from accelsim.robustness.measures import MEASURES, Measured
+from accelsim.robustness.study import outcomes_in
+from accelsim.statistics import RunningMean
+from accelsim.workload import WORKLOADS, weights_hash
+from accelsim.yaml_files import load_yaml
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+CONTROLS = ("exact_bfloat16", "exact_int8")
+"""Units that cost no approximate circuit; compared with where they were judged."""
+IMAGES = 64
+"""For the checks that need the network."""
+STEPS = (0.05, 0.2, 0.5)
+"""Euclidean, of the check of gradients."""
+OVER = {"kindest_average": "kindest", "harshest_average": "harshest"}
+"""How the printed table names averages."""
+
+
+def arguments() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("workload", choices=[n for n in WORKLOADS if WORKLOADS[n].recipe])
+    parser.add_argument("--folder", type=Path, help="of outcomes; results/outcomes/WORKLOAD")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the table")
+    return parser.parse_args()
+
+
+def claims(workload: str) -> Iterator[tuple[str, list[str], str, bool, Claim]]:
+    """Yield (name, measures, source, of every attack, claim) of the claims on *workload*."""
+    for one in load_yaml(HERE / "claims.yaml", "table of claims", ConfigError)["claims"]:
+        if workload.startswith(one["workloads"]):
+            side = "below" if "below" in one else "above"
+            claim = Claim(one["text"], one["scenario"], side, one[side], one["robust"])
+            yield one["name"], one["measures"], one["source"], "attacks" in one, claim
+
+
+def network_checks(workload: str, unit: str) -> list[Check]:
+    """Return the checks of the network on *unit*: its bits, its gradient, its logits."""
+    model, images, labels = accelsim.load_workload(workload, limit=IMAGES)
+    ranges = calibrate_workload(workload, model)
+    plain, followed = (
+        approximate(model, multiplier=unit, gradient=gradient, calibration=ranges)
+        for gradient in ("none", "effective")
+    )
+    slopes = {step: slope_ratio(followed, images, labels, step) for step in STEPS}
+    return [
+        determinism(plain, images),
+        gradient_consistency(slopes),
+        saturation(followed, model, images, labels),
+    ]
+
+
+def accuracy_lost(workload: str, unit: str) -> list[Measured]:
+    """Return the share of test images that *unit* loses to the exact one, less what it wins."""
+    table = pd.read_csv(RESULTS / "no_retraining.csv")
+    of = (table["workload"] == workload) & (table["weights"] == weights_hash(workload))
+    found = []
+    for row in table[of & (table["multiplier"] == unit)].to_dict("records"):
+        count, lost, won = row["images"], row["lost"], row["won"]
+        spread = lost + won - (lost - won) ** 2 / count
+        mean = RunningMean(count, float(lost - won), spread)
+        found.append(Measured("none", mean.estimate(), count))
+    return found
+
+
+def judged(workload: str, outcomes: pd.DataFrame, unit: str) -> list[dict]:
+    """Return a row for each claim and run of *unit*."""
+    targets = set(outcomes["target"])
+    controls = [name for name in CONTROLS if name in targets]
+    checks = run_checks(Study(outcomes, unit, controls=controls), network_checks(workload, unit))
+    paper = load_yaml(HERE / "claims.yaml", "table of claims", ConfigError)["attacks"]
+    rows = []
+    for name, measures, source, every, claim in claims(workload):
+        attacks = list(outcomes["attack"].unique()) if every else list(paper)
+        for measure in measures:
+            if measure == "accuracy_lost":
+                numbers = accuracy_lost(workload, unit)
+            else:
+                numbers = MEASURES[measure](outcomes, unit, attacks)
+            for attack, found, images in numbers:
+                finding = verdict(checks, claim, found)
+                rows.append({
+                    "workload": workload, "weights": weights_hash(workload), "claim": name,
+                    "unit": unit, "measure": measure, "attack": attack, "images": images,
+                    "measured": found.value, "low": found.low, "high": found.high,
+                    "side": claim.side, "bound": claim.bound, "verdict": finding.grade,
+                    "failing": " ".join(check.name for check in finding.failing),
+                    "numbers": "; ".join(map(str, finding.failing)),
+                    "text": claim.text, "source": source,
+                })  # fmt: skip
+    return rows
+
+
+def summary(table: pd.DataFrame) -> list[str]:
+    """Return lines of at most 100 columns: the runs of each claim and unit together."""
+    titles = ("claim", "unit", "over", "measured", "bound", "supp", "open", "contra")
+    lines = [_line(*titles, "failing checks")]
+    for (claim, unit, measure), part in table.groupby(["claim", "unit", "measure"], sort=False):
+        ends = part["measured"].agg(["min", "max"]).unique()
+        sign = "<" if part["side"].iloc[0] == "below" else ">"
+        failing = {name for names in part["failing"] for name in names.split()}
+        lines.append(
+            _line(
+                claim,
+                unit,
+                OVER.get(measure, f"{len(part)} run{'s' * (len(part) > 1)}"),
+                " to ".join(f"{one:.3g}" for one in ends if one == one) or "-",
+                f"{sign}{part['bound'].iloc[0]:g}",
+                *((part["verdict"] == grade).sum() for grade in GRADES),
+                ranges(sorted({RULES[name].number for name in failing})),
+            )
+        )
+    return lines
+
+
+def _line(*cells: object) -> str:
+    widths = (12, 12, 8, -17, -6, -4, -4, -6, 15)
+    return " ".join(
+        f"{cell!s:<{width}}" if width > 0 else f"{cell!s:>{-width}}"
+        for cell, width in zip(cells, widths, strict=True)
+    ).rstrip()
+
+
+def ranges(numbers: list[int]) -> str:
+    """Return sorted numbers, neighbors as a range.
+
+    >>> ranges([1, 2, 3, 7, 9, 10])
+    '1-3,7,9-10'
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
+def main() -> None:
+    """Judge every claim on every approximate unit that was judged; write and print."""
+    asked = arguments()
+    name = asked.workload
+    outcomes = outcomes_in(asked.folder or RESULTS / "outcomes" / name)
+    units = [one for one in outcomes["target"].unique() if not one.startswith("exact_")]
+    if not units:
+        raise DataError(f"no approximate unit was judged on {name}; give robustness.py some")
+    table = pd.DataFrame([row for unit in units for row in judged(name, outcomes, unit)])
+    asked.out.mkdir(parents=True, exist_ok=True)
+    table.round(6).to_csv(asked.out / f"verdicts_{name}.csv", index=False)
+    print("\n".join(summary(table)))
+
+
+if __name__ == "__main__":
+    main()

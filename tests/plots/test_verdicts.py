@@ -1,0 +1,94 @@
+"""Test of plots/verdicts.py, end to end: outcomes are kept, measured, checked and judged."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pandas as pd
+import pytest
+
+import accelsim
+from accelsim.errors import DataError
+from accelsim.robustness import Plan, Proxies, evaluate
+from accelsim.workload import WORKLOADS, workload_split
+
+NAME = "lenet5_digits"
+IMAGES = 12
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A folder of outcomes of three scenarios, each with two attacks at their least."""
+    folder = tmp_path_factory.mktemp("outcomes")
+    model, images, labels = accelsim.load_workload(NAME, limit=IMAGES)
+    entry = WORKLOADS[NAME]
+    recipe = dataclasses.replace(entry.recipe, epochs=1)
+    proxies = Proxies(entry.build, workload_split(entry, "train").first(64).images, recipe)
+    deepfool = Plan("deepfool", settings={"steps": 5, "candidates": 2})
+    for scenario in ("transfer", "white_box", "black_box"):
+        evaluate(
+            model,
+            images,
+            labels,
+            attacks=[Plan("fgsm", 0.2), deepfool],
+            multipliers=["exact_fp32", "ax_fpm"],
+            scenario=scenario,
+            gradients=("exact",),
+            proxies=proxies if scenario == "black_box" else None,
+            folder=folder,
+        )
+    return folder
+
+
+def test_every_claim_is_judged(kept, script, tmp_path, capsys):
+    verdicts = script("verdicts", NAME, "--folder", kept, "--out", tmp_path)
+    verdicts.IMAGES = 4
+    verdicts.main()
+    table = pd.read_csv(tmp_path / f"verdicts_{NAME}.csv", keep_default_na=False)
+    asked = [name for name, *_ in verdicts.claims(NAME)]
+    assert "transfer_71" not in asked
+    assert list(table["claim"].unique()) == [
+        "transfer_80", "transfer_87", "proxy_half", "proxy_less", "noise_4db", "noise_mse",
+        "noise_plain", "confidence", "accuracy",
+    ] == asked  # fmt: skip
+    assert set(table["unit"]) == {"ax_fpm"}
+    first = table[table["claim"] == "transfer_80"]
+    assert list(first["attack"]) == ["fgsm 0.2", "deepfool"]
+    for row in table.to_dict("records"):
+        measured, low, high = (float(row[name] or "nan") for name in ("measured", "low", "high"))
+        assert low <= measured <= high or measured != measured
+        decided = high < row["bound"] or low > row["bound"]
+        assert (row["verdict"] != "inconclusive") == (decided and not row["failing"])
+    # 12 images are too few for any rate: check 12 stands in the way of what fgsm says.
+    assert first["verdict"].iloc[0] == "inconclusive"
+    assert "statistics" in first["failing"].iloc[0].split()
+    assert table.set_index("claim").loc["accuracy", "verdict"] == "supported"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("claim        unit")
+    assert len(lines) == 1 + len(table.groupby(["claim", "measure"]))
+    assert max(map(len, lines)) <= 100
+
+
+def test_rejects_outcomes_without_an_approximate_unit(script, tmp_path, monkeypatch):
+    verdicts = script("verdicts", NAME, "--folder", tmp_path)
+    with pytest.raises(DataError, match="holds no outcomes"):
+        verdicts.main()
+    monkeypatch.setattr(verdicts, "outcomes_in", lambda _: pd.DataFrame({"target": ["exact_fp32"]}))
+    with pytest.raises(DataError, match="no approximate unit was judged on lenet5_digits"):
+        verdicts.main()
+
+
+def test_accuracy_lost_is_the_paired_difference(script, monkeypatch, tmp_path):
+    """30 lost and 10 won of 1000: 2 points, with a standard error of sqrt(0.04 - 0.0004) / 1000."""
+    verdicts = script("verdicts", NAME)
+    row = {"workload": NAME, "weights": "w", "multiplier": "ax_fpm", "images": 1000}
+    pd.DataFrame([row | {"lost": 30, "won": 10}]).to_csv(
+        tmp_path / "no_retraining.csv", index=False
+    )
+    monkeypatch.setattr(verdicts, "RESULTS", tmp_path)
+    monkeypatch.setattr(verdicts, "weights_hash", lambda _: "w")
+    ((_, estimate, images),) = verdicts.accuracy_lost(NAME, "ax_fpm")
+    assert (estimate.value, images) == (0.02, 1000)
+    assert estimate.high - 0.02 == pytest.approx(1.96 * (0.0396 / 1000) ** 0.5, rel=1e-3)
+    monkeypatch.setattr(verdicts, "weights_hash", lambda _: "others")
+    assert verdicts.accuracy_lost(NAME, "ax_fpm") == []
