@@ -2,42 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pandas as pd
 import pytest
 
-import accelsim
 from accelsim.errors import DataError
-from accelsim.robustness import Plan, Proxies, evaluate
-from accelsim.workload import WORKLOADS, workload_split
 
 NAME = "lenet5_digits"
-IMAGES = 12
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    """A folder of outcomes of three scenarios, each with two attacks at their least."""
-    folder = tmp_path_factory.mktemp("outcomes")
-    model, images, labels = accelsim.load_workload(NAME, limit=IMAGES)
-    entry = WORKLOADS[NAME]
-    recipe = dataclasses.replace(entry.recipe, epochs=1)
-    proxies = Proxies(entry.build, workload_split(entry, "train").first(64).images, recipe)
-    deepfool = Plan("deepfool", settings={"steps": 5, "candidates": 2})
-    for scenario in ("transfer", "white_box", "black_box"):
-        evaluate(
-            model,
-            images,
-            labels,
-            attacks=[Plan("fgsm", 0.2), deepfool],
-            multipliers=["exact_fp32", "ax_fpm"],
-            scenario=scenario,
-            gradients=("exact",),
-            proxies=proxies if scenario == "black_box" else None,
-            folder=folder,
-        )
-    return folder
 
 
 def test_every_claim_is_judged(kept, script, tmp_path, capsys):

@@ -1,0 +1,76 @@
+"""Tests of plots/closing_table.py: what is joined, and from where."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import accelsim
+from accelsim.errors import DataError
+from accelsim.robustness.study import outcomes_in
+
+NAME = "lenet5_digits"
+
+
+def test_every_unit_has_its_row(kept, script, tmp_path, capsys):
+    """Accuracy of the whole test set, worst case per image, and the simulator's own numbers."""
+    script("closing_table", NAME, "--folder", kept, "--out", tmp_path).main()
+    table = pd.read_csv(tmp_path / f"closing_{NAME}.csv").set_index("unit")
+    assert list(table.index) == ["exact_fp32", "ax_fpm"]
+    assert (table["images"] == 360).all()
+    assert (table["epsilon"] == 0.2).all()
+    outcomes = outcomes_in(kept)
+    model, images, _ = accelsim.load_workload(NAME, limit=1)
+    for unit, row in table.iterrows():
+        own = outcomes[(outcomes["target"] == unit) & (outcomes["attack"] == "fgsm")]
+        own = own[own["source"].isin(["torch", unit, f"proxy of {unit}"])]
+        fooled = own.groupby("image")["target_fooled"].any()
+        assert row["robust_accuracy"] == pytest.approx(1 - fooled.mean(), abs=1e-6)
+        assert row["robust_accuracy"] == row["robust_fgsm"]
+        assert row["robust_low"] < row["robust_accuracy"] < row["robust_high"] or fooled.all()
+        transfer = own[own["scenario"] == "transfer"]["target_fooled"].mean()
+        assert row["robust_transfer"] == pytest.approx(1 - transfer, abs=1e-6)
+        machine = accelsim.Accelerator.preset("edge_16x16").replace(
+            multiplier=unit, clock_mhz="auto"
+        )
+        found = accelsim.simulate(accelsim.trace(model, images), machine, values=False).summary
+        assert row["latency_ns"] == pytest.approx(1000 * found["latency_us"].item())
+        assert row["energy_pj"] == pytest.approx(1e6 * found["energy_uj"].item())
+    text = (tmp_path / f"closing_{NAME}.md").read_text()
+    assert capsys.readouterr().out == text
+    head, rule, first, *_ = text.splitlines()
+    assert head == (
+        "| unit | accuracy (%) | robust, worst case (%) | robust, transfer alone (%) | fgsm | "
+        "median L2 | latency (us) | energy (uJ) |"
+    )
+    assert rule.count("|") == head.count("|") == first.count("|")
+    assert first.startswith("| `exact_fp32` | 97.2 |")
+
+
+def test_a_unit_without_a_delay_has_no_machine(script):
+    closing = script("closing_table", NAME)
+    model, images, _ = accelsim.load_workload(NAME, limit=1)
+    machine = accelsim.Accelerator.preset("edge_16x16")
+    trace = accelsim.trace(model, images)
+    row = closing.cost(trace, "drum4_s8", machine)
+    assert row == {"note": "no delay is known, so that no machine can be built"}
+    rows = [
+        {"unit": "drum4_s8", "workload": NAME, "accelerator": "edge_16x16", "clock": "auto"}
+        | {"epsilon": 0.1, "robust_images": 9, "accuracy": 0.5, "latency_ns": float("nan")} | row
+    ]  # fmt: skip
+    assert "| `drum4_s8` | 50.0 | - |" in closing.markdown(pd.DataFrame(rows))
+    assert closing.markdown(pd.DataFrame(rows)).endswith(f"drum4_s8: {row['note']}.\n")
+
+
+def test_rejects_a_machine_whose_networks_were_not_judged(script):
+    closing = script("closing_table", NAME)
+    model, images, _ = accelsim.load_workload(NAME, limit=1)
+    machine = accelsim.Accelerator.preset("eyeriss_168")
+    with pytest.raises(DataError, match="accelerator 'eyeriss_168' adds products in an order of"):
+        closing.cost(accelsim.trace(model, images), "ax_fpm", machine)
+
+
+def test_rejects_an_epsilon_that_nobody_tried(kept, script, tmp_path):
+    closing = script("closing_table", NAME, "--folder", kept, "--out", tmp_path, "--epsilon", 0.3)
+    with pytest.raises(DataError, match="exact_fp32 met no attack at a linf epsilon of 0.3"):
+        closing.main()
