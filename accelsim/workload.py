@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.datasets import DATASETS, FILE_FORM, Split, read_split
+from accelsim.datasets.base import check_labels as check_classes
 from accelsim.errors import ConfigError, DataError
 from accelsim.recipe import Recipe
 from accelsim.registry import Registry
@@ -383,7 +384,5 @@ def check_labels(labels: Any, count: int, classes: int | None = None) -> NDArray
         )
     if len(array) != count:
         raise DataError(f"labels must be one an image: got {len(array)} for {count} images")
-    if array.min() < 0 or (classes is not None and array.max() >= classes):
-        top = "" if classes is None else str(classes - 1)
-        raise DataError(f"labels must lie in 0..{top}, got {array.min()}..{array.max()}")
+    check_classes(array, classes)
     return array.astype(np.int64)

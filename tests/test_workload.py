@@ -326,8 +326,8 @@ def test_rejects_images(images, reason):
         ([0, 1, 2], "one an image: got 3 for 2 images"),
         ([0.0, 1.0], "one-dimensional array of integers, got shape .* float64"),
         ([[0, 1]], r"one-dimensional array of integers, got shape \(1, 2\)"),
-        ([0, 3], r"must lie in 0\.\.2, got 0\.\.3"),
-        ([-1, 0], r"must lie in 0\.\.2, got -1\.\.0"),
+        ([0, 3], r"must lie in 0\.\.2, got 3 at index 1 \(1 in all\)"),
+        ([-1, 0], r"must lie in 0\.\.2, got -1 at index 0 \(1 in all\)"),
     ],
 )
 def test_rejects_labels(labels, reason):

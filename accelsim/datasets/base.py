@@ -223,13 +223,17 @@ def check_counts(images: int, labels: int, where: object) -> None:
         raise DataError(f"{where}: must hold at least one image, got 0")
 
 
-def check_labels(labels: NDArray[np.integer], classes: int, where: object) -> None:
-    """Raise unless all labels are in 0..classes-1."""
-    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+def check_labels(
+    labels: NDArray[np.integer], classes: int | None, where: object | None = None
+) -> None:
+    """Raise unless all labels are in 0..classes-1, or 0 and more where *classes* is None."""
+    beyond = labels < 0 if classes is None else (labels < 0) | (labels >= classes)
+    wrong = np.flatnonzero(beyond)
     if wrong.size:
+        known = "be 0 or more" if classes is None else f"lie in 0..{classes - 1}"
         raise DataError(
-            f"{where}: labels must lie in 0..{classes - 1}, got {labels[wrong[0]]} at index "
-            f"{wrong[0]} ({wrong.size} in all)"
+            f"{'' if where is None else f'{where}: '}labels must {known}, got {labels[wrong[0]]} "
+            f"at index {wrong[0]} ({wrong.size} in all)"
         )
 
 

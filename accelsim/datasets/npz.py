@@ -85,7 +85,7 @@ class NpzSet(Dataset):
                 f"{self.path}: class_names must be a list of strings, got {names.shape} "
                 f"{names.dtype}"
             )
-        classes = len(names) or np.iinfo(np.int64).max
+        classes = len(names) or None
         check_labels(labels, classes, f"{self.path}: {keys[1]}")
         return Split(self.name, pixels, labels.astype(np.int64), tuple(map(str, names)))
 

@@ -248,7 +248,10 @@ def plans_of(attacks: Iterable[str | Plan], epsilon: float | None = None) -> lis
         attack.budget(plan.epsilon)
     if epsilon is not None and all(plan.epsilon is None for plan in plans):
         names = ", ".join(plan.attack for plan in plans)
-        raise ConfigError(f"epsilon {epsilon} is the budget of none of the attacks: {names}")
+        raise ConfigError(
+            f"epsilon {epsilon} is the budget of none of the attacks, which look for the smallest "
+            f"perturbation: {names}; leave it out"
+        )
     _check_once("attacks", [f"{one.attack} {one.epsilon} {one.settings_text}" for one in plans])
     return plans
 

@@ -252,11 +252,15 @@ def _choices(unit: str, gradients: Sequence[str]) -> list[str]:
     """Return the gradients that *unit* has: one if it is exact, no table's without a table."""
     from accelsim.kernels.derivatives import DERIVATIVE_BITS
 
-    if unit == EXACT:
-        return [one for one in gradients if one == "exact"] or [gradients[0]]
     entry = MULTIPLIERS[unit]
     tabled = isinstance(entry, IntegerMultiplier) and entry.operands.bits <= DERIVATIVE_BITS
-    return [one for one in gradients if one != "unit" or tabled]
+    has = [one for one in gradients if one != "unit" or tabled]
+    if not has:
+        raise ConfigError(
+            f"unit {unit!r} has no gradient 'unit', which takes a table of products of at most "
+            f"{DERIVATIVE_BITS} bits; give 'exact', 'effective' or 'smoothed' as well"
+        )
+    return ["exact" if "exact" in has else has[0]] if unit == EXACT else has
 
 
 def _adaptive(networks: Networks, units: Sequence[str]) -> Iterator[tuple[Source, Targets]]:

@@ -79,7 +79,7 @@ def test_train_records_what_it_was_trained_on(accelsim, mine, tmp_path):
         ("simulate lenet5_digits --data {0}/small.npz", "takes images of 1x28x28, but those of"),
         (
             "score lenet5_digits --out {0}/s --data {0}/many.npz",
-            "labels must lie in 0..9, got 0..10",
+            "labels must lie in 0..9, got 10 at index",
         ),
         ("score lenet5_digits --data idx:{0}", "needs t10k-images-idx3-ubyte[.gz], t10k-labels"),
         ("train lenet5_digits --out {0}/w.safetensors --data {0}/many.npz", "train split needs"),

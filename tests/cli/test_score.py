@@ -2,7 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
+
+from accelsim.workload import load_workload
 
 LINE = ("score", "lenet5_digits", "-m", "ax_fpm", "--attack", "fgsm", "--images", "12")
 
@@ -40,10 +43,53 @@ def test_an_attack_for_the_minimum_tells_its_median_distance(accelsim, tmp_path)
         (("--scenario", "white_box", "--gradient", "exakt"), "Did you mean 'exact'?"),
         (("--scenario", "black_box", "--queries", "99999"), "--queries asks for 99999 training"),
         (("--source", "ax_fmp"), "Did you mean 'ax_fpm'?"),
+        (("--epsilon=-0.1",), "epsilon must be a number in (0, 1], in units of the pixel range"),
+        (("--epsilon", "1.5"), "got 1.5; for 8 of 255 give 8/255"),
+        (("--scenario", "white_box", "--gradient", "unit"), "unit 'ax_fpm' has no gradient 'unit'"),
     ],
 )
 def test_rejects(accelsim, more, message):
     code, out, err = accelsim(*LINE, *more)
     assert (code, out) == (2, "")
     assert message in " ".join(err.split())
+    assert err.count("accelsim: error: ") == 1
     assert "Traceback" not in err
+
+
+def test_rejects_an_epsilon_that_no_attack_takes(accelsim):
+    line = ("score", "lenet5_digits", "--attack", "deepfool", "--epsilon", "0.1")
+    code, _, err = accelsim(*line)
+    assert code == 2
+    assert "of none of the attacks, which look for the smallest perturbation: deepfool;" in err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda labels: (labels + 1) % 10, "the model classifies none of the 12 images correctly"),
+        (
+            lambda labels: np.where(labels == labels[0], 12, labels),
+            "lie in 0..9, got 12 at index 0",
+        ),
+        (lambda labels: -labels - 1, "own.npz: labels: labels must be 0 or more, got -"),
+    ],
+)
+def test_rejects_labels(accelsim, tmp_path, change, message):
+    """Another class for each, a class that there is none of, and numbers below 0."""
+    _, images, labels = load_workload("lenet5_digits", limit=12)
+    np.savez(tmp_path / "own.npz", images=images, labels=change(labels))
+    code, out, err = accelsim(*LINE, "--data", tmp_path / "own.npz")
+    assert (code, out) == (2, "")
+    assert message in " ".join(err.split())
+    assert err.count("accelsim: error: ") == 1
+
+
+def test_rejects_a_black_box_without_training_images_to_ask_about(accelsim, tmp_path):
+    _, images, labels = load_workload("lenet5_digits", limit=12)
+    np.savez(tmp_path / "own.npz", images=images, labels=labels)
+    line = ("--scenario", "black_box", "--data", tmp_path / "own.npz")
+    code, _, err = accelsim(*LINE, *line)
+    assert code == 2
+    assert "the train split needs train_images and train_labels, got images, labels" in " ".join(
+        err.split()
+    )

@@ -86,7 +86,7 @@ def test_rejects_images_outside_the_pixel_range(tiny, factor):
 
 def test_rejects_labels_beyond_the_classes(tiny):
     model, images, labels = tiny
-    with pytest.raises(DataError, match=r"labels must lie in 0\.\.1, got 0\.\.2"):
+    with pytest.raises(DataError, match=r"labels must lie in 0\.\.1, got 2 at index 2 \(1 in"):
         shift((model, images, labels * 2), lambda x: x)
 
 

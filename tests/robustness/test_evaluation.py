@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -124,6 +125,23 @@ def test_plans_have_budgets_settings_and_scales_of_their_own(tiny):
     assert found["settings"].tolist() == ['{"steps": 2}', "", "", ""]
 
 
+def test_rejects_a_black_box_without_a_proxy(tiny):
+    with pytest.raises(ConfigError, match=r"and there is none; give proxies=Proxies\(build, ima"):
+        evaluate(*tiny, attacks=["fgsm"], multipliers=UNITS, scenario="black_box")
+
+
+def test_rejects_attacks_that_follow_gradients_where_there_are_none(lenet):
+    """The attack that asks for logits alone runs on the same network."""
+    model, images, labels = lenet
+    blind = copy.deepcopy(model)
+    blind.register_forward_hook(lambda *call: call[-1].detach())
+    settings = {"multipliers": ["exact_fp32"], "epsilon": 0.1}
+    with pytest.raises(ConfigError, match="attack Fgsm follows gradients, but the model's logits"):
+        evaluate(blind, images[:4], labels[:4], attacks=["fgsm"], **settings)
+    square = Plan("square", 0.1, {"queries": 2})
+    assert len(evaluate(blind, images[:4], labels[:4], attacks=[square], **settings)) == 4
+
+
 def test_epsilon_is_for_the_attacks_that_have_a_budget(tiny):
     with pytest.raises(ConfigError, match="looks for the smallest perturbation and takes no"):
         evaluate(*tiny, attacks=[Plan("deepfool", 0.1)], multipliers=UNITS)
@@ -235,6 +253,10 @@ def test_rejects_images_and_labels(tiny):
     settings = {"attacks": ["fgsm"], "multipliers": ["exact_fp32"]}
     with pytest.raises(DataError, match="images must be float32, got float64"):
         evaluate(model, images.astype(float), labels, **settings)
+    with pytest.raises(DataError, match="labels must be 0 or more, got -1 at index 3"):
+        evaluate(model, images, labels - [0, 0, 0, 1], **settings)
+    with pytest.raises(DataError, match=r"labels must lie in 0\.\.1, got 2 at index 2"):
+        evaluate(model, images, labels * 2, **settings)
     with pytest.raises(DataError, match="got 2 for 4 images"):
         evaluate(model, images, labels[:2], **settings)
 

@@ -102,6 +102,7 @@ def test_a_proxy_learns_nothing_from_one_answer(lenet):
         ("transfre", {}, r"scenario must be one of transfer, .*, got 'transfre'.*'transfer'"),
         ("black_box", {}, "scenario 'black_box' attacks a proxy, and there is none; give proxies="),
         ("white_box", {"gradients": ()}, "gradients must be a list of at least one name, got"),
+        ("white_box", {"gradients": ("unit",)}, "unit 'exact_fp32' has no gradient 'unit', which"),
         ("transfer", {"sources": ()}, "sources must be a list of at least one name, got"),
         (
             "transfer",
