@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["STORE", "outcomes_in", "run_study"]
 
 STORE = "outcomes.sqlite"
+
+DEATHS = 3
+"""Of worker processes, one after the other, without a piece finished in between: then it is no
+accident."""
 
 Progress = Callable[[int, int, str], None]
 
@@ -47,13 +52,15 @@ def run_study(
         are kept are not done again, nor lost to a kill.
     workers : int, optional
         Processes, each with one thread; None: one for each CPU; 1: this process, with its threads.
+        If one of them is killed, what was under way is done again.
     progress : callable, optional
         Called with (pieces done, pieces in all, what was done last).
 
     Raises
     ------
     ConfigError, DataError
-        As `run_piece` does, at the first piece that fails; what was done before is kept.
+        As `run_piece` does, at the first piece that fails, or a worker process is killed `DEATHS`
+        times without a piece being done; what was done before is kept.
     """
     import pandas as pd
 
@@ -85,7 +92,7 @@ def run_study(
             for key, piece in left.items():
                 keep(key, _plain(piece), store)
         else:
-            for key, row in in_processes(_plain, left, workers):
+            for key, row in _by_workers(left, workers):
                 keep(key, row, store)
 
     if folder is None:
@@ -95,6 +102,28 @@ def run_study(
             do(store)
     tables = [pd.DataFrame(found[key]) for key in todo]
     return pd.concat(tables, ignore_index=True)[list(OUTCOMES)]
+
+
+def _by_workers(
+    pieces: Mapping[str, Piece], workers: int | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the key and outcomes of each piece, once, as they are done."""
+    left, deaths = dict(pieces), 0
+    while left:
+        try:
+            for key, row in in_processes(_plain, dict(left), workers):
+                del left[key]
+                deaths = 0
+                yield key, row
+        except BrokenProcessPool:
+            deaths += 1
+            if deaths >= DEATHS:
+                raise ConfigError(
+                    f"workers: processes were killed {deaths} times without finishing any of the "
+                    f"{len(left)} pieces left, the first of them {next(iter(left.values())).key}; "
+                    "that is often for want of memory: give fewer workers, or a smaller chunk or "
+                    "batch_size"
+                ) from None
 
 
 def outcomes_in(folder: Path) -> pd.DataFrame:

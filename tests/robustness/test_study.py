@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import signal
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 import torch
@@ -42,6 +48,87 @@ def test_processes_make_the_same_bits_in_the_same_order(tiny):
     assert here["image"].tolist() == [0, 1, 2, 3] * 2
     there = run_study(pieces(tiny, *plans), KNOWN, workers=2)
     pd.testing.assert_frame_equal(here, there)
+
+
+def deadly(model, marker):
+    """*model*, but its process is killed at the image 0.9 0.1 unless there is a file *marker*,
+    which it leaves."""
+
+    class Deadly(torch.nn.Module):  # of this function, so that processes get it as a value
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, images):
+            if images[0, 0, 0, 0] > 0.85 and not (marker and marker.exists()):
+                if marker:
+                    marker.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return self.model(images)
+
+    return Deadly()
+
+
+NOISE = Plan("noise", 0.3, {"draws": 2})
+
+
+def test_what_a_killed_worker_was_at_is_done_by_another(tiny, tmp_path):
+    """Its process is killed at the second image of two; each piece arrives once all the same."""
+    model, images, labels = tiny
+    network = deadly(model, tmp_path / "killed"), images[:2], labels[:2]
+    lines = []
+    found = run_study(
+        pieces(network, NOISE, chunk=1),
+        KNOWN,
+        folder=tmp_path,
+        workers=2,
+        progress=lambda *line: lines.append(line),
+    )
+    assert (tmp_path / "killed").exists()
+    assert [line[:2] for line in lines] == [(done, 2) for done in range(3)]
+    assert len({line[2] for line in lines}) == 3
+    pd.testing.assert_frame_equal(found, run_study(pieces(network, NOISE, chunk=1), KNOWN))
+    assert sorted(outcomes_in(tmp_path)["image"]) == [0, 1]
+
+
+def test_rejects_to_go_on_where_workers_keep_being_killed(tiny, monkeypatch):
+    """At a piece that kills whoever does it; once is enough here."""
+    monkeypatch.setattr(study, "DEATHS", 1)
+    model, images, labels = tiny
+    network = deadly(model, None), images[1:2], labels[1:2]
+    message = r"workers: processes were killed 1 times .* of the 1 pieces left, the first .*noise"
+    with pytest.raises(ConfigError, match=message):
+        run_study(pieces(network, NOISE), KNOWN, workers=2)
+
+
+DRIVER = """
+import pickle, sys, time
+from pathlib import Path
+from accelsim.robustness.study import run_study
+
+def tell(done, total, what):
+    print(done, flush=True)
+    time.sleep(60 * (done == 2))
+
+pieces = pickle.loads(Path(sys.argv[1]).read_bytes())
+run_study(pieces, {}, folder=Path(sys.argv[2]), progress=tell)
+"""
+
+
+def test_a_study_that_was_killed_goes_on(tiny, tmp_path):
+    """Killed as a whole at two pieces of four; what is kept is not done again, nothing is lost."""
+    (tmp_path / "pieces").write_bytes(pickle.dumps(pieces(tiny, NOISE, chunk=1)))
+    command = [sys.executable, "-c", DRIVER, str(tmp_path / "pieces"), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as killed:
+        assert [killed.stdout.readline() for _ in range(3)] == ["0\n", "1\n", "2\n"]
+        killed.kill()
+    assert sorted(outcomes_in(tmp_path)["image"]) == [0, 1]
+    lines = []
+    found = run_study(
+        pieces(tiny, NOISE, chunk=1), {}, folder=tmp_path, progress=lambda *one: lines.append(one)
+    )
+    assert [line[:2] for line in lines] == [(2, 4), (3, 4), (4, 4)]
+    pd.testing.assert_frame_equal(found, run_study(pieces(tiny, NOISE, chunk=1), {}))
 
 
 def test_what_is_kept_is_not_done_again(tiny, tmp_path, monkeypatch):
