@@ -44,6 +44,8 @@ __all__ = ["GRADIENTS", "check_settings", "evaluate", "plans_of"]
 GRADIENTS = ("exact", "effective", "unit", "smoothed")
 """What a white box can follow."""
 
+PROXIES = "proxies"
+
 
 def evaluate(
     model: nn.Module,
@@ -120,7 +122,8 @@ def evaluate(
     chunk : int
         Images attacked together: what a kill can cost, and what workers share out.
     folder, workers, progress
-        As of `accelsim.robustness.study.run_study`.
+        As of `accelsim.robustness.study.run_study`; in `PROXIES` below *folder* the proxies of
+        black boxes are kept, too.
     determined_by : mapping, optional
         With *folder*: what the outcomes depend on besides the settings here, weights, images and
         labels, as JSON can hold it: the hashes of unit files.
@@ -187,6 +190,7 @@ def evaluate(
         seed=seed,
         batch_size=batch_size,
         chunk=chunk,
+        folder=None if folder is None else folder / PROXIES,
     )
     known = {**(determined_by or {}), "networks": _described(networks, accelerator, proxies)}
     return run_study(pieces, known, folder=folder, workers=workers, progress=progress)

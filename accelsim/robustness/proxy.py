@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.datasets import fingerprint
 from accelsim.errors import DataError
 from accelsim.robustness.verdict import classify
+from accelsim.store import point_key
+from accelsim.version import __version__
 from accelsim.workload import check_images
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ def train_proxy(
     *,
     seed: int = 0,
     batch_size: int = 256,
+    folder: Path | None = None,
 ) -> nn.Module:
     """Return an exact network that was trained to classify *images* as *target* does.
 
@@ -48,14 +53,19 @@ def train_proxy(
         Of its initial weights and of the training.
     batch_size : int
         Images that go through *target* at once.
+    folder : Path, optional
+        Where the training is kept as it goes on: a proxy of the same answers, images, initial
+        weights, recipe and seed is then not trained again, nor what a kill left half done.
 
     Raises
     ------
     DataError
-        If the images cannot be used, *target* gives one class to all of them, or training diverges.
+        If the images cannot be used, *target* gives one class to all of them, training diverges, or
+        what is kept is damaged or cannot be written.
     """
     import torch
 
+    from accelsim.training.checkpoint import Checkpoint
     from accelsim.training.fitting import Fit
 
     images = check_images(images)
@@ -71,7 +81,31 @@ def train_proxy(
         torch.set_num_threads(recipe.threads)
         try:
             model = build()
-            Fit("proxy", model, recipe, torch.from_numpy(images), torch.from_numpy(answers)).run()
+            settings = {
+                "images": fingerprint(images, answers),
+                "network": _described(model),
+                "recipe": vars(recipe),
+                "seed": seed,
+                "version": __version__,
+            }
+            fit = Fit("proxy", model, recipe, torch.from_numpy(images), torch.from_numpy(answers))
+            checkpoint = None
+            if folder is not None:
+                path = folder / f"proxy_{point_key(settings)[:16]}.checkpoint"
+                checkpoint = Checkpoint(path, settings)
+                if (kept := checkpoint.read()) is not None:
+                    fit.restore(kept)
+            fit.run(checkpoint)
         finally:
             torch.set_num_threads(threads)
     return model
+
+
+def _described(model: nn.Module) -> list[Any]:
+    """Return what tells a network and its initial weights from others, for JSON."""
+    from hashlib import sha256
+
+    weights = sha256()
+    for value in model.state_dict().values():
+        weights.update(value.cpu().numpy().tobytes())
+    return [repr(model), weights.hexdigest()]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -157,6 +158,7 @@ def pieces_of(
     seed: int = 0,
     batch_size: int = 64,
     chunk: int = CHUNK,
+    folder: Path | None = None,
 ) -> Iterator[Piece]:
     """Yield the pieces of one scenario; proxies are trained here.
 
@@ -179,6 +181,8 @@ def pieces_of(
         Of ``black_box``, which cannot do without.
     seed, batch_size, chunk
         As of `accelsim.robustness.pieces.split`.
+    folder : Path, optional
+        Where proxies are kept, see `train_proxy`.
 
     Raises
     ------
@@ -194,7 +198,7 @@ def pieces_of(
         judges = {name: networks.on(name) for name in units}
         fixed = [(Source(name, networks.on(name, "exact")), judges) for name in sources]
     elif scenario == "black_box":
-        fixed = list(_proxies(networks, units, proxies, batch_size))
+        fixed = list(_proxies(networks, units, proxies, batch_size, folder))
     elif scenario == "adaptive":
         fixed = list(_adaptive(networks, units))
     for plan in plans:
@@ -216,7 +220,11 @@ def check_scenario(scenario: str) -> None:
 
 
 def _proxies(
-    networks: Networks, units: Sequence[str], proxies: Proxies | None, batch_size: int
+    networks: Networks,
+    units: Sequence[str],
+    proxies: Proxies | None,
+    batch_size: int,
+    folder: Path | None,
 ) -> Iterator[tuple[Source, Targets]]:
     if proxies is None:
         raise ConfigError(
@@ -231,6 +239,7 @@ def _proxies(
             proxies.recipe,
             seed=proxies.seed,
             batch_size=batch_size,
+            folder=folder,
         )
         targets = {one: networks.on(one) for one in dict.fromkeys((name, EXACT))}
         yield Source(f"proxy of {name}", proxy), targets

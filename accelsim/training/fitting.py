@@ -88,7 +88,8 @@ class Fit:
         Parameters
         ----------
         checkpoint : Checkpoint, optional
-            Where the state is kept after each epoch, and every `CHECKPOINT_SECONDS` within one.
+            Where the state is kept after each epoch, at the end, and every `CHECKPOINT_SECONDS`
+            within an epoch.
         progress : callable, optional
             Called after each batch with (batches done, batches in all, epoch and loss in words).
 
@@ -108,7 +109,7 @@ class Fit:
                     f"training of {self._name!r} diverged in epoch {epoch} (loss {mean}); lower "
                     "the learning rate of its recipe"
                 )
-            whole = self._done % self._epoch_batches == 0
+            whole = self._done % self._epoch_batches == 0 or self._done == self._batches
             late = time.monotonic() - kept >= CHECKPOINT_SECONDS
             if checkpoint is not None and (whole or late):
                 checkpoint.write(self.state())

@@ -12,6 +12,7 @@ from accelsim.recipe import Recipe
 from accelsim.robustness.pieces import Plan, run_piece
 from accelsim.robustness.proxy import train_proxy
 from accelsim.robustness.scenarios import Networks, Proxies, pieces_of
+from accelsim.training.fitting import Fit
 
 UNITS = ("exact_fp32", "ax_fpm")
 
@@ -87,6 +88,50 @@ def test_a_proxy_learns_from_the_answers_of_the_unit_alone():
     ]
     table = run_piece(found[0])
     assert table["target_fooled"].mean() > 0.8
+
+
+def test_a_proxy_that_is_kept_is_not_trained_again(tmp_path, monkeypatch):
+    """Nor half of it: killed after the first of two epochs, it ends with the bits of one go."""
+    images = np.random.default_rng(0).random((20, 1, 1, 2), np.float32)
+    target = nn.Flatten()
+    steps = []
+    step = Fit._step
+    monkeypatch.setattr(Fit, "_step", lambda self: steps.append(self) or step(self))
+
+    def build(width=2):
+        return nn.Sequential(nn.Flatten(), nn.Linear(2, width), nn.Linear(width, 2))
+
+    def trained(folder=tmp_path, build=build, target=target, epochs=2, seed=3):
+        """Return the weights, and how many steps they took."""
+        steps.clear()
+        recipe = Recipe(epochs=epochs, batch_size=10, learning_rate=0.05)
+        proxy = train_proxy(target, build, images, recipe, seed=seed, folder=folder)
+        assert not proxy.training
+        return [value.tolist() for value in proxy.parameters()], len(steps)
+
+    weights, taken = trained(folder=None)
+    assert taken == 4
+
+    def killed(self):
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+        steps.append(self)
+        step(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Fit, "_step", killed)
+        with pytest.raises(KeyboardInterrupt):
+            trained()
+    assert trained() == (weights, 2)
+    assert trained() == (weights, 0)
+    flipped = nn.Sequential(nn.Flatten(), nn.Linear(2, 2, bias=False))
+    with torch.no_grad():
+        flipped[1].weight.copy_(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
+    for other in (
+        {"build": lambda: build(3)}, {"epochs": 2.5}, {"seed": 4}, {"target": flipped},
+    ):  # fmt: skip
+        assert trained(**other)[1] == 4 + (other.get("epochs") == 2.5)
+        assert trained(**other)[1] == 0
 
 
 def test_a_proxy_learns_nothing_from_one_answer(lenet):
