@@ -89,7 +89,7 @@ def written(path: Path, rates: pd.DataFrame) -> pd.DataFrame:
     """
     rates = rates.round(6)
     if path.exists():
-        old = pd.read_csv(path, float_precision="round_trip").fillna({"settings": ""})
+        old = pd.read_csv(path).fillna({"settings": ""})
         rates = pd.concat([old[old["weights"] == rates["weights"].iloc[0]], rates])
     rates = rates.sort_values("images", kind="stable").drop_duplicates(list(KEYS), keep="last")
     rates = rates.sort_values(list(KEYS), ignore_index=True)
