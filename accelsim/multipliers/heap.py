@@ -13,8 +13,8 @@ The cell map that HEAP's authors found is not public. The listed unit ``heap`` i
 choice* in its spirit, not their design: AMA5 cells in the columns below 36, where they are cheap
 and hardly matter, AMA4, whose mean error is smaller, in columns 36 to 41, exact cells above. Other
 maps have names of cuts (``heap_ama5_cut36_ama4_cut42`` is the same unit), or are made by `heap`.
-The kernels do such a map in closed form, see `cell_bands`, a hundred times faster than those that
-have none and are evaluated cell by cell.
+Maps like the listed one have a closed form, see `cell_bands`; with others, evaluated cell by cell,
+convolutions take some fifty times as long.
 
 >>> float(MULTIPLIERS["heap"].product(1.5, 1.5)), float(heap("x", [(0, "ama5")]).product(1.5, 1.5))
 (2.25, 2.25)
