@@ -21,12 +21,13 @@ ports: at most 8 G/s at 3 GHz, of which the loop alone reached 5.0 to 5.8, the c
 in registers, operands in an L1; the whole kernel then does 4.2: splitting the operands of a panel
 and the columns that fill a vector up (49 take the time of 56) are the rest. With AVX-512 the same
 operations make 16 products, and whole kernels do 6.1 to 6.6 G/s where those of 8 lanes did 4.1.
-Units of one part (`exact_fp32`) do 10 vector loads and stores for 8 products and are bound by
-those. Tables do a load and an addition for 8 products of filters (or of columns, whichever are
-fewer): bound by loads from 16 KiB of interleaved rows in an L1, and where fewer than some hundred
-operands stream past by interleaving them, which takes as long as 310 operands for each k. At
-batch 1 a fully connected layer uses each weight once: splitting it, or a look-up in an L2, is the
-bound, and with more weights than a cache holds memory is.
+`heap` does 14, 11 of them of int32 (two shifts, a multiplication, two additions, six logical ones),
+psums in memory. Units of one part (`exact_fp32`) do 10 vector loads and stores for 8 products and
+are bound by those. Tables do a load and an addition for 8 products of filters (or of columns,
+whichever are fewer): bound by loads from 16 KiB of interleaved rows in an L1, and where fewer than
+some hundred operands stream past by interleaving them, which takes as long as 310 operands for each
+k. At batch 1 a fully connected layer uses each weight once: splitting it, or a look-up in an L2, is
+the bound, and with more weights than a cache holds memory is.
 """
 
 from __future__ import annotations

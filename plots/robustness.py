@@ -4,8 +4,10 @@ Run ``python plots/robustness.py WORKLOAD [--preset paper|standard] [--scenario 
 options: ``--help``); where the data are says ``ACCELSIM_DATA``. Outcomes of every image are
 kept below ``results/outcomes`` (not committed) as they are made; interrupted, the same command goes
 on. Writes ``results/robustness_<workload>_<preset>.csv``: a row for each attack, source and judge.
-``--images`` takes fewer images than the preset asks for. Proxies of the black box have the
-workload's own shape, and ask for 5,000 training images (all, where there are fewer) once each.
+Rows of earlier runs on the same weights stay, so that scenarios, attacks and units can be run one
+by one. ``--images`` takes fewer images than the preset asks for; ``--weights`` other weights, whose
+file's name goes into that of the results. Proxies of the black box have the workload's own shape,
+and ask for 5,000 training images (all, where there are fewer) once each.
 """
 
 import argparse
@@ -18,9 +20,11 @@ import pandas as pd
 
 import accelsim
 from accelsim.figures import accuracy_by_epsilon
+from accelsim.files import write_atomically
 from accelsim.nn import calibrate_workload
 from accelsim.robustness import SCENARIOS, Plan, Proxies, evaluate, summarize
 from accelsim.robustness.attacks import ATTACKS
+from accelsim.robustness.outcomes import KEYS
 from accelsim.robustness.presets import preset
 from accelsim.robustness.scenarios import TORCH
 from accelsim.workload import WORKLOADS, weights_hash, workload_split
@@ -34,6 +38,8 @@ UNITS = (
 QUERIES = 5000
 EPOCHS = 20
 """Of the proxies: few images take more passes than the recipe has."""
+PIECES = 10
+"""For each attack: what can be done at once, and how little a kill costs."""
 SCALES = (1.0, 1.05, 1.1, 1.25, 1.5, 2.0)
 """Of the examples of attacks for the minimum: how far beyond the source's boundary they go."""
 
@@ -46,22 +52,25 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--scenario", action="append", choices=SCENARIOS)
     parser.add_argument("--attack", action="append", help="of the preset's, these alone")
     parser.add_argument("--unit", action="append", help="these units alone")
+    parser.add_argument("--source", action="append", help="of transfer: torch, or units")
     parser.add_argument("--gradient", action="append", help="of the white box: these alone")
+    parser.add_argument("--weights", type=Path, help="a file in place of the shipped weights")
     parser.add_argument("--images", type=int)
     parser.add_argument("--workers", type=int)
     return parser.parse_args()
 
 
-def groups(asked: argparse.Namespace) -> dict[tuple[int, int], list[Plan]]:
-    """Return (images, seed) -> the preset's plans for so many images."""
+def groups(asked: argparse.Namespace, scenario: str) -> dict[tuple[int, int], list[Plan]]:
+    """Return (images, seed) -> the preset's plans for so many images in *scenario*."""
     found = defaultdict(list)
     for run in preset(asked.preset, asked.workload):
-        if asked.attack and run.attack not in asked.attack:
+        if scenario not in run.scenarios or (asked.attack and run.attack not in asked.attack):
             continue
-        scales = SCALES if ATTACKS[run.attack].aim == "minimum" else (1.0,)
+        transfers = scenario != "white_box" and ATTACKS[run.attack].aim == "minimum"
         count = min(run.images, asked.images or run.images)
-        plan = Plan(run.attack, run.epsilon, run.settings, scales)
-        found[count, run.seeds[0]].append(plan)
+        plan = Plan(run.attack, run.epsilon, run.settings, SCALES if transfers else (1.0,))
+        for seed in run.seeds:
+            found[count, seed].append(plan)
     return found
 
 
@@ -73,17 +82,33 @@ def proxies(workload: str) -> Proxies:
     return Proxies(entry.build, train.first(min(QUERIES, len(train))).images, recipe)
 
 
+def written(path: Path, rates: pd.DataFrame) -> pd.DataFrame:
+    """Write *rates* beside the rows that are there; return all.
+
+    Rows of other weights go. Of the same run on more and on fewer images the one on more stays.
+    """
+    rates = rates.round(6)
+    if path.exists():
+        old = pd.read_csv(path).fillna({"settings": ""})
+        rates = pd.concat([old[old["weights"] == rates["weights"].iloc[0]], rates])
+    rates = rates.sort_values("images", kind="stable").drop_duplicates(list(KEYS), keep="last")
+    rates = rates.sort_values(list(KEYS), ignore_index=True)
+    write_atomically(path, rates.to_csv(index=False).encode())
+    return rates
+
+
 def main() -> None:
     """Attack, judge, keep; then write the rates."""
     asked = arguments()
     name = asked.workload
-    folder = RESULTS / "outcomes" / name
+    label = name if asked.weights is None else f"{name}_{asked.weights.stem}"
+    folder = RESULTS / "outcomes" / label
     folder.mkdir(parents=True, exist_ok=True)
-    model, images, labels = accelsim.load_workload(name)
+    model, images, labels = accelsim.load_workload(name, weights=asked.weights)
     ranges = calibrate_workload(name, model)
     tables = []
     for scenario in asked.scenario or SCENARIOS:
-        for (count, seed), plans in groups(asked).items():
+        for (count, seed), plans in groups(asked, scenario).items():
             tables.append(
                 evaluate(
                     model,
@@ -92,26 +117,26 @@ def main() -> None:
                     attacks=plans,
                     multipliers=asked.unit or UNITS,
                     scenario=scenario,
+                    sources=asked.source or (TORCH,),
                     gradients=asked.gradient or ("exact", "effective", "smoothed"),
                     proxies=proxies(name) if scenario == "black_box" else None,
                     calibration=ranges,
                     seed=seed,
                     folder=folder,
                     workers=asked.workers,
-                    chunk=50,
+                    chunk=max(1, count // PIECES),
                     progress=lambda *told: print(*told, file=sys.stderr, flush=True),
                 )
             )
     rates = summarize(pd.concat(tables, ignore_index=True))
-    rates.insert(0, "weights", weights_hash(name))
+    rates.insert(0, "weights", weights_hash(name, asked.weights))
     rates.insert(0, "workload", name)
-    path = RESULTS / f"robustness_{name}_{asked.preset}.csv"
-    rates.round(6).to_csv(path, index=False)
-    budgets = rates[(rates["scenario"] == "transfer") & rates["epsilon"].notna()]
+    kept = written(RESULTS / f"robustness_{label}_{asked.preset}.csv", rates)
+    budgets = kept[(kept["scenario"] == "transfer") & kept["epsilon"].notna()]
     budgets = budgets[budgets["source"] == TORCH]
     if len(budgets):
-        title = f"{name}: examples of the exact network, up to {budgets['images'].max()} images"
-        picture = HERE / f"robustness_{name}_{asked.preset}.png"
+        title = f"{label}: examples of the exact network, up to {budgets['images'].max()} images"
+        picture = HERE / f"robustness_{label}_{asked.preset}.png"
         accuracy_by_epsilon(budgets, title).savefig(picture, dpi=120)
     shown = ["scenario", "source", "gradient", "target", "attack", "epsilon", "scale", "images"]
     shown += ["source_success", "transfer_success", "robust_accuracy"]

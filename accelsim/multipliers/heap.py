@@ -13,6 +13,8 @@ The cell map that HEAP's authors found is not public. The listed unit ``heap`` i
 choice* in its spirit, not their design: AMA5 cells in the columns below 36, where they are cheap
 and hardly matter, AMA4, whose mean error is smaller, in columns 36 to 41, exact cells above. Other
 maps have names of cuts (``heap_ama5_cut36_ama4_cut42`` is the same unit), or are made by `heap`.
+Maps like the listed one have a closed form, see `cell_bands`; with others, evaluated cell by cell,
+convolutions take some fifty times as long.
 
 >>> float(MULTIPLIERS["heap"].product(1.5, 1.5)), float(heap("x", [(0, "ama5")]).product(1.5, 1.5))
 (2.25, 2.25)
@@ -58,6 +60,7 @@ from accelsim.multipliers.cell_array import (
     checked_cells,
     count_cells,
 )
+from accelsim.multipliers.cell_bands import fast_form_of
 from accelsim.multipliers.cell_slices import LANES, WORDS, sliced_array
 from accelsim.multipliers.integer_family import NUMBER
 from accelsim.multipliers.tiled import SMALLEST, signed_power, significand
@@ -114,6 +117,7 @@ def heap(
             "published design of HEAP, whose cell map is not public."
         ),
         scalar=scalar,
+        fast=fast_form_of(table),
         batch=_batch(sliced_array(table), scalar),
         build_circuit=lambda: _circuit_of(name, table),
         delay_ps=delay_ps,

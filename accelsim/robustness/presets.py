@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import ConfigError, UnknownNameError, nearest
+from accelsim.robustness.scenarios import SCENARIOS
 from accelsim.yaml_files import load_yaml
 
 __all__ = ["PresetAttack", "preset", "preset_titles", "preset_workloads"]
@@ -33,6 +34,8 @@ class PresetAttack:
         How many images the attack is run on.
     seeds : tuple of int
         The attack is run once with each.
+    scenarios : tuple of str
+        In which of `SCENARIOS` it is run.
     source : str
         Where the numbers are from.
     """
@@ -42,6 +45,7 @@ class PresetAttack:
     settings: dict[str, Any]
     images: int
     seeds: tuple[int, ...]
+    scenarios: tuple[str, ...]
     source: str
 
 
@@ -95,6 +99,7 @@ def _runs(row: dict[str, Any], of: dict[str, Any]) -> list[PresetAttack]:
             dict(zip(names, values, strict=True)),
             images=of[row["images"]],
             seeds=tuple(row["seeds"]),
+            scenarios=tuple(row.get("scenarios", SCENARIOS)),
             source=str(row["source"]),
         )
         for epsilon in epsilons or [None]

@@ -102,6 +102,6 @@ def test_threads_change_no_bit(monkeypatch):
 
 
 def test_a_unit_of_neither_kind_goes_by_columns():
-    assert not direct.has_direct_form(MULTIPLIERS["heap"])
+    assert not direct.has_direct_form(MULTIPLIERS["heap_ama1_cut48"])
     assert not direct.has_direct_form(MULTIPLIERS["exact_int16"])
     assert direct.has_direct_form(MULTIPLIERS["ax_fpm"])

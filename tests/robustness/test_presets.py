@@ -10,6 +10,7 @@ from accelsim.errors import UnknownNameError
 from accelsim.robustness.attack import checked_epsilon, checked_seed
 from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.presets import preset, preset_titles, preset_workloads
+from accelsim.robustness.scenarios import SCENARIOS
 from accelsim.workload import WORKLOADS
 
 every_preset = pytest.mark.parametrize("name", preset_titles())
@@ -56,14 +57,29 @@ def test_the_presets_hold_what_they_are_named_for(workload):
 @every_preset
 @every_workload
 def test_no_run_comes_twice(name, workload):
-    runs = [(r.attack, r.epsilon, tuple(r.settings.items())) for r in preset(name, workload)]
+    runs = [
+        (scenario, r.attack, r.epsilon, tuple(r.settings.items()))
+        for r in preset(name, workload)
+        for scenario in r.scenarios
+    ]
     assert len(set(runs)) == len(runs)
+
+
+@every_preset
+@every_workload
+def test_each_scenario_that_a_row_is_for_exists(name, workload):
+    for run in preset(name, workload):
+        assert run.scenarios
+        assert set(run.scenarios) <= set(SCENARIOS)
+    assert set(SCENARIOS) == {one for run in preset(name, workload) for one in run.scenarios}
 
 
 def test_lists_are_ranges():
     runs = preset("paper", "lenet5_mnist")
-    assert [r.epsilon for r in runs if r.attack == "fgsm"] == [0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
-    assert [r.settings["confidence"] for r in runs if r.attack == "cw"] == [0, 2, 5, 10, 20]
+    epsilons = [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5]
+    assert [r.epsilon for r in runs if r.attack == "fgsm"] == epsilons
+    cw = [r for r in runs if r.attack == "cw" and "transfer" in r.scenarios]
+    assert [r.settings["confidence"] for r in cw] == [0, 2, 5, 10, 20]
     pgd = next(r for r in preset("paper", "alexnet_cifar10") if r.attack == "pgd")
     assert pgd.epsilon == 2 / 255
     assert dataclasses.asdict(pgd)["settings"] == {"steps": 20, "relative_step": 5, "restarts": 1}
