@@ -49,6 +49,7 @@ def arguments() -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("workload", choices=[n for n in WORKLOADS if WORKLOADS[n].recipe])
+    parser.add_argument("--weights", type=Path, help="a file in place of the shipped weights")
     parser.add_argument("--folder", type=Path, help="of outcomes; results/outcomes/WORKLOAD")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the table")
     return parser.parse_args()
@@ -63,9 +64,9 @@ def claims(workload: str) -> Iterator[tuple[str, list[str], str, bool, Claim]]:
             yield one["name"], one["measures"], one["source"], "attacks" in one, claim
 
 
-def network_checks(workload: str, unit: str) -> list[Check]:
+def network_checks(workload: str, unit: str, weights: Path | None) -> list[Check]:
     """Return the checks of the network on *unit*: its bits, its gradient, its logits."""
-    model, images, labels = accelsim.load_workload(workload, limit=IMAGES)
+    model, images, labels = accelsim.load_workload(workload, limit=IMAGES, weights=weights)
     ranges = calibrate_workload(workload, model)
     plain, followed = (
         approximate(model, multiplier=unit, gradient=gradient, calibration=ranges)
@@ -79,10 +80,10 @@ def network_checks(workload: str, unit: str) -> list[Check]:
     ]
 
 
-def accuracy_lost(workload: str, unit: str) -> list[Measured]:
+def accuracy_lost(workload: str, unit: str, weights: Path | None = None) -> list[Measured]:
     """Return the share of test images that *unit* loses to the exact one, less what it wins."""
     table = pd.read_csv(RESULTS / "no_retraining.csv")
-    of = (table["workload"] == workload) & (table["weights"] == weights_hash(workload))
+    of = (table["workload"] == workload) & (table["weights"] == weights_hash(workload, weights))
     found = []
     for row in table[of & (table["multiplier"] == unit)].to_dict("records"):
         count, lost, won = row["images"], row["lost"], row["won"]
@@ -92,24 +93,25 @@ def accuracy_lost(workload: str, unit: str) -> list[Measured]:
     return found
 
 
-def judged(workload: str, outcomes: pd.DataFrame, unit: str) -> list[dict]:
+def judged(workload: str, outcomes: pd.DataFrame, unit: str, weights: Path | None) -> list[dict]:
     """Return a row for each claim and run of *unit*."""
     targets = set(outcomes["target"])
     controls = [name for name in CONTROLS if name in targets]
-    checks = run_checks(Study(outcomes, unit, controls=controls), network_checks(workload, unit))
+    of_network = network_checks(workload, unit, weights)
+    checks = run_checks(Study(outcomes, unit, controls=controls), of_network)
     paper = load_yaml(HERE / "claims.yaml", "table of claims", ConfigError)["attacks"]
     rows = []
     for name, measures, source, every, claim in claims(workload):
         attacks = list(outcomes["attack"].unique()) if every else list(paper)
         for measure in measures:
             if measure == "accuracy_lost":
-                numbers = accuracy_lost(workload, unit)
+                numbers = accuracy_lost(workload, unit, weights)
             else:
                 numbers = MEASURES[measure](outcomes, unit, attacks)
             for attack, found, images in numbers:
                 finding = verdict(checks, claim, found)
                 rows.append({
-                    "workload": workload, "weights": weights_hash(workload), "claim": name,
+                    "workload": workload, "weights": weights_hash(workload, weights), "claim": name,
                     "unit": unit, "measure": measure, "attack": attack, "images": images,
                     "measured": found.value, "low": found.low, "high": found.high,
                     "side": claim.side, "bound": claim.bound, "verdict": finding.grade,
@@ -168,14 +170,15 @@ def ranges(numbers: list[int]) -> str:
 def main() -> None:
     """Judge every claim on every approximate unit that was judged; write and print."""
     asked = arguments()
-    name = asked.workload
-    outcomes = outcomes_in(asked.folder or RESULTS / "outcomes" / name)
+    name, weights = asked.workload, asked.weights
+    label = name if weights is None else f"{name}_{weights.stem}"
+    outcomes = outcomes_in(asked.folder or RESULTS / "outcomes" / label)
     units = [one for one in outcomes["target"].unique() if not one.startswith("exact_")]
     if not units:
         raise DataError(f"no approximate unit was judged on {name}; give robustness.py some")
-    table = pd.DataFrame([row for unit in units for row in judged(name, outcomes, unit)])
+    table = pd.DataFrame([row for unit in units for row in judged(name, outcomes, unit, weights)])
     asked.out.mkdir(parents=True, exist_ok=True)
-    table.round(6).to_csv(asked.out / f"verdicts_{name}.csv", index=False)
+    table.round(6).to_csv(asked.out / f"verdicts_{label}.csv", index=False)
     print("\n".join(summary(table)))
 
 

@@ -48,15 +48,20 @@ class Measured(NamedTuple):
 
 
 def strengths(runs: pd.DataFrame) -> list[str]:
-    """Return each row's attack, epsilon, and the settings in which that attack's rows differ.
+    """Return each row's attack, epsilon, and what else its attack's rows differ in: settings, seed.
 
     >>> import pandas as pd
     >>> runs = pd.DataFrame({"attack": ["fgsm", "cw", "cw"], "epsilon": [0.1, np.nan, np.nan]})
     >>> settings = ["", '{"steps": 9, "confidence": 0.0}', '{"steps": 9, "confidence": 5.0}']
-    >>> strengths(runs.assign(settings=settings))
+    >>> strengths(runs.assign(settings=settings, seed=0))
     ['fgsm 0.1', 'cw confidence=0', 'cw confidence=5']
+    >>> strengths(runs.assign(settings="", seed=[0, 0, 1]))
+    ['fgsm 0.1', 'cw seed=0', 'cw seed=1']
     """
-    given = [_all_settings(*pair) for pair in zip(runs["attack"], runs["settings"], strict=True)]
+    given = [
+        _all_settings(attack, settings) | {"seed": seed}
+        for attack, settings, seed in runs[["attack", "settings", "seed"]].to_numpy()
+    ]
     values: dict[tuple[str, str], set[str]] = {}
     for attack, settings in zip(runs["attack"], given, strict=True):
         for name, value in settings.items():

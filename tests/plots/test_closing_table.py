@@ -47,6 +47,14 @@ def test_every_unit_has_its_row(kept, script, tmp_path, capsys):
     assert first.startswith("| `exact_fp32` | 97.2 |")
 
 
+def test_accuracy_is_of_the_attacked_images_where_no_other_is_known(kept, script):
+    closing = script("closing_table", NAME)
+    outcomes = outcomes_in(kept)
+    found = closing.accuracy(outcomes, "ax_fpm", NAME, "other weights")
+    right = outcomes[outcomes["target"] == "ax_fpm"].groupby("image")["target_right"].first()
+    assert (found["images"], found["accuracy"]) == (12, right.mean())
+
+
 def test_a_unit_without_a_delay_has_no_machine(script):
     closing = script("closing_table", NAME)
     model, images, _ = accelsim.load_workload(NAME, limit=1)

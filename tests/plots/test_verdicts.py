@@ -56,9 +56,9 @@ def test_accuracy_lost_is_the_paired_difference(script, monkeypatch, tmp_path):
         tmp_path / "no_retraining.csv", index=False
     )
     monkeypatch.setattr(verdicts, "RESULTS", tmp_path)
-    monkeypatch.setattr(verdicts, "weights_hash", lambda _: "w")
+    monkeypatch.setattr(verdicts, "weights_hash", lambda *_: "w")
     ((_, estimate, images),) = verdicts.accuracy_lost(NAME, "ax_fpm")
     assert (estimate.value, images) == (0.02, 1000)
     assert estimate.high - 0.02 == pytest.approx(1.96 * (0.0396 / 1000) ** 0.5, rel=1e-3)
-    monkeypatch.setattr(verdicts, "weights_hash", lambda _: "others")
+    monkeypatch.setattr(verdicts, "weights_hash", lambda *_: "others")
     assert verdicts.accuracy_lost(NAME, "ax_fpm") == []

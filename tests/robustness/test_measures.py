@@ -33,7 +33,7 @@ def test_transfer_is_of_each_run_on_the_exact_network(measure, run):
         "transfer",
         run(fooled(30), **TRANSFER),
         run(fooled(60), epsilon=0.2, settings='{"steps": 9}', **TRANSFER),
-        run(fooled(1), attack="noise", **TRANSFER),
+        run(fooled(1), attack="noise", seed=1, **TRANSFER),
         run(fooled(2), scale=2.0, **TRANSFER),
         run(fooled(3), target="exact_fp32", **TRANSFER),
         run(fooled(4), **TRANSFER | {"source": "ax_fpm"}),
