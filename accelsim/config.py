@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from accelsim.errors import ConfigError, UnknownNameError, nearest
+from accelsim.fields import field_types
 from accelsim.yaml_files import dump_yaml, load_yaml
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "QuantizationConfig",
     "SpatialConfig",
     "VectorUnitConfig",
+    "json_schema",
     "presets",
 ]
 
@@ -339,7 +341,7 @@ class Accelerator(_Section):
             for parent in parents:
                 section = section.get(parent) if isinstance(section, dict) else None
             if not isinstance(section, dict) or last not in section:
-                fields = _field_names(self)
+                fields = field_types(type(self))
                 raise ConfigError(
                     f"no field {key!r} in an accelerator; known: {', '.join(fields)}."
                     f"{nearest(key, fields)}"
@@ -363,15 +365,12 @@ def presets() -> list[str]:
     return sorted(path.stem for path in PRESET_DIR.glob("*.yaml"))
 
 
-def _field_names(section: BaseModel) -> list[str]:
-    names = []
-    for field in type(section).model_fields:
-        value = getattr(section, field)
-        if isinstance(value, BaseModel):
-            names += [f"{field}.{inner}" for inner in _field_names(value)]
-        else:
-            names.append(field)
-    return names
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of accelerator files, by which editors check and complete them."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Accelerator.model_json_schema(),
+    }
 
 
 def _validated(cls: type[Accelerator], data: Mapping[str, Any], path: str = "") -> Accelerator:

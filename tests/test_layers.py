@@ -23,6 +23,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "workers": (1, {"loky"}),
     "statistics": (0, {"numpy", "scipy"}),
     "yaml_files": (0, {"ruamel"}),
+    "fields": (1, {"pydantic"}),
     "config": (1, {"pydantic"}),
     "layer": (1, set()),
     "topology": (1, {"numpy"}),
