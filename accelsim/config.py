@@ -27,6 +27,7 @@ from pydantic import (
 
 from accelsim.errors import ConfigError, UnknownNameError, nearest
 from accelsim.fields import field_types
+from accelsim.notebook import facts_html
 from accelsim.yaml_files import dump_yaml, load_yaml
 
 __all__ = [
@@ -352,6 +353,15 @@ class Accelerator(_Section):
     def to_yaml(self) -> str:
         """Return the configuration as YAML text that `from_yaml` reads back to an equal value."""
         return dump_yaml(self.model_dump(mode="json"))
+
+    def _repr_html_(self) -> str:
+        facts = {
+            name: ", ".join(f"{field}={own}" for field, own in value)
+            if isinstance(value, _Section)
+            else value
+            for name, value in self
+        }
+        return facts_html(f"Accelerator {self.name}", {**facts, "config_hash": self.config_hash})
 
     @property
     def config_hash(self) -> str:
