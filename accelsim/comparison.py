@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from accelsim.accumulators import AUTO
+from accelsim.differences import cost_of
 from accelsim.errors import DataError
 from accelsim.folders import find_results, read_manifest, read_table
 from accelsim.results import BASELINE, Run, load_run
@@ -48,7 +49,7 @@ def compare_results(folders: Iterable[str | Path]) -> pd.DataFrame:
                     "calibration (trace_hash)": summary["trace_hash"],
                 }
                 check_same(conditions, "calibrated run", calibrated, folder)
-            _add(columns, str(summary["multiplier"]), _cost(summary), folder)
+            _add(columns, str(summary["multiplier"]), cost_of(summary), folder)
         elif manifest["kind"] == "score":
             for _, row in read_table(folder / "scores.csv").iterrows():
                 accumulator = manifest.get("accumulator", row["accumulator"])
@@ -153,20 +154,6 @@ def _add(
                 f"{str(folder)!r}); compare takes one per multiplier"
             )
         column[name] = value
-
-
-def _cost(summary: pd.Series) -> dict[tuple[str, str], float]:
-    images = float(summary["images"])
-    chip = float(summary["energy_uj"] - summary["energy_dram_uj"]) / images
-    return {
-        ("multiplier delay", "ns"): float(summary["multiplier_delay_ps"]) / 1e3,
-        ("multiplier latency", "cycles"): float(summary["multiplier_latency_cycles"]),
-        ("latency", "us/image"): float(summary["latency_us_per_image"]),
-        ("latency, array busy", "kcycles/image"): float(summary["array_cycles"]) / images / 1e3,
-        ("energy", "uJ/image"): float(summary["energy_uj_per_image"]),
-        ("energy on chip, no DRAM", "uJ/image"): chip,
-        ("energy of multipliers", "uJ/image"): float(summary["energy_multiplier_uj"]) / images,
-    }
 
 
 def _robustness(row: pd.Series) -> dict[tuple[str, str], float]:

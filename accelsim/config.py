@@ -26,6 +26,8 @@ from pydantic import (
 )
 
 from accelsim.errors import ConfigError, UnknownNameError, nearest
+from accelsim.fields import field_types
+from accelsim.notebook import facts_html
 from accelsim.yaml_files import dump_yaml, load_yaml
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "QuantizationConfig",
     "SpatialConfig",
     "VectorUnitConfig",
+    "json_schema",
     "presets",
 ]
 
@@ -339,7 +342,7 @@ class Accelerator(_Section):
             for parent in parents:
                 section = section.get(parent) if isinstance(section, dict) else None
             if not isinstance(section, dict) or last not in section:
-                fields = _field_names(self)
+                fields = field_types(type(self))
                 raise ConfigError(
                     f"no field {key!r} in an accelerator; known: {', '.join(fields)}."
                     f"{nearest(key, fields)}"
@@ -350,6 +353,15 @@ class Accelerator(_Section):
     def to_yaml(self) -> str:
         """Return the configuration as YAML text that `from_yaml` reads back to an equal value."""
         return dump_yaml(self.model_dump(mode="json"))
+
+    def _repr_html_(self) -> str:
+        facts = {
+            name: ", ".join(f"{field}={own}" for field, own in value)
+            if isinstance(value, _Section)
+            else value
+            for name, value in self
+        }
+        return facts_html(f"Accelerator {self.name}", {**facts, "config_hash": self.config_hash})
 
     @property
     def config_hash(self) -> str:
@@ -363,15 +375,12 @@ def presets() -> list[str]:
     return sorted(path.stem for path in PRESET_DIR.glob("*.yaml"))
 
 
-def _field_names(section: BaseModel) -> list[str]:
-    names = []
-    for field in type(section).model_fields:
-        value = getattr(section, field)
-        if isinstance(value, BaseModel):
-            names += [f"{field}.{inner}" for inner in _field_names(value)]
-        else:
-            names.append(field)
-    return names
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of accelerator files, by which editors check and complete them."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Accelerator.model_json_schema(),
+    }
 
 
 def _validated(cls: type[Accelerator], data: Mapping[str, Any], path: str = "") -> Accelerator:

@@ -70,8 +70,16 @@ class UnknownNameError(AccelsimError, KeyError):
 def nearest(name: object, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the known name closest to *name*, or ``""``.
 
+    Of dotted names the last part alone may be meant.
+
     >>> nearest("ax_fmp", ["exact_fp32", "ax_fpm"])
     " Did you mean 'ax_fpm'?"
+    >>> nearest("rows", ["array.rows", "array.cols"])
+    " Did you mean 'array.rows'?"
     """
-    match = difflib.get_close_matches(str(name), list(known), n=1)
+    names = list(known)
+    match = difflib.get_close_matches(str(name), names, n=1)
+    if not match:
+        ends = {full.rpartition(".")[2]: full for full in reversed(names)}
+        match = [ends[end] for end in difflib.get_close_matches(str(name), ends, n=1)]
     return f" Did you mean {match[0]!r}?" if match else ""

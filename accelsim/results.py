@@ -14,6 +14,7 @@ from accelsim.accumulators import accumulator_of
 from accelsim.clock import clock_mhz_of, delays_ps_of
 from accelsim.config import Accelerator
 from accelsim.dataflows import DATAFLOWS
+from accelsim.differences import compare_runs
 from accelsim.energy import EnergyTable, all_counts, by_component, energy_per_action
 from accelsim.energy.toggles import LayerToggles, toggle_columns
 from accelsim.errors import ConfigError, DataError
@@ -28,6 +29,7 @@ from accelsim.layer import WORD_BYTES, Trace
 from accelsim.machine import LayerRecord, MachineResult
 from accelsim.machine.array import pe_timing
 from accelsim.multipliers import MULTIPLIERS
+from accelsim.notebook import facts_html, rows_html
 from accelsim.timeline import write_perfetto
 from accelsim.version import __version__
 
@@ -36,6 +38,8 @@ __all__ = ["BASELINE", "Run", "actions_of", "load_run", "load_runs", "tabulate"]
 BASELINE = "exact_fp32"
 """The multiplier that others are compared with."""
 
+SHOWN_LAYERS = 12
+"""Layers that a notebook shows of a run: the slowest ones, in their order."""
 
 ACTION_COLUMNS = ["layer", "component", "action", "count", "energy_per_action_pj", "energy_pj"]
 
@@ -91,6 +95,49 @@ class Run:
     def to_perfetto(self, path: str | Path) -> Path:
         """Write the timeline as a Chrome trace, which ui.perfetto.dev opens; return its path."""
         return write_perfetto(self.timeline, Path(path))
+
+    def compare(self, other: Run) -> pd.DataFrame:
+        """Return cost and accuracy beside those of *other*, a row per quantity, with ratios to it.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``quantity``, ``unit``, one for this run and one for *other*, each under what
+            tells it from the other, and ``ratio``: the other's value to this one's.
+
+        Raises
+        ------
+        DataError
+            The runs are not of the same network and images.
+        """
+        return compare_runs(self, other)
+
+    def _repr_html_(self) -> str:
+        row = self.summary.iloc[0]
+        accuracy = "not known" if np.isnan(row["accuracy"]) else f"{100 * row['accuracy']:.1f} %"
+        facts = facts_html(
+            f"{row['workload']} on {row['accelerator']} with {row['multiplier']}",
+            {
+                "images": row["images"],
+                "accuracy": accuracy,
+                "latency": f"{row['latency_cycles']:,} cycles, "
+                f"{row['latency_us_per_image']:,.1f} us/image at {row['clock_mhz']:g} MHz",
+                "utilization": f"{100 * row['utilization']:.1f} %",
+                "energy": f"{row['energy_uj_per_image']:,.2f} uJ/image",
+            },
+        )
+        slowest = self.layers.nlargest(SHOWN_LAYERS, "total_cycles").sort_index()
+        layers = rows_html(
+            ["layer", "op", "compute cycles", "stall cycles", "uJ"],
+            [
+                (one.layer, one.op, f"{one.compute_cycles:,}", f"{one.stall_cycles:,}",
+                 f"{one.energy_pj / 1e6:,.2f}")
+                for one in slowest.itertuples(index=False)
+            ],
+        )  # fmt: skip
+        left_out = len(self.layers) - len(slowest)
+        more = f"<p>{left_out} quicker layers are in <code>run.layers</code></p>"
+        return facts + layers + (more if left_out else "")
 
     def __repr__(self) -> str:
         row = self.summary.iloc[0]

@@ -61,6 +61,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     from accelsim.threads import get_threads
 
     get_threads()  # a malformed setting is told now, not in the middle of the work
+    app.rich_markup_mode = "markdown" if sys.stdout.isatty() else None  # boxes for people alone
     try:
         code = app(
             args=None if arguments is None else list(arguments),

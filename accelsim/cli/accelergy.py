@@ -14,7 +14,7 @@ from accelsim.cli.options import (
     assignments,
     build_accelerator,
 )
-from accelsim.cli.output import note, print_json, print_table
+from accelsim.cli.output import note, print_json, print_table, warn
 from accelsim.errors import EnergyTableError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _not_counted(run: Run) -> dict[tuple[str, str], float]:
     except EnergyTableError:
         same = False
     if not same:
-        note(
+        warn(
             f"energy table {machine.energy_table!r} is not the one that the run was made with: "
             "ERT.yaml has the actions that it counted and no others"
         )

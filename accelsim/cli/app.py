@@ -10,6 +10,7 @@ from accelsim.cli import (
     accelergy,
     characterize,
     compare,
+    config,
     export_rtl,
     import_,
     listing,
@@ -20,6 +21,7 @@ from accelsim.cli import (
     train,
     validate,
 )
+from accelsim.cli.verb import register
 from accelsim.version import __version__
 
 __all__ = ["app"]
@@ -67,4 +69,7 @@ for _verb in (
     accelergy.import_accelergy,
     validate.validate,
 ):
-    app.command(name=_verb.__name__.rstrip("_").replace("_", "-"))(_verb)
+    register(app, _verb)
+app.add_typer(
+    config.config, name="config", help="Accelerators as files: print one, or the schema of all."
+)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelsim.cli.completion import choices, names
 from accelsim.cli.options import (
     BatchOption,
     DataOption,
@@ -14,7 +15,7 @@ from accelsim.cli.options import (
     SchemeOption,
     build_scheme,
 )
-from accelsim.cli.output import note, print_json, print_table, progress
+from accelsim.cli.output import note, print_json, print_table, progress, warn
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,7 +31,11 @@ __all__ = ["characterize"]
 def characterize(
     unit: Annotated[
         str,
-        typer.Argument(metavar="UNIT", help="Name from 'accelsim list multipliers', or a file."),
+        typer.Argument(
+            metavar="UNIT",
+            help="Name from 'accelsim list multipliers', or a file.",
+            autocompletion=names("multipliers"),
+        ),
     ],
     against: Annotated[
         str | None,
@@ -38,6 +43,7 @@ def characterize(
             "--against",
             metavar="NAME",
             help="Unit to compare costs with; the exact one of the same operands if none.",
+            autocompletion=names("multipliers"),
         ),
     ] = None,
     pairs: Annotated[
@@ -47,7 +53,9 @@ def characterize(
     distribution: Annotated[
         str,
         typer.Option(
-            "--distribution", help="Of float operands: uniform in (-1, 1), significand or normal."
+            "--distribution",
+            help="Of float operands: uniform in (-1, 1), significand or normal.",
+            autocompletion=choices("uniform", "significand", "normal"),
         ),
     ] = "uniform",
     exhaustive_bits: Annotated[
@@ -59,7 +67,10 @@ def characterize(
     workload: Annotated[
         str | None,
         typer.Option(
-            "--workload", metavar="NAME", help="Measure over the products of its layers, too."
+            "--workload",
+            metavar="NAME",
+            help="Measure over the products of its layers, too.",
+            autocompletion=names("workloads"),
         ),
     ] = None,
     images: BatchOption = 16,
@@ -123,7 +134,7 @@ def characterize(
         if out is not None:
             found.save(Path(out), pictures)
     except KeyboardInterrupt:
-        note("nothing is written; the same command starts again")
+        warn("nothing is written; the same command starts again")
         raise typer.Exit(130) from None
     if json:
         print_json(found.to_dict())

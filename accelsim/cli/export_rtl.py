@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from accelsim.cli.completion import choices, names
 from accelsim.cli.options import JsonOption
 from accelsim.cli.output import note, print_json, print_table
 from accelsim.errors import ConfigError
@@ -19,7 +20,14 @@ __all__ = ["export_rtl"]
 
 def export_rtl(
     multiplier: Annotated[
-        str, typer.Option("-m", "--multiplier", metavar="NAME", help="Functional unit.")
+        str,
+        typer.Option(
+            "-m",
+            "--multiplier",
+            metavar="NAME",
+            help="Functional unit.",
+            autocompletion=names("multipliers"),
+        ),
     ],
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Folder for the files.")],
     array: Annotated[
@@ -27,7 +35,12 @@ def export_rtl(
         typer.Option("--array", metavar="ROWSxCOLS", help="A systolic array, e.g. 4x4."),
     ] = None,
     dataflow: Annotated[
-        str | None, typer.Option("--dataflow", help="Of the array: os, ws or is; os if none.")
+        str | None,
+        typer.Option(
+            "--dataflow",
+            help="Of the array: os, ws or is; os if none.",
+            autocompletion=choices("os", "ws", "is"),
+        ),
     ] = None,
     gemm: Annotated[
         str | None,
@@ -64,6 +77,7 @@ def export_rtl(
             "--style",
             help="Of the multiplier: structural (its netlist), behavioral (a closed form) or auto "
             "(that, where there is one). A unit alone: structural, an array: auto.",
+            autocompletion=choices("structural", "behavioral", "auto"),
         ),
     ] = None,
     pairs: Annotated[

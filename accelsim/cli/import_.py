@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelsim.cli.options import JsonOption, assignments
-from accelsim.cli.output import note, print_json, print_table
+from accelsim.cli.output import note, print_json, print_table, warn
 
 if TYPE_CHECKING:
     from accelsim.multipliers.imported import ImportedMultiplier
@@ -94,7 +94,7 @@ def import_(
     else:
         _print(unit)
     for warning in unit.warnings:
-        note(f"warning: {warning}")
+        warn(f"warning: {warning}")
     note(f"wrote {out}")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.catalog import KINDS, LIVE, Catalog
+from accelsim.cli.completion import choices, names
 from accelsim.cli.output import print_table
 from accelsim.cli.pages import LIVE_PAGES, PAGES, Page
 from accelsim.errors import ConfigError, UnknownNameError, nearest
@@ -28,6 +29,7 @@ def list_(
             metavar="[KIND]",
             help="multipliers, accumulators, dataflows, workloads, attacks, presets, dram, tables, "
             "datasets.",
+            autocompletion=choices(*KINDS, *LIVE),
         ),
     ] = None,
     data: FolderOption = None,
@@ -51,6 +53,7 @@ def show(
         typer.Argument(
             metavar="NAME",
             help="Any name that 'list' prints, a table's .csv, or a network's .onnx.",
+            autocompletion=names(*KINDS),
         ),
     ],
     data: FolderOption = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from accelsim.cli.completion import fields, names
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ WorkloadArgument = Annotated[
     typer.Argument(
         metavar="WORKLOAD",
         help="Name from 'accelsim list workloads', or an .onnx file (with --data).",
+        autocompletion=names("workloads"),
     ),
 ]
 WorkloadOrTopologyArgument = Annotated[
@@ -46,22 +48,35 @@ WorkloadOrTopologyArgument = Annotated[
         metavar="WORKLOAD|FILE.csv",
         help="Name from 'accelsim list workloads', or a topology of SCALE-Sim: convolutions or "
         "matrix products by shape, for --timing-only.",
+        autocompletion=names("workloads"),
     ),
 ]
 UnitsOption = Annotated[
     list[str] | None,
     typer.Option(
-        "-m", "--multiplier", metavar="NAME", help="Functional unit; give it again for more."
+        "-m",
+        "--multiplier",
+        metavar="NAME",
+        help="Functional unit; give it again for more.",
+        autocompletion=names("multipliers"),
     ),
 ]
 AcceleratorOption = Annotated[
     str,
-    typer.Option("--accelerator", metavar="FILE|PRESET", help="YAML file or preset."),
+    typer.Option(
+        "--accelerator",
+        metavar="FILE|PRESET",
+        help="YAML file or preset.",
+        autocompletion=names("presets"),
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="FIELD=VALUE", help="Change a field, e.g. array.rows=32; repeatable."
+        "--set",
+        metavar="FIELD=VALUE",
+        help="Change a field, e.g. array.rows=32; repeatable.",
+        autocompletion=fields(),
     ),
 ]
 SchemeOption = Annotated[
@@ -70,6 +85,7 @@ SchemeOption = Annotated[
         "--set",
         metavar="FIELD=VALUE",
         help="How units of integers quantize, e.g. quantization.weights=affine; repeatable.",
+        autocompletion=fields("quantization."),
     ),
 ]
 WeightsOption = Annotated[

@@ -1,7 +1,12 @@
-"""What verbs print: tables on stdout that fit 80 columns, progress on stderr."""
+"""What verbs print: results on stdout, progress and notes on stderr.
+
+On a terminal tables are ruled and fit its width. In a pipe or a file they are words and blanks, a
+line for each row, unless ``COLUMNS`` says how wide they may be.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -9,7 +14,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["note", "print_json", "print_table", "progress"]
+__all__ = ["note", "print_json", "print_table", "progress", "quieted", "warn"]
+
+UNFOLDED = 100_000
+"""Columns that no table is wider than."""
+
+_quiet = False
 
 
 def print_table(
@@ -28,10 +38,15 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
+    console = _console(stderr=False)
+    piped = not console.is_terminal
     table = Table(
-        title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
+        title=Text(title),
+        title_justify="left",
+        box=None if piped else box.SIMPLE_HEAD,
+        padding=(0, 2 if piped else 1, 0, 0),
         pad_edge=False,
-    )  # fmt: skip
+    )
     for number, column in enumerate(columns):
         words = number in text
         table.add_column(
@@ -43,7 +58,14 @@ def print_table(
     for row in rows:
         # Text, not str: names may hold what looks like markup.
         table.add_row(*map(Text, row))
-    _console(stderr=False).print(table)
+    if not piped:
+        console.print(table)
+        return
+    if "COLUMNS" not in os.environ:
+        console.width = UNFOLDED
+    with console.capture() as written:
+        console.print(table)
+    print(*(line.rstrip() for line in written.get().splitlines()), sep="\n")
 
 
 def print_json(value: object) -> None:
@@ -63,8 +85,25 @@ def print_json(value: object) -> None:
     print(json.dumps(plain(value), indent=2))
 
 
+@contextmanager
+def quieted(quiet: bool) -> Iterator[None]:
+    """Make `note` and `progress` say nothing inside, if *quiet*."""
+    global _quiet
+    before, _quiet = _quiet, quiet
+    try:
+        yield
+    finally:
+        _quiet = before
+
+
 def note(text: str) -> None:
     """Say something about the work on stderr."""
+    if not _quiet:
+        warn(text)
+
+
+def warn(text: str) -> None:
+    """Say on stderr what the user must know, quiet or not."""
     _console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -72,7 +111,8 @@ def note(text: str) -> None:
 def progress(label: str) -> Iterator[Callable[[int, int, str], None]]:
     """Yield ``update(done, total, what)``, which moves a progress bar on stderr.
 
-    Where stderr is no terminal nothing is drawn, so that logs stay readable.
+    Where stderr is no terminal nothing is drawn, so that logs stay readable; neither is it when
+    `quieted`.
     """
     from rich.progress import (
         BarColumn,
@@ -91,7 +131,7 @@ def progress(label: str) -> Iterator[Callable[[int, int, str], None]]:
         TextColumn("{task.fields[what]}"),
     )
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns, console=console, transient=True, disable=_quiet or not console.is_terminal
     ) as bar:
         task = bar.add_task(label, total=None, what="")
 

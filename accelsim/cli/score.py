@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from accelsim.cli.completion import choices, names
 from accelsim.cli.options import (
     DataOption,
     JsonOption,
@@ -18,7 +19,7 @@ from accelsim.cli.options import (
     build_scheme,
     unique,
 )
-from accelsim.cli.output import note, print_json, print_table, progress
+from accelsim.cli.output import note, print_json, print_table, progress, warn
 from accelsim.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -40,7 +41,12 @@ def score(
     multiplier: UnitsOption = None,
     attack: Annotated[
         list[str] | None,
-        typer.Option("--attack", metavar="NAME", help="From 'accelsim list attacks'; repeatable."),
+        typer.Option(
+            "--attack",
+            metavar="NAME",
+            help="From 'accelsim list attacks'; repeatable.",
+            autocompletion=names("attacks"),
+        ),
     ] = None,
     scenario: Annotated[
         str,
@@ -49,6 +55,7 @@ def score(
             help="transfer: made on the exact model, judged on every unit; black_box: on a proxy "
             "trained on the unit's answers; white_box: on the unit itself; adaptive: on its "
             "effective weights.",
+            autocompletion=choices("transfer", "black_box", "white_box", "adaptive"),
         ),
     ] = "transfer",
     source: Annotated[
@@ -57,6 +64,7 @@ def score(
             "--source",
             metavar="NAME",
             help="Of transfer: torch (the exact model) or a unit; repeatable.",
+            autocompletion=names("multipliers", more=["torch"]),
         ),
     ] = None,
     gradient: Annotated[
@@ -65,6 +73,7 @@ def score(
             "--gradient",
             metavar="NAME",
             help="Of white_box: exact, effective, unit, smoothed; repeatable.",
+            autocompletion=choices("exact", "effective", "unit", "smoothed"),
         ),
     ] = None,
     queries: Annotated[
@@ -83,6 +92,7 @@ def score(
             "--accumulator",
             help="From 'accelsim list accumulators'; the accelerator's if none, or each unit's "
             "usual one.",
+            autocompletion=names("accumulators"),
         ),
     ] = None,
     accelerator: Annotated[
@@ -91,6 +101,7 @@ def score(
             "--accelerator",
             metavar="FILE|PRESET",
             help="Add products as its dataflow does; k ascending if none.",
+            autocompletion=names("presets"),
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the attacks' random starts.")] = 0,
@@ -233,7 +244,7 @@ def _run(
         kept = "nothing is kept (no --out)"
         if folder is not None:
             kept = f"{done} pieces are kept in {folder.path}"
-        note(f"{kept}; the same command goes on with the first unfinished piece")
+        warn(f"{kept}; the same command goes on with the first unfinished piece")
         raise typer.Exit(130) from None
     return summarize(outcomes)
 

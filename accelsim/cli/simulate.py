@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelsim.cli.completion import choices
 from accelsim.cli.options import (
     AcceleratorOption,
     DataOption,
@@ -19,7 +20,7 @@ from accelsim.cli.options import (
     build_accelerator,
     unique,
 )
-from accelsim.cli.output import note, print_json, print_table, progress
+from accelsim.cli.output import note, print_json, print_table, progress, warn
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def simulate(
             help="fixed, zero_gated (products by zero cost the table's figure for gated) or "
             "toggles (of the unit's netlist over the operands in each PE). More of it: --set "
             "multiplier_energy.FIELD=VALUE.",
+            autocompletion=choices("fixed", "zero_gated", "toggles"),
         ),
     ] = None,
     timing_only: Annotated[
@@ -134,7 +136,7 @@ def simulate(
         kept = (
             f"{len(runs)} of {len(machines)} runs are kept in {out}" if out else "nothing is kept"
         )
-        note(f"{kept}; the same command runs them all again")
+        warn(f"{kept}; the same command runs them all again")
         raise typer.Exit(130) from None
     varied = None
     if sensitivity:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelsim.cli.completion import fields
 from accelsim.cli.options import (
     AcceleratorOption,
     DataOption,
@@ -17,7 +18,7 @@ from accelsim.cli.options import (
     build_accelerator,
     scalar,
 )
-from accelsim.cli.output import note, print_json, print_table, progress
+from accelsim.cli.output import note, print_json, print_table, progress, warn
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ def sweep(
     vary: Annotated[
         list[str],
         typer.Option(
-            "--vary", metavar="FIELD=V1,V2", help="Field and its values; repeatable (full grid)."
+            "--vary",
+            metavar="FIELD=V1,V2",
+            help="Field and its values; repeatable (full grid).",
+            autocompletion=fields(),
         ),
     ],
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
@@ -94,7 +98,7 @@ def sweep(
             )
     except KeyboardInterrupt:
         kept = f"{counted['done']} of {counted['total']} points are kept in {out}"
-        note(f"{kept if counted['total'] else 'no point was run yet'}; the same command goes on")
+        warn(f"{kept if counted['total'] else 'no point was run yet'}; the same command goes on")
         raise typer.Exit(130) from None
     if json:
         print_json(table.to_dict("records"))
@@ -103,7 +107,7 @@ def sweep(
         note(f"wrote {out}")
     failed = int((table["error"] != "").sum())
     if failed:
-        note(f"{failed} of {len(table)} points failed; their errors are in {out}/results.csv")
+        warn(f"{failed} of {len(table)} points failed; their errors are in {out}/results.csv")
         raise typer.Exit(1)
 
 

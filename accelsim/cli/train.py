@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.options import DataOption, WorkloadArgument
-from accelsim.cli.output import note, progress
+from accelsim.cli.output import note, progress, warn
 
 __all__ = ["train"]
 
@@ -54,7 +54,7 @@ def train(
             )
     except KeyboardInterrupt:
         further = f"goes on from {checkpoint}" if checkpoint.is_file() else "starts again"
-        note(f"{out} was not written; the same command {further}")
+        warn(f"{out} was not written; the same command {further}")
         raise typer.Exit(130) from None
     for text in card["data_notes"]:
         note(text)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelsim.cli.completion import choices
 from accelsim.cli.options import JsonOption
 from accelsim.cli.output import note, print_json, print_table, progress
 from accelsim.errors import ConfigError, DataError
@@ -26,6 +27,7 @@ def validate(
             "--mapping",
             help="How Eyeriss' layers lie on it. table: as on the chip; chosen: by the mapper, "
             "without power and energy, which were measured as on the chip.",
+            autocompletion=choices("table", "chosen"),
         ),
     ] = "table",
     out: Annotated[

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from accelsim.compilation import jit
 from accelsim.errors import ConfigError
 from accelsim.formats import IntegerFormat, as_float32, broadcast_operands
+from accelsim.notebook import facts_html
 
 if TYPE_CHECKING:
     from accelsim.circuits import Circuit
@@ -107,6 +108,17 @@ class Multiplier:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {self.title}>"
+
+    def _repr_html_(self) -> str:
+        delay = "not known" if self.delay_ps is None else f"{self.delay_ps:g} ps"
+        facts = {
+            "kind": type(self).__name__,
+            "description": self.description,
+            "delay": f"{delay}: {self.delay_source}",
+            "circuit": "none is modeled" if self.build_circuit is None else "gate netlist",
+            "sources": "; ".join(self.sources),
+        }
+        return facts_html(f"{self.name}: {self.title}", facts)
 
     def __reduce__(self) -> tuple[Callable[..., Multiplier], tuple[Any, ...]]:
         """Pickle by name; what is not registered under its name cannot be pickled."""

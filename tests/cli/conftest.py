@@ -6,8 +6,9 @@ from accelsim.cli import main
 
 
 @pytest.fixture
-def accelsim(capsys):
-    """Run a command line in this process; return (exit code, stdout, stderr)."""
+def accelsim(capsys, monkeypatch):
+    """Run a command line in this process, 80 columns wide; return (exit code, stdout, stderr)."""
+    monkeypatch.setenv("COLUMNS", "80")
 
     def run(*arguments):
         with pytest.raises(SystemExit) as caught:

@@ -1,6 +1,7 @@
 """Tests of accelsim score: its scenarios on the command line."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -24,8 +25,8 @@ def test_a_scenario_tells_whom_it_attacks_in_80_columns(accelsim, more, told):
     assert code == 0, err
     lines = out.splitlines()
     assert all(len(line) <= 80 for line in lines)
-    found = [line for line in lines if line.startswith(" fgsm 0.1")]
-    assert [line.split("  ")[1].strip() for line in found] == told
+    found = [line for line in lines if line.startswith("fgsm 0.1")]
+    assert [re.split(" {2,}", line)[1] for line in found] == told
 
 
 def test_an_attack_for_the_minimum_tells_its_median_distance(accelsim, tmp_path):
@@ -93,3 +94,40 @@ def test_rejects_a_black_box_without_training_images_to_ask_about(accelsim, tmp_
     assert "the train split needs train_images and train_labels, got images, labels" in " ".join(
         err.split()
     )
+
+
+def test_score_quantizes_as_it_is_told(accelsim):
+    """Two bits a weight: a scale for each filter or one for all gives other confidences."""
+    line = ("score", "lenet5_digits", "-m", "exact_int3", "--attack", "fgsm", "--images", "8")
+    found = []
+    for more in ((), ("--set", "quantization.per_channel=false")):
+        code, out, err = accelsim(*line, *more, "--json")
+        assert code == 0, err
+        (row,) = json.loads(out)
+        found.append((row["quantization"]["per_channel"], row["mean_confidence_attacked"]))
+    assert [per_channel for per_channel, _ in found] == [True, False]
+    assert found[0][1] != found[1][1]
+
+
+def test_an_interrupted_score_goes_on(accelsim, tmp_path, monkeypatch):
+    from accelsim.robustness.attacks import ATTACKS
+
+    line = ("score", "lenet5_digits", "--images", "12", "--json")
+    whole = json.loads(accelsim(*line)[1])
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(ATTACKS["pgd"]), "run", interrupt)
+        code, _, err = accelsim(*line, "--out", tmp_path / "s")
+        assert (code, "1 pieces are kept" in err) == (130, True)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(ATTACKS["fgsm"]), "run", interrupt)
+        code, out, _ = accelsim(*line, "--out", tmp_path / "s")
+        assert code == 0
+        # Once more, with nothing left to do.
+        assert accelsim(*line, "--out", tmp_path / "s")[:2] == (0, out)
+    again = json.loads(out)
+    for name in ("attack", "target", "robust_accuracy", "fooled_both"):
+        assert [row[name] for row in again] == [row[name] for row in whole]

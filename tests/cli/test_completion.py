@@ -1,0 +1,87 @@
+"""Tests of what a shell completes, over the protocol that bash uses."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from accelsim.cli import main
+
+
+@pytest.fixture
+def complete(capsys, monkeypatch):
+    """Return the words that the last word of a line may become, the way bash asks."""
+
+    def run(line):
+        words = line.split(" ")
+        monkeypatch.setenv("_ACCELSIM_COMPLETE", "complete_bash")
+        monkeypatch.setenv("COMP_WORDS", "\n".join(words))
+        monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+        with pytest.raises(SystemExit) as caught:
+            main([])
+        assert not caught.value.code
+        return capsys.readouterr().out.split()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("accelsim simu", ["simulate"]),
+        ("accelsim config s", ["show", "schema"]),
+        ("accelsim simulate lenet5_d", ["lenet5_digits"]),
+        ("accelsim simulate lenet5_digits -m ax_fpm_", ["ax_fpm_carry", "ax_fpm_flat"]),
+        ("accelsim characterize exact_fp", ["exact_fp32"]),
+        ("accelsim simulate x --accelerator ey", ["eyeriss_168"]),
+        ("accelsim config show ey", ["eyeriss_168"]),
+        ("accelsim score x --attack fg", ["fgsm"]),
+        ("accelsim score x --scenario b", ["black_box"]),
+        ("accelsim score x --source to", ["torch"]),
+        ("accelsim score x --set q", ["quantization.activations=", "quantization.weights=",
+                                      "quantization.per_channel="]),
+        ("accelsim simulate x --set array.ro", ["array.rows="]),
+        ("accelsim sweep x --vary dram.k", ["dram.kind="]),
+        ("accelsim simulate x --set array.dataflow=", [f"array.dataflow={name}"
+                                                       for name in ("is", "os", "rs", "ws")]),
+        ("accelsim simulate x --set mapper.objective=t", ["mapper.objective=traffic"]),
+        ("accelsim simulate x --set array.rows=", []),
+        ("accelsim simulate x --set nothing=", []),
+        ("accelsim list mul", ["multipliers"]),
+        ("accelsim show cmos4", ["cmos45"]),
+        ("accelsim show drum<", []),
+        ("accelsim simulate x --qu", ["--quiet"]),
+    ],
+)  # fmt: skip
+def test_bash_is_told(complete, line, found):
+    assert sorted(complete(line)) == sorted(found)
+
+
+@pytest.mark.parametrize("kind", ["workloads", "multipliers", "attacks", "presets"])
+def test_completing_names_imports_no_torch(kind):
+    """Nor what draws, nor tables: not even where nothing is kept from earlier."""
+    code = (
+        "import sys; from accelsim.cli import catalog, completion\n"
+        "catalog._folder = lambda: None\n"
+        f"assert completion.names({kind!r})('')\n"
+        "print(sorted({'torch', 'matplotlib', 'pandas', 'art', 'foolbox'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_key_pressed_imports_next_to_nothing():
+    """Where names are kept: neither numpy nor the units."""
+    code = (
+        "import sys; from accelsim.cli import main\n"
+        "try: main([])\n"
+        "finally: print(sorted({'torch', 'numpy', 'numba', 'pandas'} & {*sys.modules}))"
+    )
+    asked = {"COMP_WORDS": "accelsim show ax_fpm_f", "COMP_CWORD": "2"}
+    environment = {**os.environ, **asked, "_ACCELSIM_COMPLETE": "complete_bash"}
+    for _ in range(2):  # the first one may have to make what is kept
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        )
+    assert done.stdout.split() == ["ax_fpm_flat", "[]"], done.stderr

@@ -1,0 +1,73 @@
+"""Tests of accelsim sweep: grids, failed points, and going on after an interruption."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from accelsim.folders import read_manifest
+
+COMMAND = [sys.executable, "-c", "from accelsim.cli import main; main()"]
+
+
+def test_sweep(accelsim, tmp_path):
+    vary = ("--vary", "array.rows=4,8", "--vary", "array.pipelined=true,false")
+    limits = ("--images", "1", "--workers", "1", "--timing-only", "--out", tmp_path / "s")
+    code, out, _ = accelsim("sweep", "lenet5_digits", *vary, *limits)
+    assert code == 0
+    assert out.count("False") == 2
+    assert read_manifest(tmp_path / "s", "sweep")["grid"]["array.rows"] == [4, 8]
+
+
+def test_a_sweep_with_failed_points_exits_1_and_tells_where(accelsim, tmp_path):
+    arguments = ("--vary", "glb.ifmap_kib=0.5", "--images", "1", "--workers", "1")
+    code, out, err = accelsim("sweep", "lenet5_digits", *arguments, "--out", tmp_path / "s")
+    assert code == 1
+    assert "failed" in out
+    assert "1 of 1 points failed; their errors are in" in err
+
+
+def test_a_sweep_over_many_fields_fits_80_columns(accelsim, tmp_path):
+    fields = ("array.rows=4", "array.cols=4", "clock_mhz=100, 200", "vector_unit.lanes=8")
+    vary = [word for field in fields for word in ("--vary", field)]
+    limits = ("--images", "1", "--workers", "1", "--timing-only", "--out", tmp_path / "s")
+    code, out, _ = accelsim("sweep", "lenet5_digits", *vary, *limits)
+    assert code == 0
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert "array.rows=4" in out
+
+
+def test_ctrl_c_in_a_sweep_keeps_what_was_done_and_goes_on(tmp_path):
+    rows = ",".join(str(size) for size in range(2, 26))
+    arguments = [
+        *("sweep", "lenet5_digits", "--vary", f"array.rows={rows}", "--images", "1"),
+        *("--timing-only", "--workers", "1", "--out", str(tmp_path / "s"), "--json"),
+    ]
+    with subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True) as process:
+        store, deadline = tmp_path / "s" / "points.sqlite", time.monotonic() + 120
+        while _stored(store) < 2 and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.kill(process.pid, signal.SIGINT)
+        err = process.communicate(timeout=60)[1]
+    kept = _stored(store)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert f"{kept} of 24 points are kept in {tmp_path / 's'}; the same command goes on" in err
+    assert 2 <= kept < 24
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)) == 24
+
+
+def _stored(path):
+    import sqlite3
+
+    if not path.exists():
+        return 0
+    with sqlite3.connect(path) as database:
+        try:
+            return database.execute("SELECT count(*) FROM points").fetchone()[0]
+        except sqlite3.OperationalError:
+            return 0
