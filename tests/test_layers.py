@@ -70,6 +70,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "sweeps": (6, {"pandas"}),
     "comparison": (6, {"pandas"}),
     "scores": (6, {"pandas"}),
+    "tradeoffs": (6, {"pandas"}),
     "sensitivities": (6, {"pandas"}),
     "figures": (6, {"numpy", "pandas", "matplotlib"}),
     "cli": (6, {"typer", "rich", "pandas", "ruamel"}),

@@ -16,7 +16,7 @@ from accelsim.machine.block import Block
 from accelsim.machine.memory import Memory
 from accelsim.machine.state import NOTHING, Handover, Process, State, Work
 
-__all__ = ["PARTITIONS", "Glb"]
+__all__ = ["PARTITIONS", "RIVALS", "UNIFIED_RIVALS", "Glb"]
 
 PARTITIONS = ("ifmap", "weight", "ofmap")
 

@@ -10,7 +10,7 @@ from accelsim.config import Accelerator
 from accelsim.errors import ConfigError
 from accelsim.layer import WORD_BYTES
 from accelsim.machine.dram_timing import estimate
-from accelsim.machine.glb import PARTITIONS
+from accelsim.machine.glb import PARTITIONS, RIVALS, UNIFIED_RIVALS
 from accelsim.timeline.selection import Cycles, checked_cycles
 
 __all__ = ["activity", "glb_peak_bytes_per_cycle", "peak_bytes_per_cycle"]
@@ -105,7 +105,11 @@ def peak_bytes_per_cycle(accelerator: Accelerator) -> int:
 
 
 def glb_peak_bytes_per_cycle(accelerator: Accelerator) -> int:
-    """Return the bytes that all ports of the GLB move in a cycle together."""
+    """Return the bytes that the GLB moves in a cycle when all its clients are at work.
+
+    Each has a port of its own, as far as there are so many.
+    """
     glb = accelerator.glb
-    memories = 1 if glb.unified else len(PARTITIONS)
-    return memories * glb.banks * glb.ports * glb.port_words * WORD_BYTES
+    memories, clients = (1, UNIFIED_RIVALS) if glb.unified else (len(PARTITIONS), RIVALS)
+    ports = memories * min(clients, glb.banks * glb.ports)
+    return ports * glb.port_words * WORD_BYTES

@@ -202,6 +202,7 @@ def test_train(accelsim, tmp_path):
         "characterize",
         "compare",
         "plot",
+        "export-timeline",
         "list",
         "show",
         "train",

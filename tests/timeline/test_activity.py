@@ -58,11 +58,13 @@ def test_windows_add_up_to_the_run(runs):
 
 
 def test_peaks_are_those_of_the_configuration(machine):
-    """3 partitions of 8 banks with a port of 32 bytes; one memory has a third of it."""
+    """Ports of 32 bytes: 3 clients at 3 partitions, or 6 at one memory with enough ports."""
     wide = machine.replace(**{"glb.word_bits": 256, "dram.bytes_per_cycle": 12})
-    assert (peak_bytes_per_cycle(wide), glb_peak_bytes_per_cycle(wide)) == (12, 3 * 8 * 32)
+    assert (peak_bytes_per_cycle(wide), glb_peak_bytes_per_cycle(wide)) == (12, 3 * 3 * 32)
     one = wide.replace(**{"glb.unified": True, "glb.ports": 2})
-    assert glb_peak_bytes_per_cycle(one) == 2 * 8 * 32
+    assert glb_peak_bytes_per_cycle(one) == 6 * 32
+    few = wide.replace(**{"glb.banks": 1, "glb.ports": 2})
+    assert glb_peak_bytes_per_cycle(few) == 3 * 2 * 32
 
 
 @pytest.mark.parametrize("windows", [0, -1, 2.5, True])
