@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,9 @@ from accelsim.errors import DataError
 from accelsim.figures.style import checked, new_figure, quiet
 
 __all__ = ["LESS_IS_BETTER", "pareto", "undominated"]
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 LESS_IS_BETTER = ("latency", "energy", "area", "delay", "power", "cycles")
 """What the name of a column begins with of which less is better; of all others more is."""
@@ -36,6 +39,12 @@ NAMES = {
 SMALL, LARGE = 40.0, 260.0
 """Areas of the markers of the least and the most, in square points."""
 PALE = 0.3
+LETTER = 4.7
+"""Points that a letter of a name is wide."""
+SPOTS = ((8, -11), (8, 12), (-8, 12), (-8, -11), (8, -23), (8, 24), (-8, 24), (-8, -23), (8, 36),
+         (8, -35), (-8, 36), (-8, -35))  # fmt: skip
+"""Where a name may stand beside its point, in points. The front leaves a point to the right and
+comes to it from below, so the first is free of it."""
 MOST_NAMES = 20
 """Points beyond which those that are pale have no names."""
 
@@ -69,7 +78,8 @@ def pareto(
     """Return a point for each row, with the front of the two axes drawn.
 
     A point is pale where another one is as good in all that is drawn, axes, color and size, and
-    better in one. The line is the front of the axes alone: nothing lies beyond it.
+    better in one. The line is the front of the axes alone: nothing lies beyond it. Columns that are
+    named as *y* with ``_low`` and ``_high`` behind it are drawn as intervals.
 
     Parameters
     ----------
@@ -107,9 +117,13 @@ def pareto(
             shown[x][kept], shown[y][kept], s=areas[kept], c=colors[kept], alpha=alpha,
             cmap="cividis", edgecolors="black", linewidths=0.8, zorder=3, **scale,
         )  # fmt: skip
+    bounds = [f"{y}_low", f"{y}_high"]
+    if {*bounds} <= {*table}:
+        ends = [_shown(table[name], name) for name in bounds]
+        axes.vlines(shown[x], *ends, color="#999999", lw=0.8, zorder=1)
     _draw_front(axes, shown, x, y, undominated(table, [x, y]))
     axes.margins(0.14)
-    _name_points(axes, shown, x, y, label, best)
+    _name_points(axes, figure.get_size_inches(), shown, x, y, label, best)
     axes.set_xlabel(_text(x))
     axes.set_ylabel(_text(y))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8))
@@ -169,24 +183,43 @@ def _draw_front(axes: Axes, table: pd.DataFrame, x: str, y: str, front: NDArray[
 
 
 def _name_points(
-    axes: Axes, table: pd.DataFrame, x: str, y: str, label: str, best: NDArray[np.bool_]
+    axes: Axes, size: Floats, table: pd.DataFrame, x: str, y: str, label: str, best: Flags
 ) -> None:
-    """Write names beside points, on the other side where a neighbor's name would be under it."""
-    taken: list[tuple[float, float]] = []
+    """Write names beside points, where they meet neither another point nor another name."""
     axes.autoscale_view()
-    for place, row in enumerate(table.to_dict("records")):
-        if len(table) > MOST_NAMES and not best[place]:
+    box = axes.get_position()
+    width, height = 72 * size * (box.width, box.height)
+    places = axes.transLimits.transform(table[[x, y]].to_numpy(float)) * (width, height)
+    taken = [_Box(across - 6, up - 6, across + 6, up + 6) for across, up in places]
+    for number, (name, (across, up)) in enumerate(zip(table[label], places, strict=True)):
+        if len(table) > MOST_NAMES and not best[number]:
             continue
-        across, up = axes.transLimits.transform((row[x], row[y]))
-        near = sum(abs(up - v) < 0.05 and abs(across - u) < 0.25 for u, v in taken)
-        taken.append((across, up))
-        # The front leaves a point to the right and comes to it from below.
-        right, lift = across < 0.8, (-11, 13, -23, 25)[near % 4]
+        long = LETTER * len(str(name))
+        for side, lift in SPOTS:
+            left = across + side if side > 0 else across + side - long
+            spot = _Box(left, up + lift - 5, left + long, up + lift + 5)
+            if spot.left >= 0 and spot.right <= width and not any(map(spot.meets, taken)):
+                break
+        taken.append(spot)
         axes.annotate(
-            str(row[label]), (row[x], row[y]), (8 if right else -8, lift),
-            textcoords="offset points", ha="left" if right else "right", va="center", fontsize=8,
-            color="black" if best[place] else "#777777", zorder=4,
+            str(name), (table[x].iloc[number], table[y].iloc[number]), (side, lift),
+            textcoords="offset points", ha="left" if side > 0 else "right", va="center",
+            fontsize=8, color="black" if best[number] else "#777777", zorder=4,
         )  # fmt: skip
+
+
+class _Box(NamedTuple):
+    """A part of the plot, in points."""
+
+    left: float
+    low: float
+    right: float
+    high: float
+
+    def meets(self, other: _Box) -> bool:
+        """Return whether the two have a part in common."""
+        apart = self.right < other.left or other.right < self.left
+        return not (apart or self.high < other.low or other.high < self.low)
 
 
 def _explain(figure: Figure, table: pd.DataFrame, size: str | None, *, pale: bool) -> None:

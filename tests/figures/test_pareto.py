@@ -76,6 +76,12 @@ def test_of_many_points_only_undominated_ones_are_named():
     assert {text.get_text() for text in axes.texts} == {*TABLE["unit"][:4]}
 
 
+def test_intervals_are_drawn_where_the_table_has_some():
+    known = TABLE.assign(robust_accuracy_low=0.1, robust_accuracy_high=0.6)
+    (intervals,) = [one for one in pareto(known, "t").axes[0].collections if one.get_zorder() == 1]
+    assert [path.vertices[:, 1].tolist() for path in intervals.get_paths()] == [[10, 60]] * 5
+
+
 def test_one_point_is_its_own_front():
     axes, _ = pareto(TABLE[:1], "t").axes
     assert axes.lines[0].get_xydata().tolist() == [[40, 30]]
