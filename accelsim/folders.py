@@ -41,7 +41,14 @@ SCHEMA = 1
 MANIFEST = "manifest.json"
 
 KIND_FILES = {
-    "run": ("layers.csv", "actions.csv", "summary.csv", "timeline.csv.gz", "outputs.csv"),
+    "run": (
+        "layers.csv",
+        "actions.csv",
+        "summary.csv",
+        "timeline.csv.gz",
+        "pes.csv",
+        "outputs.csv",
+    ),
     "characterization": (
         "metrics.csv",
         "metrics.json",

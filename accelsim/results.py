@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from accelsim.accumulators import accumulator_of
-from accelsim.clock import clock_mhz_of, delays_ps_of
 from accelsim.config import Accelerator
-from accelsim.dataflows import DATAFLOWS
+from accelsim.dataflows.base import PeBlock
 from accelsim.differences import compare_runs
-from accelsim.energy import EnergyTable, all_counts, by_component, energy_per_action
-from accelsim.energy.toggles import LayerToggles, toggle_columns
 from accelsim.errors import ConfigError, DataError
 from accelsim.folders import (
     find_results,
@@ -25,15 +22,18 @@ from accelsim.folders import (
     read_table,
     write_results,
 )
-from accelsim.layer import WORD_BYTES, Trace
-from accelsim.machine import LayerRecord, MachineResult
-from accelsim.machine.array import pe_timing
-from accelsim.multipliers import MULTIPLIERS
 from accelsim.notebook import facts_html, rows_html
-from accelsim.timeline import write_perfetto
-from accelsim.version import __version__
+from accelsim.timeline import STRETCHES, WINDOWS, write_perfetto, write_vcd
 
-__all__ = ["BASELINE", "Run", "actions_of", "load_run", "load_runs", "tabulate"]
+__all__ = [
+    "BASELINE",
+    "Run",
+    "actions_of",
+    "load_run",
+    "load_runs",
+    "moved_of",
+    "pes_of",
+]
 
 BASELINE = "exact_fp32"
 """The multiplier that others are compared with."""
@@ -42,6 +42,7 @@ SHOWN_LAYERS = 12
 """Layers that a notebook shows of a run: the slowest ones, in their order."""
 
 ACTION_COLUMNS = ["layer", "component", "action", "count", "energy_per_action_pj", "energy_pj"]
+PE_COLUMNS = ["layer", *PeBlock._fields, "passes"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,12 @@ class Run:
     summary: pd.DataFrame
     """One row."""
     timeline: pd.DataFrame
-    """cycle_start, cycle_end, block, what, layer, tile: when a block was busy."""
+    """cycle_start, cycle_end, block, what, layer, tile: when a block was busy; bytes, macs,
+    queued_cycles, latency_cycles: see `accelsim.machine.state.Work`."""
+    pes: pd.DataFrame | None
+    """layer, row_start, row_stop, col_start, col_stop, macs, passes: so many multiply-accumulates
+    did each PE of these rows and columns in a pass, in so many passes. None for a run that an
+    accelsim saved which did not keep it."""
     accelerator: Accelerator
     manifest: dict[str, Any]
     """What determined the run."""
@@ -81,6 +87,8 @@ class Run:
         }
         if self.actions is not None:
             tables["actions.csv"] = self.actions
+        if self.pes is not None:
+            tables["pes.csv"] = self.pes
         if self.outputs is not None:
             columns = [f"class_{index}" for index in range(self.outputs.shape[1])]
             tables["outputs.csv"] = pd.DataFrame(self.outputs, columns=columns)
@@ -88,13 +96,68 @@ class Run:
             **self.manifest,
             "has_outputs": self.outputs is not None,
             "has_actions": self.actions is not None,
+            "has_pes": self.pes is not None,
         }
         write_results(target, tables, manifest)
         return target
 
-    def to_perfetto(self, path: str | Path) -> Path:
-        """Write the timeline as a Chrome trace, which ui.perfetto.dev opens; return its path."""
-        return write_perfetto(self.timeline, Path(path))
+    def to_perfetto(
+        self,
+        path: str | Path,
+        *,
+        cycles: tuple[int, int] | None = None,
+        stretches: int = STRETCHES,
+        windows: int = WINDOWS,
+    ) -> Path:
+        """Write the timeline as a Chrome trace, which ui.perfetto.dev opens; return its path.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+        cycles : (int, int), optional
+            Start and stop of what is written; the whole run by default.
+        stretches : int
+            Most stretches of busy time; the first are written, with a warning that says what is
+            left out.
+        windows : int
+            Most values of a counter, each a mean over so many cycles.
+
+        Raises
+        ------
+        AccelsimError
+            As of `accelsim.timeline.write_perfetto`, or the run was saved by an accelsim that did
+            not keep what it takes.
+        """
+        return self._export(write_perfetto, path, cycles, stretches, windows)
+
+    def to_vcd(
+        self,
+        path: str | Path,
+        *,
+        cycles: tuple[int, int] | None = None,
+        stretches: int = STRETCHES,
+        windows: int = WINDOWS,
+    ) -> Path:
+        """Write the timeline as a value change dump, as GTKWave reads it; return its path.
+
+        All else is as of `to_perfetto`; it needs the package pyvcd.
+        """
+        return self._export(write_vcd, path, cycles, stretches, windows)
+
+    def _export(
+        self,
+        write: Callable[..., str | None],
+        path: str | Path,
+        cycles: tuple[int, int] | None,
+        stretches: int,
+        windows: int,
+    ) -> Path:
+        target, how = Path(path), {"cycles": cycles, "stretches": stretches, "windows": windows}
+        left_out = write(moved_of(self), self.accelerator, target, **how)
+        if left_out is not None:
+            warnings.warn(f"{target}: {left_out}", stacklevel=3)
+        return target
 
     def compare(self, other: Run) -> pd.DataFrame:
         """Return cost and accuracy beside those of *other*, a row per quantity, with ratios to it.
@@ -147,154 +210,6 @@ class Run:
         )
 
 
-def tabulate(
-    trace: Trace,
-    accelerator: Accelerator,
-    table: EnergyTable,
-    result: MachineResult,
-    accuracy: float | None,
-    seed: int | None,
-    toggles: Mapping[str, LayerToggles],
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return (layers, actions, summary, timeline) of one machine run.
-
-    *toggles*: of each layer with products, where the multipliers' energy is that of toggles.
-    """
-    spent = [_actions(record, accelerator, table, toggles) for record in result.layers]
-    layers = pd.DataFrame(
-        [
-            _layer_row(record, own, accelerator, toggles)
-            for record, own in zip(result.layers, spent, strict=True)
-        ]
-    )
-    timeline = pd.DataFrame(
-        result.timeline, columns=["cycle_start", "cycle_end", "block", "what", "layer", "tile"]
-    )
-    cycles, images = result.total_cycles, len(trace.images)
-    clock_mhz, timing = clock_mhz_of(accelerator), pe_timing(accelerator)
-    latency_us = cycles / clock_mhz
-    multiplier = MULTIPLIERS[accelerator.multiplier]
-    summary = {
-        "workload": trace.name,
-        "accelerator": accelerator.name,
-        "multiplier": accelerator.multiplier,
-        "accumulator": accumulator_of(multiplier, accelerator.accumulator).name,
-        "dataflow": accelerator.array.dataflow,
-        "rows": accelerator.array.rows,
-        "cols": accelerator.array.cols,
-        "clock_mhz": clock_mhz,
-        "multiplier_delay_ps": delays_ps_of(accelerator)[0],
-        "multiplier_latency_cycles": timing.multiply_cycles,
-        "pe_interval_cycles": DATAFLOWS[accelerator.array.dataflow].interval(timing),
-        "images": images,
-        "macs": int(layers["macs"].sum()),
-        "latency_cycles": cycles,
-        "compute_cycles": int(layers["compute_cycles"].sum()),
-        "stall_cycles": int(layers["stall_cycles"].sum()),
-        "array_cycles": int(layers.loc[layers["macs"] > 0, "compute_cycles"].sum()),
-        "latency_us": latency_us,
-        "latency_us_per_image": latency_us / images,
-        "utilization": layers["macs"].sum() / (_pes(accelerator) * cycles),
-        "accuracy": np.nan if accuracy is None else accuracy,
-        "energy_uj": layers["energy_pj"].sum() / 1e6,
-        "energy_uj_per_image": layers["energy_pj"].sum() / 1e6 / images,
-        **{
-            column.replace("_pj", "_uj"): layers[column].sum() / 1e6
-            for column in layers
-            if column.startswith("energy_") and column != "energy_pj"
-        },
-        **{
-            name.replace("_pj", "_uj"): value / 1e6 if name.endswith("_pj") else value
-            for name, value in (toggle_columns(toggles.values()) if toggles else {}).items()
-        },
-        **({"gated_macs": int(layers["gated_macs"].sum())} if "gated_macs" in layers else {}),
-        "multiplier_energy": _mode(accelerator),
-        "energy_table": table.name,
-        "config_hash": accelerator.config_hash,
-        "trace_hash": trace.fingerprint,
-        "table_hash": table.fingerprint,
-        "version": __version__,
-        "seed": seed,
-    }
-    actions = pd.concat(spent, ignore_index=True)
-    return layers, actions, pd.DataFrame([summary]), timeline
-
-
-def _pes(accelerator: Accelerator) -> int:
-    return accelerator.array.rows * accelerator.array.cols
-
-
-def _mode(accelerator: Accelerator) -> str:
-    """Return how the multipliers' energy was told, in one word."""
-    config = accelerator.multiplier_energy
-    return f"toggles_{config.toggles}" if config.mode == "toggles" else config.mode
-
-
-def _actions(
-    record: LayerRecord,
-    accelerator: Accelerator,
-    table: EnergyTable,
-    toggles: Mapping[str, LayerToggles],
-) -> pd.DataFrame:
-    """Return the rows of `Run.actions` for one layer."""
-    rows = []
-    counts = all_counts(record.counts, record.total_cycles, accelerator)
-    for (component, action), count in counts.items():
-        if count == 0:
-            continue
-        one_pj = energy_per_action(component, action, accelerator, table)
-        energy_pj = count * one_pj
-        if record.layer in toggles and action == "compute":
-            way = accelerator.multiplier_energy.toggles
-            energy_pj = getattr(toggles[record.layer], way).energy_pj
-            one_pj = energy_pj / count
-        rows.append((record.layer, component, action, count, one_pj, energy_pj))
-    return pd.DataFrame(rows, columns=ACTION_COLUMNS)
-
-
-def _layer_row(
-    record: LayerRecord,
-    actions: pd.DataFrame,
-    accelerator: Accelerator,
-    toggles: Mapping[str, LayerToggles],
-) -> dict[str, object]:
-    keys = zip(actions["component"], actions["action"], strict=True)
-    energy = by_component(dict(zip(keys, actions["energy_pj"], strict=True)))
-    config, more = accelerator.multiplier_energy, {}
-    if config.mode == "toggles":
-        more = toggle_columns([toggles[record.layer]] if record.layer in toggles else [])
-    elif config.mode == "zero_gated":
-        more = {"gated_macs": sum(n for (_, what), n in record.counts.items() if what == "gated")}
-    accesses = {
-        f"{memory}_{action}_bytes": WORD_BYTES
-        * sum(
-            count
-            for (component, counted), count in record.counts.items()
-            if component.partition(".")[0] == memory and counted == action
-        )
-        for memory in ("dram", "glb", "rf")
-        for action in ("read", "write")
-    }
-    return {
-        "layer": record.layer,
-        "op": record.op,
-        "macs": record.macs,
-        "compute_cycles": record.compute_cycles,
-        "stall_cycles": record.stall_cycles,
-        "total_cycles": record.total_cycles,
-        "utilization": record.macs / (_pes(accelerator) * record.total_cycles),
-        **accesses,
-        "dram_row_hits": record.dram_row_hits,
-        "dram_row_misses": record.dram_row_misses,
-        "psum_spill_bytes": record.spilled_words * WORD_BYTES,
-        "forwarded_bytes": record.forwarded_words * WORD_BYTES,
-        "energy_pj": sum(energy.values()),
-        **{f"energy_{component}_pj": value for component, value in energy.items()},
-        **more,
-        "tiling": record.tiling,
-    }
-
-
 def actions_of(run: Run) -> pd.DataFrame:
     """Return the actions of *run*.
 
@@ -303,19 +218,46 @@ def actions_of(run: Run) -> pd.DataFrame:
     DataError
         It was saved by an accelsim that did not keep them.
     """
-    if run.actions is None:
+    return _kept(run, run.actions, "action counts")
+
+
+def pes_of(run: Run) -> pd.DataFrame:
+    """Return what the PEs of *run* did.
+
+    Raises
+    ------
+    DataError
+        It was saved by an accelsim that did not keep it.
+    """
+    return _kept(run, run.pes, "products by PE")
+
+
+def moved_of(run: Run) -> pd.DataFrame:
+    """Return the timeline of *run*, which says what was moved and multiplied when.
+
+    Raises
+    ------
+    DataError
+        It was saved by an accelsim that did not keep that.
+    """
+    return _kept(run, run.timeline if "bytes" in run.timeline else None, "bytes over time")
+
+
+def _kept(run: Run, table: pd.DataFrame | None, what: str) -> pd.DataFrame:
+    if table is None:
         version = run.manifest["versions"]["accelsim"]
         raise DataError(
-            f"the run of {run.accelerator.multiplier} was saved without its action counts, by an "
+            f"the run of {run.accelerator.multiplier} was saved without its {what}, by an "
             f"older accelsim ({version}); simulate it again"
         )
-    return run.actions
+    return table
 
 
 def load_run(folder: str | Path) -> Run:
     """Return the run that `Run.save` wrote into *folder*.
 
-    An older accelsim kept no actions: such a run comes back with None of them (`actions_of`).
+    An older accelsim kept no actions and nothing of the PEs: such a run comes back with None of
+    them (`actions_of`, `pes_of`).
 
     Raises
     ------
@@ -328,17 +270,19 @@ def load_run(folder: str | Path) -> Run:
         read_table(path / name) for name in ("layers.csv", "summary.csv", "timeline.csv.gz")
     )
     try:
-        outputs = actions = None
+        outputs = actions = pes = None
         if manifest.pop("has_outputs"):
             outputs = read_table(path / "outputs.csv").to_numpy(np.float32)
         if manifest.pop("has_actions", False):
             actions = read_table(path / "actions.csv")[ACTION_COLUMNS]
+        if manifest.pop("has_pes", False):
+            pes = read_table(path / "pes.csv")[PE_COLUMNS]
         accelerator = Accelerator.from_dict(manifest["accelerator"])
         for name, table in (("layer", layers), ("latency_cycles", summary), ("block", timeline)):
             table[name].iloc[0]
     except (ConfigError, KeyError, TypeError, ValueError, IndexError) as error:
         raise DataError(f"the run in {str(path)!r} is damaged: {error}") from None
-    return Run(outputs, layers, actions, summary, timeline, accelerator, manifest)
+    return Run(outputs, layers, actions, summary, timeline, pes, accelerator, manifest)
 
 
 def load_runs(folders: Sequence[str | Path]) -> list[Run]:

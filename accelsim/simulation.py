@@ -31,7 +31,8 @@ from accelsim.machine.program import MacStep, Program, compile_program, possible
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.imported import file_fingerprints
 from accelsim.quantization import layer_quantization, scheme_of
-from accelsim.results import Run, tabulate
+from accelsim.results import Run
+from accelsim.tabulation import tabulate
 from accelsim.topology import Topology, check_operands
 
 __all__ = ["check_machine", "simulate"]
@@ -108,7 +109,7 @@ def simulate(
         right = (outputs.argmax(axis=1) == truth) & np.isfinite(outputs).all(axis=1)
         accuracy = float(right.mean())
     result, toggles = _operand_dependent(program, simulated, accelerator, table, result, progress)
-    layers, actions, summary, timeline = tabulate(
+    layers, actions, summary, timeline, pes = tabulate(
         simulated, accelerator, table, result, accuracy, seed, toggles
     )
     if weights is not None:
@@ -131,7 +132,7 @@ def simulate(
         "seed": seed,
         "versions": versions(),
     }
-    return Run(outputs, layers, actions, summary, timeline, accelerator, manifest)
+    return Run(outputs, layers, actions, summary, timeline, pes, accelerator, manifest)
 
 
 def check_machine(accelerator: Accelerator, *, values: bool = True) -> EnergyTable:

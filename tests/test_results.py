@@ -1,5 +1,4 @@
 import json
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -8,7 +7,7 @@ import pytest
 import accelsim
 from accelsim.errors import DataError
 from accelsim.folders import find_results, prepare_folder, read_manifest
-from accelsim.results import actions_of
+from accelsim.results import actions_of, pes_of
 
 
 def test_a_run_comes_back_as_it_was_saved(runs, tmp_path):
@@ -16,7 +15,7 @@ def test_a_run_comes_back_as_it_was_saved(runs, tmp_path):
     loaded = accelsim.load_run(saved.save(tmp_path / "run"))
     assert loaded.outputs.tobytes() == saved.outputs.tobytes()
     assert loaded.accelerator == saved.accelerator
-    for name in ("layers", "actions", "timeline", "summary"):
+    for name in ("layers", "actions", "timeline", "pes", "summary"):
         pd.testing.assert_frame_equal(getattr(loaded, name), getattr(saved, name), check_exact=True)
 
 
@@ -34,18 +33,6 @@ def test_saving_again_replaces(runs, tmp_path):
         run.save(tmp_path / "run")
     assert accelsim.load_run(tmp_path / "run").accelerator.multiplier == "ax_fpm"
     assert not list(tmp_path.rglob(".*"))
-
-
-def test_perfetto_has_a_track_per_block_that_never_overlaps(runs, tmp_path):
-    path = runs[0].to_perfetto(tmp_path / "trace.json")
-    events = json.loads(path.read_text())["traceEvents"]
-    tracks = {e["tid"]: e["args"]["name"] for e in events if e["name"] == "thread_name"}
-    assert set(tracks.values()) == {"dma_read", "dma_write", "dram", "array", "vector_unit"}
-    slices = [e for e in events if e["ph"] == "X"]
-    assert len(slices) == len(runs[0].timeline)
-    for track in tracks:
-        mine = sorted((e["ts"], e["ts"] + e["dur"]) for e in slices if e["tid"] == track)
-        assert all(a[1] <= b[0] for a, b in pairwise(mine))
 
 
 def test_finds_results_here_or_one_level_below(runs, tmp_path):
@@ -135,14 +122,18 @@ def test_a_run_of_an_accelsim_that_kept_no_actions_has_none(runs, tmp_path):
     """As it was written before there was an actions.csv; what is saved of it again has none too."""
     folder = runs[0].save(tmp_path / "run")
     manifest = json.loads((folder / "manifest.json").read_text())
-    del manifest["has_actions"]
+    del manifest["has_actions"], manifest["has_pes"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "actions.csv").unlink()
+    (folder / "pes.csv").unlink()
     old = accelsim.load_run(folder)
     assert old.actions is None
+    assert old.pes is None
     pd.testing.assert_frame_equal(old.layers, runs[0].layers)
     with pytest.raises(DataError, match="run of exact_fp32 was saved without its action counts"):
         actions_of(old)
+    with pytest.raises(DataError, match="run of exact_fp32 was saved without its products by PE"):
+        pes_of(old)
     runs[1].save(folder)
     old.save(folder)
     assert not (folder / "actions.csv").exists()
@@ -177,6 +168,7 @@ def test_a_full_disk_leaves_what_was_there(runs, tmp_path, monkeypatch):
         "layers.csv",
         "manifest.json",
         "outputs.csv",
+        "pes.csv",
         "summary.csv",
         "timeline.csv.gz",
     ]

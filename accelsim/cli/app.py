@@ -60,6 +60,7 @@ for _verb in (
     characterize.characterize,
     compare.compare,
     plot.plot,
+    plot.export_timeline,
     listing.list_,
     listing.show,
     train.train,

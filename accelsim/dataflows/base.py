@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from accelsim.errors import ConfigError, nearest
 
-__all__ = ["Axis", "Dataflow", "MatrixDataflow", "Overlap", "Pass", "PeTiming"]
+__all__ = ["Axis", "Dataflow", "MatrixDataflow", "Overlap", "Pass", "PeBlock", "PeTiming"]
 
 Overlap = Literal["none", "load", "drain", "both"]
 """What of a pass is hidden under its neighbors, see `accelsim.config.ArrayConfig.overlap`."""
@@ -96,6 +96,17 @@ class Pass:
         return self.first_filter, self.filters
 
 
+class PeBlock(NamedTuple):
+    """Neighboring PEs, rows and columns [start, stop), that do the same in a pass."""
+
+    row_start: int
+    row_stop: int
+    col_start: int
+    col_stop: int
+    macs: int
+    """Of each of these PEs."""
+
+
 class Dataflow(ABC):
     """One way of laying a layer's products on the array, in space and in time."""
 
@@ -124,6 +135,10 @@ class MatrixDataflow(Dataflow):
         overlap: Overlap = "none",
     ) -> Iterator[Pass]:
         """Yield the passes in order; with *resume* all sums go on from stored psums."""
+
+    @abstractmethod
+    def pe_block(self, one: Pass) -> PeBlock:
+        """Return the PEs that one pass uses, the uppermost and leftmost, and what each does."""
 
     @abstractmethod
     def rf_accesses(self, one: Pass, psum_words: int) -> tuple[int, int]:

@@ -5,19 +5,25 @@ The loop nest and the formulas are in `accelsim.dataflows.row_stationary`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
+from accelsim.dataflows.base import PeBlock
 from accelsim.dataflows.spatial import SpatialArray
+from accelsim.dataflows.systolic import spans
 from accelsim.dataflows.tiling import Span
 from accelsim.layer import LayerShape
 
-__all__ = ["RF_OPERANDS", "RowPass"]
+__all__ = ["RF_OPERANDS", "PassSizes", "RowPass"]
 
 RF_OPERANDS = ("ifmap", "filter", "psum")
 """What a PE has an RF for."""
+
+PassSizes = tuple[int, int, int, int, int]
+"""Images, ofmap rows, ofmap columns, filters and channels of a pass: what it does in its array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,17 @@ class RowPass:
     """Its channels are the first of its outputs."""
     ends_psums: bool
     """Its channels are the last: the psums are complete after this pass."""
+
+    @property
+    def sizes(self) -> PassSizes:
+        """What tells the passes of a layer apart that do not do the same."""
+        return (
+            self.images.size,
+            self.rows.size,
+            self.columns.size,
+            self.filters.size,
+            self.channels.size,
+        )
 
     def macs(self, shape: LayerShape) -> int:
         """Return the multiply-accumulates of the pass, those with padding zeros included."""
@@ -114,6 +131,24 @@ class RowPass:
         """Return the PEs that have work."""
         parallel = -(-self.filters.size // self.pe_filters)
         return shape.r * self.rows.size * self.stacked_sets * parallel
+
+    def pe_blocks(self, shape: LayerShape, array: SpatialArray) -> Iterator[PeBlock]:
+        """Yield the PEs that have work, each once, and what they do.
+
+        Which places of the array the sets take makes no difference to anything else: here they lie
+        from left to right, then from top to bottom, those of a filter's pieces side by side.
+        """
+        pieces = -(-self.rows.size // array.cols)
+        height, width = shape.r * self.stacked_sets, -(-self.rows.size // pieces)
+        across, place = array.cols // width, 0
+        for _, filters in spans(self.filters.size, self.pe_filters):
+            for _, rows in spans(self.rows.size, width):
+                down, right = divmod(place, across)
+                top, left, place = down * height, right * width, place + 1
+                for first, channels in spans(self.channels.size, self.pe_channels):
+                    row = top + first // self.pe_channels * shape.r
+                    macs = self.windows * filters * channels * shape.s
+                    yield PeBlock(row, row + shape.r, left, left + rows, macs)
 
     def additions(self, shape: LayerShape) -> int:
         """Return the additions of its PEs: of every product, and of every PE's sum to a psum."""

@@ -14,7 +14,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 
-from accelsim.dataflows.base import Axis, MatrixDataflow, Overlap, Pass, PeTiming
+from accelsim.dataflows.base import Axis, MatrixDataflow, Overlap, Pass, PeBlock, PeTiming
 
 __all__ = ["SystolicDataflow", "spans"]
 
@@ -77,6 +77,10 @@ class SystolicDataflow(MatrixDataflow):
                 waiting = one
         if waiting is not None:
             yield waiting
+
+    def pe_block(self, one: Pass) -> PeBlock:
+        (_, rows), (_, cols), (_, macs) = (one.span(axis) for axis in self.axes)
+        return PeBlock(0, rows, 0, cols, macs)
 
     def folds(self, m: int, n: int, k: int, rows: int, cols: int) -> int:
         (outer, outer_fold), (inner, inner_fold) = self._bounds(m, n, k, rows, cols)

@@ -5,8 +5,11 @@ from accelsim.figures.claims import claims_by_level
 from accelsim.figures.confidence import calibration_by_unit, confidence_by_unit
 from accelsim.figures.energy import energy_by_component
 from accelsim.figures.latency import latency_by_layer
+from accelsim.figures.over_time import bandwidth_over_time, block_timeline
+from accelsim.figures.pareto import pareto
 from accelsim.figures.product_error import error_magnitude, error_surfaces
 from accelsim.figures.robustness import accuracy_by_epsilon, transfer_matrix
+from accelsim.figures.roofline import roofline
 from accelsim.figures.style import rendered
 from accelsim.figures.sums import (
     constant_factor,
@@ -14,6 +17,7 @@ from accelsim.figures.sums import (
     inflation_by_operands,
     noise_by_correlation,
 )
+from accelsim.figures.utilization import utilization_by_pe
 from accelsim.figures.validation import (
     measured_and_simulated,
     power_by_component,
@@ -21,9 +25,10 @@ from accelsim.figures.validation import (
 )
 
 __all__ = [
-    "FIGURES",
     "accuracy_by_epsilon",
     "accuracy_by_unit",
+    "bandwidth_over_time",
+    "block_timeline",
     "calibration_by_unit",
     "claims_by_level",
     "confidence_by_unit",
@@ -36,11 +41,11 @@ __all__ = [
     "latency_by_layer",
     "measured_and_simulated",
     "noise_by_correlation",
+    "pareto",
     "power_by_component",
     "published_and_modeled",
     "rendered",
+    "roofline",
     "transfer_matrix",
+    "utilization_by_pe",
 ]
-
-FIGURES = {"energy": energy_by_component, "latency": latency_by_layer}
-"""Kind, as `accelsim plot --kind` names it -> function of runs."""

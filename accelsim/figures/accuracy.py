@@ -6,8 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from accelsim.errors import DataError
-from accelsim.figures.style import PALETTE, new_figure, quiet
+from accelsim.figures.style import PALETTE, checked, new_figure, quiet
 
 __all__ = ["accuracy_by_unit"]
 
@@ -28,10 +27,10 @@ def accuracy_by_unit(table: pd.DataFrame, baseline: str, title: str) -> Figure:
     Raises
     ------
     DataError
-        There is no row.
+        There is no row, or a column is missing.
     """
-    if table.empty:
-        raise DataError("there is no accuracy to draw; the table has no row")
+    columns = ("workload", "multiplier", "kind", "images", "accuracy", "low", "high")
+    checked(table, columns, "accuracies")
     workloads, units = list(table["workload"].unique()), list(table["multiplier"].unique())
     kinds = list(table["kind"].unique())
     figure, all_axes = new_figure(

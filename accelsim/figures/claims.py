@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from accelsim.figures.style import PALETTE, new_figure, quiet
+from accelsim.figures.style import PALETTE, checked, new_figure, quiet
 
 __all__ = ["claims_by_level"]
 
@@ -27,7 +27,14 @@ def claims_by_level(
         Ratios of energy and latency that the paper claims: a line.
     title : str
         Of the figure.
+
+    Raises
+    ------
+    DataError
+        A table has no row, or a column is missing.
     """
+    for table, what in ((energy, "ratios of energy"), (latency, "ratios of latency")):
+        checked(table, ("circuit", "place", "ratio"), what)
     figure, all_axes = new_figure(11, 4.4, axes=2)
     for axes, table, claim, label in zip(
         all_axes, (energy, latency), claimed, ("energy", "latency"), strict=True

@@ -22,10 +22,11 @@ HALF = 45
 
 def latency_by_layer(runs: Sequence[Run]) -> Figure:
     """Return grouped bars, one group per layer and one bar per run: compute, and stall on top."""
+    labels = run_labels(runs)
     layers = list(runs[0].layers["layer"])
     figure, (axes,) = new_figure(min(max(6.5, 1.3 * len(layers) + 2), 14), 4.6)
     places, width = np.arange(len(layers)), 0.8 / len(runs)
-    for number, (run, name) in enumerate(zip(runs, run_labels(runs), strict=True)):
+    for number, (run, name) in enumerate(zip(runs, labels, strict=True)):
         row, table = run.summary.iloc[0], run.layers.set_index("layer").loc[layers]
         scale = row["latency_us"] / row["latency_cycles"] / row["images"]
         compute, stall = table["compute_cycles"] * scale, table["stall_cycles"] * scale

@@ -12,12 +12,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from accelsim.errors import DataError
-from accelsim.figures.style import PALETTE, new_figure, quiet
+from accelsim.figures.style import PALETTE, checked, new_figure, quiet
 
 __all__ = ["accuracy_by_epsilon", "transfer_matrix"]
 
 COLUMNS = 4
 """Plots side by side."""
+BOUNDS = ("", "_low", "_high")
 LINES = ("-", "--", ":", "-.")
 NORMS = {"linf": "$L_\\infty$", "l2": "$L_2$", "l0": "$L_0$"}
 DARK = 60
@@ -43,6 +44,9 @@ def accuracy_by_epsilon(summary: pd.DataFrame, title: str) -> Figure:
     DataError
         There is no row with an epsilon, or two would be the same point.
     """
+    rates = [f"{rate}{end}" for rate in ("clean_accuracy", "robust_accuracy") for end in BOUNDS]
+    checked(summary, ["aim", "attack", "norm", "target", "epsilon", *rates], "accuracies")
+    _refuse_mixed(summary)
     table = summary[summary["aim"] == "budget"]
     if table.empty:
         raise DataError("there is no accuracy to draw; the table has no row with an epsilon")
@@ -115,12 +119,12 @@ def transfer_matrix(summary: pd.DataFrame, title: str, measure: str = "transfer_
     DataError
         There is no row or no such rate, or two rows would be the same cell.
     """
-    if summary.empty:
-        raise DataError("there is no transfer to draw; the table has no row")
+    setting = ["attack", "norm", "aim", "epsilon"]
+    checked(summary, [*setting, "source", "target"], "transfer rates")
+    _refuse_mixed(summary)
     if f"{measure}_low" not in summary.columns:
         rates = [name.removesuffix("_low") for name in summary.columns if name.endswith("_low")]
         raise DataError(f"the table has no rate {measure!r}; it has: {', '.join(rates)}")
-    setting = ["attack", "norm", "aim", "epsilon"]
     _refuse_twins(summary, [*setting, "source", "target"])
     sources, targets = list(summary["source"].unique()), list(summary["target"].unique())
     panels = list(summary.groupby(setting, sort=False, dropna=False))
@@ -160,6 +164,12 @@ def _panels(count: int, width: float, height: float) -> tuple[Figure, Sequence[A
     for spare in all_axes[count:]:
         spare.remove()
     return figure, all_axes[:count]
+
+
+def _refuse_mixed(table: pd.DataFrame) -> None:
+    if "workload" in table and table["workload"].nunique() > 1:
+        names = ", ".join(map(str, table["workload"].unique()))
+        raise DataError(f"the table is of several networks: {names}; draw them apart")
 
 
 def _refuse_twins(table: pd.DataFrame, cell: list[str]) -> None:

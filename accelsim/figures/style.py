@@ -10,12 +10,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from accelsim.errors import DataError
+from accelsim.errors import DataError, nearest
 from accelsim.results import Run
 
 __all__ = [
+    "HATCHES",
     "MARKERS",
     "PALETTE",
+    "checked",
     "groups",
     "headline",
     "legend_below",
@@ -31,6 +33,10 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#9
 
 MARKERS = "osD^vPX*"
 """As many, so that a line is told by its marker too."""
+
+
+HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "----", "||||", "++++")
+"""As many, so that an area is told by its hatch too."""
 
 
 def new_figure(
@@ -51,8 +57,10 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
     Raises
     ------
     DataError
-        The runs are of different networks, or two cannot be told apart.
+        There is no run, the runs are of different networks, or two cannot be told apart.
     """
+    if not runs:
+        raise DataError("there is no run to draw; simulate one, see accelsim.simulate")
     first = runs[0]
     for run in runs[1:]:
         if list(run.layers["layer"]) != list(first.layers["layer"]):
@@ -71,13 +79,15 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
     return labels
 
 
-def headline(runs: Sequence[Run], what: str) -> str:
-    """Return a figure's title: network, accelerator, batch, *what*, and what ratios refer to."""
+def headline(runs: Sequence[Run], what: str, *, ratios: bool = True) -> str:
+    """Return a figure's title: network, accelerator, batch, *what*, and what *ratios* refer to."""
     machines = {run.accelerator.name for run in runs}
     place = machines.pop() if len(machines) == 1 else f"{len(machines)} accelerators"
     batches = {int(run.summary["images"].iloc[0]) for run in runs}
     images = " or ".join(f"{count}" for count in sorted(batches))
-    against = f" (ratios to {' '.join(run_labels(runs)[0].split())})" if len(runs) > 1 else ""
+    against = (
+        f" (ratios to {' '.join(run_labels(runs)[0].split())})" if ratios and len(runs) > 1 else ""
+    )
     return f"{runs[0].summary['workload'].iloc[0]} on {place}, batch of {images}: {what}{against}"
 
 
@@ -88,10 +98,29 @@ def quiet(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
+def checked(table: pd.DataFrame, columns: Sequence[str], what: str) -> pd.DataFrame:
+    """Return *table*, which has *columns* and rows of *what*.
+
+    Raises
+    ------
+    DataError
+        It has not.
+    """
+    if len(table.columns) and table.empty:
+        raise DataError(f"there are no {what} to draw; the table has no row")
+    missing = [name for name in columns if name not in table]
+    if missing:
+        hint = nearest(missing[0], map(str, table.columns))
+        raise DataError(
+            f"there are no {what} to draw: the table lacks {', '.join(map(repr, missing))}; it has "
+            f"{', '.join(map(str, table.columns)) or 'no column'}.{hint}"
+        )
+    return table
+
+
 def groups(table: pd.DataFrame, what: str, column: str = "workload") -> tuple[list[Any], list[str]]:
     """Return the values of *column* and the multipliers, in order of appearance."""
-    if table.empty:
-        raise DataError(f"there are no {what} to draw; the table has no row")
+    checked(table, [column, "multiplier"], what)
     return list(table[column].unique()), list(table["multiplier"].unique())
 
 

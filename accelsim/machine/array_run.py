@@ -11,12 +11,14 @@ What DMA and array do, tile by tile or pass by pass, is the run's own.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 import simpy
 
 from accelsim.accumulators import accumulator_of
+from accelsim.dataflows.base import PeBlock
 from accelsim.dataflows.row_pass import RowPass
 from accelsim.dataflows.tiling import Tile
 from accelsim.kernels import relu
@@ -26,7 +28,7 @@ from accelsim.machine.dma import Dma, Transfers
 from accelsim.machine.glb import PARTITIONS, Glb
 from accelsim.machine.layout import bias_block, weight_block
 from accelsim.machine.program import MacStep, unit_work
-from accelsim.machine.state import Handover, Process, State
+from accelsim.machine.state import Handover, Process, State, moving
 from accelsim.machine.sums import Sums, sums_of
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.quantization import layer_quantization, scheme_of
@@ -132,6 +134,8 @@ class ArrayRun(ABC):
         )
         self.spilled_words = self.forwarded_words = 0
         self.compute_cycles = 0
+        self.pe_blocks: Counter[PeBlock] = Counter()
+        """What PEs do in a pass -> passes so far in which they do."""
 
     def start(self) -> simpy.Event:
         """Start the three blocks; the event returned happens when all have finished."""
@@ -180,7 +184,9 @@ class ArrayRun(ABC):
             }
             cycles = -(-sum(operations.values()) // lanes)
             words = {"ofmap": m * n * (self.psum_words + 1), "weight": biases} if cycles else {}
-            yield from self.glb.busy("vector_unit", "drain", cycles, outputs.index, words)
+            yield from self.glb.busy(
+                "vector_unit", "drain", cycles, outputs.index, words, work=moving(words)
+            )
             for action, count in operations.items():
                 if count:
                     counts["vector_unit", action] += count

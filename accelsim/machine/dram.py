@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import simpy
 
+from accelsim.layer import WORD_BYTES
 from accelsim.machine.block import Block
 from accelsim.machine.dram_timing import dram_timing
 from accelsim.machine.glb import Glb
 from accelsim.machine.memory import Memory
-from accelsim.machine.state import Handover, Process, State
+from accelsim.machine.state import Handover, Process, State, Work
 
 __all__ = ["Dram"]
 
@@ -138,10 +139,12 @@ class Dram(Memory):
         direction, block = request.direction, request.block
         timing = self.timing.transfer(block, write=direction == "write")
         start = max(request.issued + timing.latency_cycles, self.data_end + timing.gap_cycles)
-        cycles = start + timing.data_cycles - self.state.now
+        now = self.state.now
         name, words = f"{direction} {request.what}", {request.partition: block.words}
+        cycles, with_block = start + timing.data_cycles - now, f"dma_{direction}"
+        work = Work(block.words * WORD_BYTES, 0, now - request.issued, start - now)
         busy = self.glb.busy(
-            "dram", name, cycles, request.tile, words, with_block=f"dma_{direction}"
+            "dram", name, cycles, request.tile, words, with_block=with_block, work=work
         )
         yield from busy
         self.data_end = self.state.now

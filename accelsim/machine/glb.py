@@ -14,9 +14,9 @@ import simpy
 
 from accelsim.machine.block import Block
 from accelsim.machine.memory import Memory
-from accelsim.machine.state import Handover, Process, State
+from accelsim.machine.state import NOTHING, Handover, Process, State, Work
 
-__all__ = ["PARTITIONS", "Glb"]
+__all__ = ["PARTITIONS", "RIVALS", "UNIFIED_RIVALS", "Glb"]
 
 PARTITIONS = ("ifmap", "weight", "ofmap")
 
@@ -69,11 +69,12 @@ class Glb:
         words: Mapping[str, int],
         *,
         with_block: str | None = None,
+        work: Work = NOTHING,
     ) -> Process:
         """Let *block* work for *cycles* and until *words* (by partition) went through the ports."""
         if not self.contended:
             longest = max(cycles, -(-max(words.values(), default=0) // self.port_words))
-            return self.state.busy(block, what, longest, tile, with_block=with_block)
+            return self.state.busy(block, what, longest, tile, with_block=with_block, work=work)
         env = self.state.env
         jobs = [
             env.process(self._access(partition, -(-count // self.port_words)))
@@ -81,7 +82,7 @@ class Glb:
             if count
         ]
         done = simpy.AllOf(env, [env.timeout(cycles), *jobs])
-        return self.state.busy_until(block, what, done, tile, with_block=with_block)
+        return self.state.busy_until(block, what, done, tile, with_block=with_block, work=work)
 
     def _access(self, partition: str, cycles: int) -> Process:
         with self.ports["glb" if self.unified else partition].request() as grant:

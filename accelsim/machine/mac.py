@@ -27,6 +27,7 @@ from typing import NamedTuple
 import numpy as np
 import simpy
 
+from accelsim.dataflows.base import PeBlock
 from accelsim.dataflows.tiling import ArrayModel, Span, Tile, Tiling, tile_gemm
 from accelsim.machine.array_run import ArrayRun, Operands, Outputs
 from accelsim.machine.block import Block
@@ -42,7 +43,7 @@ from accelsim.machine.layout import (
 )
 from accelsim.machine.program import MacStep
 from accelsim.machine.psums import psums_to_words, words_to_psums
-from accelsim.machine.state import Handover, Process, State
+from accelsim.machine.state import Handover, Process, State, Work, moving
 
 __all__ = ["MacRun"]
 
@@ -53,8 +54,10 @@ GATHERED_BYTES = 1 << 25
 class _Work(NamedTuple):
     """What the array does for a tile."""
 
-    passes: tuple[tuple[int, dict[str, int]], ...]
+    passes: tuple[tuple[int, dict[str, int], Work], ...]
     """For each the cycles of array and feed, and the words through the GLB's ports."""
+    pe_blocks: Counter[PeBlock]
+    """What PEs do in a pass -> passes."""
     counts: Counter[tuple[str, str]]
     """(component, action) -> count."""
     compute_cycles: int
@@ -158,8 +161,10 @@ class MacRun(ArrayRun):
         work = self._work_of(
             tile.rows, tile.images.size, tile_gemm(self.step.layer.shape, tile), tile.starts_psums
         )
-        for cycles, words in work.passes:
-            yield from self.glb.busy("array", "pass", cycles, tile.index, words)
+        for cycles, words, done in work.passes:
+            yield from self.glb.busy("array", "pass", cycles, tile.index, words, work=done)
+        for block, passes in work.pe_blocks.items():
+            self.pe_blocks[block] += passes
         self.compute_cycles += work.compute_cycles
         for action, count in work.counts.items():
             self.state.counts[action] += count
@@ -172,6 +177,7 @@ class MacRun(ArrayRun):
         adder = f"accumulator.{self.accumulator.name}"
         if self.work.sums_activations:
             counts[adder, "add"] += m * k
+        pe_blocks: Counter[PeBlock] = Counter()
         passes, compute_cycles = [], 0
         for one in self.array.passes(m, n, k, resume=not starts):
             ifmap_words, weight_words = taps.words(one), one.filters * one.k
@@ -185,7 +191,8 @@ class MacRun(ArrayRun):
             # The array is the only client of the feed bus: waiting for both is waiting for the
             # later of the two.
             feed = -(-(ifmap_words + weight_words) // config.glb.read_words_per_cycle)
-            passes.append((max(one.cycles, feed), words))
+            passes.append((max(one.cycles, feed), words, moving(words, products)))
+            pe_blocks[self.array.dataflow.pe_block(one)] += 1
             compute_cycles += one.cycles
             reads, writes = self.array.dataflow.rf_accesses(one, self.psum_words)
             counts[f"multiplier.{self.multiplier.name}", "compute"] += products
@@ -199,7 +206,7 @@ class MacRun(ArrayRun):
             counts["glb.weight", "read"] += weight_words
             counts["glb.ofmap", "read"] += psum_words * int(one.reads_psums)
             counts["glb.ofmap", "write"] += psum_words
-        return _Work(tuple(passes), counts, compute_cycles)
+        return _Work(tuple(passes), pe_blocks, counts, compute_cycles)
 
     def _sum(self, tile: Tile, operands: Operands, outputs: Outputs) -> None:
         """Add the tile's products to its psums: all its passes at once, each sum in k order."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from accelsim.config import Accelerator
+from accelsim.dataflows.base import PeBlock
 from accelsim.dataflows.spatial import SpatialArray
 from accelsim.layer import Operand, Parameter, Trace
 from accelsim.machine.array import array_model
@@ -49,6 +50,8 @@ class LayerRecord:
     """Words of unfinished psums written to DRAM, and read back."""
     forwarded_words: int = 0
     """Words of the ofmap that stayed in the GLB for the next layer, and did not go to DRAM."""
+    pe_blocks: dict[PeBlock, int] = field(default_factory=dict)
+    """What PEs do in a pass -> passes in which they do; empty for layers of the vector unit."""
 
     @property
     def total_cycles(self) -> int:
@@ -159,6 +162,7 @@ def run_program(
                 dram.row_misses - misses,
                 run.spilled_words,
                 run.forwarded_words,
+                dict(run.pe_blocks) if isinstance(run, ArrayRun) else {},
             )
         )
     return MachineResult(tuple(records), tuple(state.timeline), dram.peek(program.output))

@@ -26,7 +26,7 @@ from typing import Any
 
 import simpy
 
-from accelsim.dataflows.row_pass import RowPass
+from accelsim.dataflows.row_pass import PassSizes, RowPass
 from accelsim.dataflows.spatial import SpatialArray
 from accelsim.layer import LayerShape
 
@@ -38,18 +38,11 @@ class PassTimes:
 
     def __init__(self, shape: LayerShape, array: SpatialArray) -> None:
         self.shape, self.array = shape, array
-        self.known: dict[tuple[int, ...], int] = {}
+        self.known: dict[tuple[PassSizes, bool], int] = {}
 
     def cycles(self, one: RowPass, *, reads_psums: bool) -> int:
         """Return the cycles of *one*, as long as all words that it needs are in the GLB."""
-        kind = (
-            one.images.size,
-            one.rows.size,
-            one.columns.size,
-            one.filters.size,
-            one.channels.size,
-            int(reads_psums),
-        )
+        kind = one.sizes, reads_psums
         if kind not in self.known:
             env = simpy.Environment()
             inside = columns(env, one, self.shape, self.array, reads_psums=reads_psums)

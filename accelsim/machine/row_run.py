@@ -20,7 +20,7 @@ from __future__ import annotations
 import simpy
 
 from accelsim.dataflows.row_mapper import RowTiling
-from accelsim.dataflows.row_pass import RowPass
+from accelsim.dataflows.row_pass import PassSizes, RowPass
 from accelsim.dataflows.row_stationary import pass_order
 from accelsim.dataflows.spatial import SpatialArray
 from accelsim.machine.array_run import ArrayRun, Operands, Outputs
@@ -30,7 +30,7 @@ from accelsim.machine.layout import first_filter
 from accelsim.machine.program import MacStep
 from accelsim.machine.row_columns import PassTimes, transfer_cycles
 from accelsim.machine.row_layout import gather, ifmap_block, ofmap_block
-from accelsim.machine.state import Handover, Process, State
+from accelsim.machine.state import Handover, Process, State, moving
 
 __all__ = ["RowRun"]
 
@@ -89,12 +89,16 @@ class RowRun(ArrayRun):
                 outputs = self.unfinished.pop(one.filters.start)
                 outputs.bias = None if operands.bias is None else operands.bias.value
                 self.summed.put(outputs)
+        self._enter_pe_blocks()
 
     def _load_weights(self, one: RowPass) -> Process:
         """Bring the weights of a pass into the RFs; their slot in the GLB is free then."""
         words = one.filter_words(self.step.layer.shape)
         cycles = transfer_cycles(words, self.array.filter_words_per_cycle)
-        yield from self.glb.busy("array", "load weights", cycles, one.index, {"weight": words})
+        moved = {"weight": words}
+        yield from self.glb.busy(
+            "array", "load weights", cycles, one.index, moved, work=moving(moved)
+        )
         self.state.counts["glb.weight", "read"] += words
         if self.quantizes_weights:
             self.state.counts["vector_unit", "quantize"] += words
@@ -106,13 +110,14 @@ class RowRun(ArrayRun):
         ifmap_words, psum_words = one.read_words(shape), one.psums * self.psum_words
         cycles = self.inside.cycles(one, reads_psums=resumes)
         words = {"ifmap": ifmap_words, "ofmap": psum_words * (1 + int(resumes))}
-        yield from self.glb.busy("array", "pass", cycles, one.index, words)
+        work = moving(words, one.macs(shape))
+        yield from self.glb.busy("array", "pass", cycles, one.index, words, work=work)
         self.compute_cycles += one.cycles(shape, self.array)
         adder = f"accumulator.{self.accumulator.name}"
-        counts[f"multiplier.{self.multiplier.name}", "compute"] += one.macs(shape)
+        counts[f"multiplier.{self.multiplier.name}", "compute"] += work.macs
         counts[adder, "add"] += one.additions(shape)
         if self.work.sums_activations:
-            counts[adder, "add"] += one.macs(shape) // one.filters.size
+            counts[adder, "add"] += work.macs // one.filters.size
         for (operand, action), words_of_rf in one.rf_words(shape, self.psum_words).items():
             counts[f"rf.{operand}", action] += words_of_rf
         counts["glb.ifmap", "read"] += ifmap_words
@@ -120,6 +125,15 @@ class RowRun(ArrayRun):
             counts["vector_unit", "quantize"] += ifmap_words
         counts["glb.ofmap", "read"] += psum_words * int(resumes)
         counts["glb.ofmap", "write"] += psum_words
+
+    def _enter_pe_blocks(self) -> None:
+        """Enter what the PEs did in all passes into the books, each kind of pass at once."""
+        alike: dict[PassSizes, list[RowPass]] = {}
+        for one in self.passes:
+            alike.setdefault(one.sizes, []).append(one)
+        for passes in alike.values():
+            for block in passes[0].pe_blocks(self.step.layer.shape, self.array):
+                self.pe_blocks[block] += len(passes)
 
     def _sum(self, one: RowPass, operands: Operands) -> None:
         """Add the products of a pass to its psums, in the order of the PEs."""

@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import simpy
 
 from accelsim.config import Accelerator
 from accelsim.errors import StallError
+from accelsim.layer import WORD_BYTES
 
-__all__ = ["Clock", "Entry", "Handover", "Process", "State"]
+__all__ = ["NOTHING", "Clock", "Entry", "Handover", "Process", "State", "Work", "moving"]
 
 Process = Generator[simpy.Event, Any, Any]
 
 
+class Work(NamedTuple):
+    """What a block does in one stretch of time."""
+
+    bytes: int = 0
+    """Moved: over the DRAM's bus by DRAM and DMA, through the GLB's ports by all blocks."""
+    macs: int = 0
+    """Of the array."""
+    queued_cycles: int = 0
+    """From the issue of a transfer until the DRAM takes it."""
+    latency_cycles: int = 0
+    """From there to its first data."""
+
+
+NOTHING = Work()
+
+
+def moving(words: Mapping[str, int], macs: int = 0) -> Work:
+    """Return the work of moving *words* (by partition) through the GLB's ports, and *macs*."""
+    return Work(WORD_BYTES * sum(words.values()), macs)
+
+
 class Entry(NamedTuple):
-    """One stretch of time in which a block was busy."""
+    """One stretch of time in which a block was busy, with the fields of its `Work`."""
 
     cycle_start: int
     cycle_end: int
@@ -25,6 +47,10 @@ class Entry(NamedTuple):
     what: str
     layer: str
     tile: int
+    bytes: int = 0
+    macs: int = 0
+    queued_cycles: int = 0
+    latency_cycles: int = 0
 
 
 class Clock:
@@ -45,11 +71,18 @@ class Clock:
         return self.env.now  # type: ignore[return-value]  # all delays are whole cycles
 
     def busy(
-        self, block: str, what: str, cycles: int, tile: int, *, with_block: str | None = None
+        self,
+        block: str,
+        what: str,
+        cycles: int,
+        tile: int,
+        *,
+        with_block: str | None = None,
+        work: Work = NOTHING,
     ) -> Process:
         """Let *block* (and *with_block*) work for *cycles* and enter it into the timeline."""
         done = self.env.timeout(cycles)
-        return self.busy_until(block, what, done, tile, with_block=with_block)
+        return self.busy_until(block, what, done, tile, with_block=with_block, work=work)
 
     def busy_until(
         self,
@@ -59,15 +92,16 @@ class Clock:
         tile: int,
         *,
         with_block: str | None = None,
+        work: Work = NOTHING,
     ) -> Process:
         """Let *block* (and *with_block*) work until *done* and enter it into the timeline."""
         start = self.now
         yield done
         end = self.now
         if end > start:
-            self.timeline.append(Entry(start, end, block, what, self.layer, tile))
+            self.timeline.append(Entry(start, end, block, what, self.layer, tile, *work))
             if with_block is not None:
-                self.timeline.append(Entry(start, end, with_block, what, self.layer, tile))
+                self.timeline.append(Entry(start, end, with_block, what, self.layer, tile, *work))
 
     def wait(self, block: str, what: str, event: simpy.Event) -> Process:
         """Let *block* wait for *event*, known by *what* if it never comes."""

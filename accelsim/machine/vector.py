@@ -25,7 +25,7 @@ from accelsim.machine.block import Block, fetched
 from accelsim.machine.dma import Dma, Transfers
 from accelsim.machine.glb import Glb
 from accelsim.machine.program import VectorPart, VectorStep
-from accelsim.machine.state import Handover, Process, State
+from accelsim.machine.state import Handover, Process, State, moving
 from accelsim.vector_functions import VECTOR_FUNCTIONS
 
 __all__ = ["VectorRun"]
@@ -122,7 +122,8 @@ class VectorRun:
             cycles = -(-(sum(operations.values()) or target.words) // lanes)
             more = sum(block.words for block in tile.others)
             moved = {"ifmap": words, "weight": more, "ofmap": target.words}
-            yield from self.glb.busy("vector_unit", layer.op, cycles, tile.number, moved)
+            work = moving(moved)
+            yield from self.glb.busy("vector_unit", layer.op, cycles, tile.number, moved, work=work)
             self.compute_cycles += cycles
             for action, count in operations.items():
                 counts["vector_unit", action] += count

@@ -1,10 +1,117 @@
-"""Tests of accelsim plot and compare: figures and tables of what other verbs kept."""
+"""accelsim plot and export-timeline: every kind, every suffix, and bad input in one line."""
 
 import json
 
-from accelsim.folders import read_manifest
+import numpy as np
+import pandas as pd
+import pytest
+
+from accelsim.figures.kinds import FIGURES
+from accelsim.folders import read_manifest, write_manifest, write_table
 
 SIMULATE = ("simulate", "lenet5_digits", "--images", "1")
+HEADS = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
+SCORED = [
+    {
+        **{"workload": "lenet5_digits", "images": 20, "source": "torch", "target": target},
+        **{"attack": "pgd", "norm": "linf", "aim": "budget", "epsilon": epsilon},
+        **{f"{rate}_accuracy{end}": 0.5 for rate in ("clean", "robust") for end in ENDS},
+        **{f"transfer_success{end}": 0.5 for end in ENDS},
+    }
+    for ENDS in [("", "_low", "_high")]
+    for target in ("exact_fp32", "ax_fpm")
+    for epsilon in (0.1, 0.2)
+]
+
+
+@pytest.fixture(scope="module")
+def folders(runs, tmp_path_factory):
+    """Runs and scores of one network."""
+    path = tmp_path_factory.mktemp("results")
+    for run in runs:
+        run.save(path / "runs" / run.accelerator.multiplier)
+    (path / "scores").mkdir()
+    write_table(path / "scores" / "scores.csv", pd.DataFrame(SCORED))
+    write_manifest(path / "scores", {"kind": "score"})
+    return path
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_every_kind_is_drawn_and_in_the_help(kind, accelsim, folders, tmp_path):
+    out = tmp_path / f"x{list(HEADS)[list(FIGURES).index(kind) % 3]}"
+    places = [folders / "runs", folders / "scores"]
+    code, _, err = accelsim("plot", *places, "--kind", kind, "--out", out)
+    assert (code, f"wrote {out}" in err.replace("\n", "")) == (0, True)
+    assert out.read_bytes().startswith(HEADS[out.suffix])
+    assert kind in accelsim("plot", "--help")[1]
+
+
+def test_a_part_of_the_time(accelsim, folders, tmp_path):
+    out = tmp_path / "x.svg"
+    part = ("--kind", "timeline", "--cycles", "0:500", "--out", out)
+    assert accelsim("plot", folders / "runs" / "ax_fpm", *part)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--kind rooflin --out x.png", "no figure 'rooflin'; known: energy, latency, roofline,"),
+        ("--kind rooflin --out x.png", "Did you mean 'roofline'?"),
+        ("--kind roofline --out x.jpeg", "--out must end in .png, .svg or .pdf, got"),
+        ("--kind roofline --cycles 0:5 --out x.png", "--cycles is for bandwidth and timeline, not"),
+        ("--kind timeline --cycles 5 --out x.png", "--cycles takes START:STOP"),
+        ("--kind timeline --cycles 5:5 --out x.png", "cycles must be a start and a stop behind it"),
+        ("--kind timeline --out manifest/x.png", "cannot write"),
+    ],
+)
+def test_plot_rejects(arguments, message, accelsim, folders, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "manifest").write_text("x")
+    code, _, err = accelsim("plot", folders / "runs" / "ax_fpm", *arguments.split())
+    assert (code, message in " ".join(err.split())) == (2, True)
+
+
+def test_plot_tells_which_results_a_kind_takes(accelsim, folders, tmp_path):
+    out = ("--out", tmp_path / "x.png")
+    for place, kind, message in (
+        ("scores", "roofline", "no simulated run in"),
+        ("runs", "robustness", "no scores in"),
+        ("scores", "pareto", "no simulated run and no sweep in"),
+    ):
+        code, _, err = accelsim("plot", folders / place, "--kind", kind, *out)
+        assert (code, message in " ".join(err.split())) == (2, True)
+
+
+def test_timelines_are_exported(accelsim, folders, tmp_path):
+    run = folders / "runs" / "ax_fpm"
+    for suffix in (".json", ".vcd"):
+        if suffix == ".vcd":
+            pytest.importorskip("vcd")
+        code, _, err = accelsim("export-timeline", run, "--out", tmp_path / f"t{suffix}")
+        assert (code, "left out" in err) == (0, False)
+    events = json.loads((tmp_path / "t.json").read_text())["traceEvents"]
+    assert {event["ph"] for event in events} == {"M", "X", "C"}
+    some = ("--stretches", 5, "--windows", 3, "--cycles", "0:9000", "--out", tmp_path / "u.json")
+    code, _, err = accelsim("export-timeline", run, *some)
+    assert (code, "stretches of busy time in cycles 0 to 9,000 are left out" in err) == (0, True)
+    events = json.loads((tmp_path / "u.json").read_text())["traceEvents"]
+    assert len(np.unique([event["ts"] for event in events if event["ph"] == "C"])) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--out t.txt", "--out must end in .json or .vcd, got 't.txt'"),
+        ("--out t.json --cycles a:b", "--cycles takes START:STOP, two whole numbers, got 'a:b'"),
+        ("--out t.json --stretches 0", "stretches must be an int >= 1, got 0"),
+        ("--out t.json --windows 0", "windows must be an int >= 1, got 0"),
+    ],
+)
+def test_export_timeline_rejects(arguments, message, accelsim, folders, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = folders / "runs" / "ax_fpm"
+    code, _, err = accelsim("export-timeline", run, *arguments.split())
+    assert (code, message in " ".join(err.split())) == (2, True)
 
 
 def test_score_plot_and_compare(accelsim, tmp_path):
@@ -26,14 +133,3 @@ def test_score_plot_and_compare(accelsim, tmp_path):
         assert quantity in out
     code, out, _ = accelsim("compare", tmp_path / "r", tmp_path / "s", "--json")
     assert {"quantity", "unit", "exact_fp32", "ax_fpm"} == json.loads(out)[0].keys()
-
-
-def test_plot_rejects_what_it_cannot_draw(accelsim, tmp_path, runs):
-    runs[0].save(tmp_path / "r")
-    code, _, err = accelsim("plot", tmp_path / "r", "--kind", "enrgy", "--out", tmp_path / "x.png")
-    assert (code, "Did you mean 'energy'?" in err) == (2, True)
-    code, _, err = accelsim("plot", tmp_path / "r", "--out", tmp_path / "x.jpeg")
-    assert (code, "must end in .png, .svg or .pdf" in err) == (2, True)
-    (tmp_path / "file").write_text("x")
-    code, _, err = accelsim("plot", tmp_path / "r", "--out", tmp_path / "file" / "x.png")
-    assert (code, "cannot write" in err) == (2, True)

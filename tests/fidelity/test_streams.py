@@ -51,6 +51,43 @@ def fed_register_by_register(products, accelerator, unit, **array):
     return fed
 
 
+@pytest.mark.parametrize("overlap", ["none", "both"])
+@pytest.mark.parametrize("flow", ["os", "ws", "is"])
+def test_each_pe_makes_as_many_products_as_its_multiplier_is_fed(flow, overlap):
+    """5 x 7 outputs of 6 products on 3 x 4 PEs: whole and partly filled passes in both loops."""
+    (m, n, k), (rows, cols) = (5, 7, 6), (3, 4)
+    machine = accelsim.Accelerator.preset("tiny_4x4").replace(
+        **{
+            "array.rows": rows,
+            "array.cols": cols,
+            "array.dataflow": flow,
+            "array.overlap": overlap,
+        },
+    )
+    weight = np.ones((n, k, 1, 1), np.float32)
+    layer = MacLayer("fc", "linear", INPUT, LayerShape(n=m, m=n, c=k), weight, None)
+    trace = Trace("net", (layer,), np.ones((m, k, 1, 1), np.float32), "fc")
+    program = compile_program(trace, machine)
+    whole = replace(program.steps[0], tiling=Tiling(layer.shape, m, 1, n, k, True, 0))
+    program = replace(program, steps=(whole,))
+    (record,) = run_program(program, trace, machine, values=False).layers
+    made = np.zeros((rows, cols), int)
+    for block, passes in record.pe_blocks.items():
+        made[block.row_start : block.row_stop, block.col_start : block.col_stop] += (
+            block.macs * passes
+        )
+    run = pe_level.run(
+        np.ones((m, k), np.float32),
+        np.ones((k, n), np.float32),
+        dataflow=flow,
+        rows=rows,
+        cols=cols,
+        overlap=overlap,
+        record=True,
+    )
+    assert made.tolist() == [[len(run.fed[i][j]) for j in range(cols)] for i in range(rows)]
+
+
 @pytest.mark.parametrize("unit", ["exact_int8", "exact_fp32"])
 @given(
     flow=st.sampled_from(["os", "ws", "is"]),

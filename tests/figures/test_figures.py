@@ -2,8 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from accelsim.errors import DataError
-from accelsim.figures import FIGURES, energy_by_component, latency_by_layer
+from accelsim.figures import energy_by_component, latency_by_layer
 
 
 def test_energy_bars_stack_to_the_energy_per_image(runs):
@@ -30,35 +29,3 @@ def test_latency_bars_stack_to_each_layers_cycles(runs):
         for place, total in enumerate(run.layers["total_cycles"]):
             height = compute[place].get_height() + stall[place].get_height()
             assert height == pytest.approx(total * 5e-3 / 2)
-
-
-@pytest.mark.parametrize("kind", sorted(FIGURES))
-def test_a_single_run_can_be_drawn(kind, runs, tmp_path):
-    FIGURES[kind](runs[:1]).savefig(tmp_path / "one.svg")
-    assert (tmp_path / "one.svg").stat().st_size > 1000
-
-
-@pytest.mark.parametrize("kind", sorted(FIGURES))
-def test_labels_tell_accelerators_apart(kind, runs):
-    other = replace(runs[1], accelerator=runs[1].accelerator.replace(name="other", clock_mhz=100))
-    text = str(
-        [
-            t.get_text()
-            for axes in FIGURES[kind]([runs[0], other]).axes
-            for t in axes.get_xticklabels()
-        ]
-    )
-    assert "other" in text or kind == "latency"
-
-
-@pytest.mark.parametrize("kind", sorted(FIGURES))
-def test_rejects_runs_that_cannot_be_told_apart(kind, runs):
-    with pytest.raises(DataError, match="cannot be told apart"):
-        FIGURES[kind]([runs[0], runs[0]])
-
-
-@pytest.mark.parametrize("kind", sorted(FIGURES))
-def test_rejects_runs_of_different_networks(kind, runs):
-    other = replace(runs[1], layers=runs[1].layers.iloc[1:])
-    with pytest.raises(DataError, match="the runs are of different networks"):
-        FIGURES[kind]([runs[0], other])

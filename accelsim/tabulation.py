@@ -1,0 +1,178 @@
+"""The tables of a run, made of what the machine counted and an energy table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from accelsim.accumulators import accumulator_of
+from accelsim.clock import clock_mhz_of, delays_ps_of
+from accelsim.config import Accelerator
+from accelsim.dataflows import DATAFLOWS
+from accelsim.energy import EnergyTable, all_counts, by_component, energy_per_action
+from accelsim.energy.toggles import LayerToggles, toggle_columns
+from accelsim.layer import WORD_BYTES, Trace
+from accelsim.machine import LayerRecord, MachineResult
+from accelsim.machine.array import pe_timing
+from accelsim.machine.state import Entry
+from accelsim.multipliers import MULTIPLIERS
+from accelsim.results import ACTION_COLUMNS, PE_COLUMNS
+from accelsim.version import __version__
+
+__all__ = ["tabulate"]
+
+
+def tabulate(
+    trace: Trace,
+    accelerator: Accelerator,
+    table: EnergyTable,
+    result: MachineResult,
+    accuracy: float | None,
+    seed: int | None,
+    toggles: Mapping[str, LayerToggles],
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return (layers, actions, summary, timeline, pes) of one machine run.
+
+    *toggles*: of each layer with products, where the multipliers' energy is that of toggles.
+    """
+    spent = [_actions(record, accelerator, table, toggles) for record in result.layers]
+    layers = pd.DataFrame(
+        [
+            _layer_row(record, own, accelerator, toggles)
+            for record, own in zip(result.layers, spent, strict=True)
+        ]
+    )
+    timeline = pd.DataFrame(result.timeline, columns=list(Entry._fields))
+    pes = pd.DataFrame(
+        [
+            (record.layer, *block, passes)
+            for record in result.layers
+            for block, passes in record.pe_blocks.items()
+        ],
+        columns=PE_COLUMNS,
+    )
+    cycles, images = result.total_cycles, len(trace.images)
+    clock_mhz, timing = clock_mhz_of(accelerator), pe_timing(accelerator)
+    latency_us = cycles / clock_mhz
+    multiplier = MULTIPLIERS[accelerator.multiplier]
+    summary = {
+        "workload": trace.name,
+        "accelerator": accelerator.name,
+        "multiplier": accelerator.multiplier,
+        "accumulator": accumulator_of(multiplier, accelerator.accumulator).name,
+        "dataflow": accelerator.array.dataflow,
+        "rows": accelerator.array.rows,
+        "cols": accelerator.array.cols,
+        "clock_mhz": clock_mhz,
+        "multiplier_delay_ps": delays_ps_of(accelerator)[0],
+        "multiplier_latency_cycles": timing.multiply_cycles,
+        "pe_interval_cycles": DATAFLOWS[accelerator.array.dataflow].interval(timing),
+        "images": images,
+        "macs": int(layers["macs"].sum()),
+        "latency_cycles": cycles,
+        "compute_cycles": int(layers["compute_cycles"].sum()),
+        "stall_cycles": int(layers["stall_cycles"].sum()),
+        "array_cycles": int(layers.loc[layers["macs"] > 0, "compute_cycles"].sum()),
+        "latency_us": latency_us,
+        "latency_us_per_image": latency_us / images,
+        "utilization": layers["macs"].sum() / (_pes(accelerator) * cycles),
+        "accuracy": np.nan if accuracy is None else accuracy,
+        "energy_uj": layers["energy_pj"].sum() / 1e6,
+        "energy_uj_per_image": layers["energy_pj"].sum() / 1e6 / images,
+        **{
+            column.replace("_pj", "_uj"): layers[column].sum() / 1e6
+            for column in layers
+            if column.startswith("energy_") and column != "energy_pj"
+        },
+        **{
+            name.replace("_pj", "_uj"): value / 1e6 if name.endswith("_pj") else value
+            for name, value in (toggle_columns(toggles.values()) if toggles else {}).items()
+        },
+        **({"gated_macs": int(layers["gated_macs"].sum())} if "gated_macs" in layers else {}),
+        "multiplier_energy": _mode(accelerator),
+        "energy_table": table.name,
+        "config_hash": accelerator.config_hash,
+        "trace_hash": trace.fingerprint,
+        "table_hash": table.fingerprint,
+        "version": __version__,
+        "seed": seed,
+    }
+    actions = pd.concat(spent, ignore_index=True)
+    return layers, actions, pd.DataFrame([summary]), timeline, pes
+
+
+def _pes(accelerator: Accelerator) -> int:
+    return accelerator.array.rows * accelerator.array.cols
+
+
+def _mode(accelerator: Accelerator) -> str:
+    """Return how the multipliers' energy was told, in one word."""
+    config = accelerator.multiplier_energy
+    return f"toggles_{config.toggles}" if config.mode == "toggles" else config.mode
+
+
+def _actions(
+    record: LayerRecord,
+    accelerator: Accelerator,
+    table: EnergyTable,
+    toggles: Mapping[str, LayerToggles],
+) -> pd.DataFrame:
+    """Return the rows of `Run.actions` for one layer."""
+    rows = []
+    counts = all_counts(record.counts, record.total_cycles, accelerator)
+    for (component, action), count in counts.items():
+        if count == 0:
+            continue
+        one_pj = energy_per_action(component, action, accelerator, table)
+        energy_pj = count * one_pj
+        if record.layer in toggles and action == "compute":
+            way = accelerator.multiplier_energy.toggles
+            energy_pj = getattr(toggles[record.layer], way).energy_pj
+            one_pj = energy_pj / count
+        rows.append((record.layer, component, action, count, one_pj, energy_pj))
+    return pd.DataFrame(rows, columns=ACTION_COLUMNS)
+
+
+def _layer_row(
+    record: LayerRecord,
+    actions: pd.DataFrame,
+    accelerator: Accelerator,
+    toggles: Mapping[str, LayerToggles],
+) -> dict[str, object]:
+    keys = zip(actions["component"], actions["action"], strict=True)
+    energy = by_component(dict(zip(keys, actions["energy_pj"], strict=True)))
+    config, more = accelerator.multiplier_energy, {}
+    if config.mode == "toggles":
+        more = toggle_columns([toggles[record.layer]] if record.layer in toggles else [])
+    elif config.mode == "zero_gated":
+        more = {"gated_macs": sum(n for (_, what), n in record.counts.items() if what == "gated")}
+    accesses = {
+        f"{memory}_{action}_bytes": WORD_BYTES
+        * sum(
+            count
+            for (component, counted), count in record.counts.items()
+            if component.partition(".")[0] == memory and counted == action
+        )
+        for memory in ("dram", "glb", "rf")
+        for action in ("read", "write")
+    }
+    return {
+        "layer": record.layer,
+        "op": record.op,
+        "macs": record.macs,
+        "compute_cycles": record.compute_cycles,
+        "stall_cycles": record.stall_cycles,
+        "total_cycles": record.total_cycles,
+        "utilization": record.macs / (_pes(accelerator) * record.total_cycles),
+        **accesses,
+        "dram_row_hits": record.dram_row_hits,
+        "dram_row_misses": record.dram_row_misses,
+        "psum_spill_bytes": record.spilled_words * WORD_BYTES,
+        "forwarded_bytes": record.forwarded_words * WORD_BYTES,
+        "energy_pj": sum(energy.values()),
+        **{f"energy_{component}_pj": value for component, value in energy.items()},
+        **more,
+        "tiling": record.tiling,
+    }

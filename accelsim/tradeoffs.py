@@ -1,0 +1,104 @@
+"""What units or configurations cost and are worth, as points: of results of one network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from accelsim.errors import DataError
+from accelsim.folders import find_results, read_manifest, read_table
+from accelsim.results import Run, load_run
+
+__all__ = ["trade_offs"]
+
+COSTS = ["latency_us_per_image", "energy_uj_per_image"]
+
+
+def trade_offs(folders: Sequence[str | Path]) -> pd.DataFrame:
+    """Return a row for each run, or for each point of a sweep.
+
+    Parameters
+    ----------
+    folders : sequence of path
+        One sweep; or runs, and scores of their units if there are any.
+
+    Returns
+    -------
+    DataFrame
+        ``unit`` (the multiplier of a run, with the accelerator where those differ; what varies in
+        a sweep), ``workload``, ``latency_us_per_image``, ``energy_uj_per_image``; ``accuracy``
+        where all have one; with scores ``robust_accuracy``, under the strongest of their attacks,
+        and ``accuracy`` of the images that were attacked.
+
+    Raises
+    ------
+    DataError
+        The folders hold neither, several sweeps or a sweep beside others, results of several
+        networks, a sweep without a finished point, or scores that lack a unit of the runs.
+    """
+    found: dict[str, list[Path]] = {"run": [], "score": [], "sweep": []}
+    for place in find_results(folders):
+        found.setdefault(read_manifest(place)["kind"], []).append(place)
+    if found["sweep"]:
+        if len(found["sweep"]) > 1 or found["run"] or found["score"]:
+            names = ", ".join(str(place) for kind in found.values() for place in kind)
+            raise DataError(f"a sweep is drawn alone, got {names}; give one folder of one sweep")
+        return _of_sweep(found["sweep"][0])
+    if not found["run"]:
+        raise DataError(
+            f"no simulated run and no sweep in {', '.join(map(str, folders))}; make one with "
+            "accelsim simulate --out or accelsim sweep"
+        )
+    return _of_runs([load_run(place) for place in found["run"]], found["score"])
+
+
+def _of_sweep(place: Path) -> pd.DataFrame:
+    manifest, table = read_manifest(place, "sweep"), read_table(place / "results.csv")
+    done = table[table["error"].isna()] if "error" in table else table
+    if done.empty or not {*COSTS} <= {*done}:
+        raise DataError(f"the sweep in {str(place)!r} has no finished point; run it again")
+    names = [
+        ", ".join(f"{field.rpartition('.')[2]} {row[field]}" for field in manifest["grid"])
+        for row in done.to_dict("records")
+    ]
+    return _points(done.assign(unit=names))
+
+
+def _of_runs(runs: Sequence[Run], scores: Sequence[Path]) -> pd.DataFrame:
+    several = len({run.accelerator.replace(multiplier="any").config_hash for run in runs}) > 1
+    rows = []
+    for run in runs:
+        row: dict[str, Any] = run.summary.iloc[0].to_dict()
+        name = row["multiplier"]
+        rows.append({**row, "unit": f"{row['accelerator']} {name}" if several else name})
+    points = pd.DataFrame(rows)
+    if not scores:
+        return _points(points)
+    judged = pd.concat([read_table(place / "scores.csv") for place in scores], ignore_index=True)
+    _refuse_several([*points["workload"], *judged["workload"]])
+    strongest = judged.groupby("target").agg(
+        accuracy=("clean_accuracy", "first"), robust_accuracy=("robust_accuracy", "min")
+    )
+    if missing := sorted({*points["multiplier"]} - {*strongest.index}):
+        raise DataError(
+            f"the scores do not judge {', '.join(missing)}; score them too: accelsim score "
+            f"{points['workload'].iloc[0]} {' '.join(f'-m {name}' for name in missing)}"
+        )
+    return _points(points.drop(columns="accuracy").join(strongest, on="multiplier"))
+
+
+def _points(table: pd.DataFrame) -> pd.DataFrame:
+    _refuse_several(table["workload"])
+    measures = [*COSTS]
+    for name in ("accuracy", "robust_accuracy"):
+        if name in table and table[name].notna().all():
+            measures.append(name)
+    return table[["unit", "workload", *measures]].reset_index(drop=True)
+
+
+def _refuse_several(workloads: Sequence[str] | pd.Series) -> None:
+    if len(names := dict.fromkeys(workloads)) > 1:
+        raise DataError(f"results of several networks: {', '.join(names)}; give those of one")

@@ -1,0 +1,17 @@
+"""Layers below the roofs of their machine: the gallery's picture.
+
+The results were made, and are made again, by::
+
+    accelsim simulate lenet5_digits -m exact_fp32 -m ax_fpm \
+        --accelerator edge_16x16_multicycle --out plots/results/edge_16x16_multicycle
+"""
+
+from pathlib import Path
+
+from accelsim.figures import roofline
+from accelsim.results import load_runs
+
+HERE = Path(__file__).parent
+
+runs = load_runs([HERE / "results" / "edge_16x16_multicycle"])
+roofline(runs).savefig(HERE / "roofline.png", dpi=120)

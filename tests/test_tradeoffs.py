@@ -1,0 +1,96 @@
+"""Points for the Pareto figure, out of runs, scores and sweeps."""
+
+import pandas as pd
+import pytest
+
+from accelsim.errors import DataError
+from accelsim.folders import write_manifest, write_table
+from accelsim.tradeoffs import trade_offs
+
+SCORES = pd.DataFrame(
+    [
+        ("lenet5_digits", "exact_fp32", "fgsm", 0.9, 0.5),
+        ("lenet5_digits", "exact_fp32", "pgd", 0.9, 0.3),
+        ("lenet5_digits", "ax_fpm", "fgsm", 0.8, 0.4),
+        ("lenet5_digits", "ax_fpm", "pgd", 0.8, 0.6),
+    ],
+    columns=["workload", "target", "attack", "clean_accuracy", "robust_accuracy"],
+)
+
+
+def folder_of(path, kind, name, table, **manifest):
+    path.mkdir(parents=True)
+    write_table(path / name, table)
+    write_manifest(path, {"kind": kind, **manifest})
+    return path
+
+
+@pytest.fixture
+def saved(runs, tmp_path):
+    for run in runs:
+        run.save(tmp_path / "runs" / run.accelerator.multiplier)
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def swept(tmp_path):
+    rows = [
+        (4, "os", "lenet5_digits", 9.0, 5.0, None),
+        (8, "os", "lenet5_digits", 6.0, 4.0, None),
+        (9, "os", None, None, None, "it does not fit"),
+    ]
+    columns = ["array.rows", "array.dataflow", "workload", "latency_us_per_image"]
+    table = pd.DataFrame(rows, columns=[*columns, "energy_uj_per_image", "error"])
+    grid = {"array.rows": [4, 8, 9], "array.dataflow": ["os"]}
+    return folder_of(tmp_path / "sweep", "sweep", "results.csv", table, grid=grid)
+
+
+def test_runs_alone_have_their_own_accuracy(saved, runs):
+    points = trade_offs([saved]).set_index("unit")
+    assert set(points.index) == {"exact_fp32", "ax_fpm"}
+    for run in runs:
+        row, own = points.loc[run.accelerator.multiplier], run.summary.iloc[0]
+        for name in ("latency_us_per_image", "energy_uj_per_image", "accuracy"):
+            assert row[name] == own[name]
+    assert "robust_accuracy" not in points
+
+
+def test_scores_give_the_strongest_attack(saved, tmp_path):
+    scores = folder_of(tmp_path / "scores", "score", "scores.csv", SCORES)
+    points = trade_offs([saved, scores]).set_index("unit")
+    assert points["robust_accuracy"].to_dict() == {"exact_fp32": 0.3, "ax_fpm": 0.4}
+    assert points["accuracy"].to_dict() == {"exact_fp32": 0.9, "ax_fpm": 0.8}
+
+
+def test_points_of_a_sweep_are_named_by_what_varies(swept):
+    points = trade_offs([swept])
+    assert points["unit"].tolist() == ["rows 4, dataflow os", "rows 8, dataflow os"]
+    assert points["energy_uj_per_image"].tolist() == [5, 4]
+    assert "accuracy" not in points
+
+
+def test_rejects_several_sweeps_or_one_beside_runs(swept, saved):
+    for folders in ([swept, swept], [swept, saved]):
+        with pytest.raises(DataError, match="a sweep is drawn alone, got"):
+            trade_offs(folders)
+
+
+def test_rejects_a_sweep_without_a_finished_point(swept):
+    write_table(swept / "results.csv", pd.DataFrame({"array.rows": [9], "error": ["no"]}))
+    with pytest.raises(DataError, match="has no finished point; run it again"):
+        trade_offs([swept])
+
+
+def test_rejects_scores_alone_and_scores_that_lack_a_unit(saved, tmp_path):
+    scores = folder_of(tmp_path / "scores", "score", "scores.csv", SCORES[:2])
+    with pytest.raises(DataError, match="no simulated run and no sweep in"):
+        trade_offs([scores])
+    with pytest.raises(DataError, match="do not judge ax_fpm; .*accelsim score lenet5_digits -m"):
+        trade_offs([saved, scores])
+
+
+def test_rejects_several_networks(saved, tmp_path):
+    other = SCORES.assign(workload="alexnet")
+    scores = folder_of(tmp_path / "scores", "score", "scores.csv", other)
+    with pytest.raises(DataError, match="results of several networks: lenet5_digits, alexnet"):
+        trade_offs([saved, scores])
