@@ -79,8 +79,8 @@ def simulate(
     Raises
     ------
     AccelsimError
-        One of its kinds: a memo together with values, a layer that fits no tiling, an unknown name, an energy table without a
-        row that is needed, labels that do not fit the images, a trace that is not calibrated
+        One of its kinds: a memo together with values, a layer that fits no tiling, an unknown
+        name, an energy table without a row that is needed, labels that do not fit the images, a trace that is not calibrated
         although the unit takes integers, operands asked of a topology, a mode of the multipliers'
         energy that needs operands where there are none, or a netlist where the unit has none.
     """

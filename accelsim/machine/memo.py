@@ -120,10 +120,11 @@ def step_key(
         beside = tuple(seen(block) for block in step.beside)
         shapes = layer.input_shape, layer.output_shape, layer.window, bool(layer.places)
         return memories, before, step.stays, step.op, shapes, parts, beside
-    one = step.layer
-    blocks = step.ifmap, step.weights, step.bias, step.ofmap, step.spilled
-    own = one.shape, isinstance(one.weight, Operand), step.tiling, step.walks if placed else None
-    return memories, before, step.stays, step.op, own, tuple(map(seen, blocks)), array
+    one, second = step.layer, isinstance(step.layer.weight, Operand)
+    own = step.op, one.shape, second, step.bias is not None, step.tiling
+    # What a tile moves is told by shape and tiling; only a DRAM with rows feels where it lies.
+    blocks = step.walks, step.ifmap, step.weights, step.bias, step.ofmap, step.spilled
+    return memories, before, step.stays, own, blocks if placed else None, array
 
 
 def _unit_names(accelerator: Accelerator) -> tuple[str, str]:
