@@ -80,9 +80,10 @@ def simulate(
     ------
     AccelsimError
         One of its kinds: a memo together with values, a layer that fits no tiling, an unknown
-        name, an energy table without a row that is needed, labels that do not fit the images, a trace that is not calibrated
-        although the unit takes integers, operands asked of a topology, a mode of the multipliers'
-        energy that needs operands where there are none, or a netlist where the unit has none.
+        name, an energy table without a row that is needed, labels that do not fit the images, a
+        trace that is not calibrated although the unit takes integers, operands asked of a topology,
+        a mode of the multipliers' energy that needs operands where there are none, or a netlist
+        where the unit has none.
     """
     if isinstance(accelerator, str):
         accelerator = Accelerator.load(accelerator)
