@@ -18,7 +18,6 @@ from accelsim.multipliers.imported import file_fingerprints
 from accelsim.simulation import check_machine, simulate
 from accelsim.store import point_key
 from accelsim.topology import check_no_data, check_operands, is_topology, read_topology
-from accelsim.tracing import trace
 from accelsim.version import MODEL_VERSION, __version__
 from accelsim.workload import load_workload, weights_text
 
@@ -172,6 +171,7 @@ def _traced(inputs: Inputs, calibrated: bool) -> tuple[Trace, Any]:
         check_no_data(name, data=data)
         return read_topology(name, inputs.images), None
     from accelsim.nn import calibrate_workload
+    from accelsim.tracing import trace
 
     model, batch, labels = load_workload(name, limit=inputs.images, data=data)
     calibration = calibrate_workload(name, model, data) if calibrated else None
