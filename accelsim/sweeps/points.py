@@ -135,8 +135,8 @@ def _row(point: Point, memo: LayerMemo | None) -> Row:
         return {"error": str(error)}
     except MemoryError:
         return {"error": f"it needs more memory than a worker has. {MORE_MEMORY}"}
-    summary = run.summary.astype(object).where(run.summary.notna(), None).iloc[0].to_dict()
-    return {**{name: _plain(value) for name, value in summary.items()}, "error": ""}
+    (summary,) = run.summary.to_dict("records")
+    return {**{str(name): _plain(value) for name, value in summary.items()}, "error": ""}
 
 
 MORE_MEMORY = "Use fewer workers, so that each has more, or fewer images"
@@ -160,8 +160,9 @@ def forget_inputs() -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return a NumPy scalar as Python's, which JSON knows."""
-    return value.item() if hasattr(value, "item") else value
+    """Return a NumPy scalar as Python's, and NaN as None: what JSON knows."""
+    value = value.item() if hasattr(value, "item") else value
+    return None if value != value else value
 
 
 @lru_cache(maxsize=4)
