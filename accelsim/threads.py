@@ -3,7 +3,7 @@
 Parts write to outputs of their own, and what is added to one output is added by one thread in its
 order: no bit depends on how many there are. `set_threads` chooses; else ``ACCELSIM_THREADS`` does,
 else ``OMP_NUM_THREADS`` (which worker processes of most libraries get as 1), else there is a thread
-for each CPU that the process may use. Workers of `accelsim.sweep` have one each.
+for each CPU that the process may use. Workers of `accelsim.sweep` have their share each.
 
 >>> set_threads(2)
 >>> get_threads()

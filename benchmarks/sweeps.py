@@ -71,7 +71,7 @@ def memo(workload: str, points: int) -> None:
 def sweep(workload: str, points: int, workers: list[int]) -> None:
     """Run the grid with each number of workers."""
     grid, total = dict(GRID), math.prod(map(len, GRID.values()))
-    while total > points and len(grid["array.rows"]) > 1:
+    while total > points and max(map(len, grid.values())) > 1:
         field = max(grid, key=lambda name: len(grid[name]))
         grid[field] = grid[field][:-1]
         total = math.prod(map(len, grid.values()))
