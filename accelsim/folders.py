@@ -13,6 +13,7 @@ import platform
 import tempfile
 import zlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -91,12 +92,15 @@ TEXT_COLUMNS = dict.fromkeys(
 
 def versions() -> dict[str, str]:
     """Return the versions of accelsim, Python and the libraries that results depend on."""
-    libraries = ("numpy", "numba", "simpy", "torch")
     return {
         "accelsim": __version__,
         "python": platform.python_version(),
-        **{name: metadata.version(name) for name in libraries},
+        **{name: _version(name) for name in ("numpy", "numba", "simpy", "torch")},
     }
+
+
+_version = cache(metadata.version)
+"""It reads files, which every run would do again."""
 
 
 def prepare_folder(folder: str | Path, kind: str) -> Path:

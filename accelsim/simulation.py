@@ -21,11 +21,11 @@ from accelsim.energy.modes import (
 )
 from accelsim.energy.streams import LayerOperands
 from accelsim.energy.toggles import LayerToggles
-from accelsim.errors import DataError
+from accelsim.errors import ConfigError, DataError
 from accelsim.folders import versions
 from accelsim.kernels.network import run_trace
 from accelsim.layer import MacLayer, Trace
-from accelsim.machine import MachineResult, run_program
+from accelsim.machine import LayerMemo, MachineResult, run_program
 from accelsim.machine.array import accumulation_orders, array_model
 from accelsim.machine.program import MacStep, Program, compile_program, possible_actions
 from accelsim.multipliers import MULTIPLIERS
@@ -48,6 +48,7 @@ def simulate(
     seed: int | None = None,
     weights: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    memo: LayerMemo | None = None,
 ) -> Run:
     """Return what *trace* does on *accelerator*.
 
@@ -72,14 +73,18 @@ def simulate(
         Where the network's weights are from, in words; recorded, in the summary too.
     progress : callable, optional
         Called with (layer, layers done, layers in all).
+    memo : LayerMemo, optional
+        Of ``values=False``: layers that ran before, in this run or in others that were given it,
+        on a machine that does the same, are not run again. The run is equal but has no timeline.
 
     Raises
     ------
     AccelsimError
-        One of its kinds: a layer that fits no tiling, an unknown name, an energy table without a
-        row that is needed, labels that do not fit the images, a trace that is not calibrated
-        although the unit takes integers, operands asked of a topology, a mode of the multipliers'
-        energy that needs operands where there are none, or a netlist where the unit has none.
+        One of its kinds: a memo together with values, a layer that fits no tiling, an unknown
+        name, an energy table without a row that is needed, labels that do not fit the images, a
+        trace that is not calibrated although the unit takes integers, operands asked of a topology,
+        a mode of the multipliers' energy that needs operands where there are none, or a netlist
+        where the unit has none.
     """
     if isinstance(accelerator, str):
         accelerator = Accelerator.load(accelerator)
@@ -89,6 +94,10 @@ def simulate(
                 f"{name} must be of type {kind.__name__}, got {type(value).__name__}; see "
                 "accelsim.trace and accelsim.Accelerator"
             )
+    if memo is not None and values:
+        raise ConfigError(
+            "memo keeps cycles and counts of layers but no values; give values=False, or no memo"
+        )
     check_operands(trace, values=values)
     check_trace(trace)
     classes = int(np.prod(_output_shape(trace)))
@@ -98,7 +107,9 @@ def simulate(
         _check_ranges(trace, accelerator)
     simulated = trace if images is None else trace.batch(images)
     program = compile_program(simulated, accelerator)
-    result = run_program(program, simulated, accelerator, values=values, progress=progress)
+    result = run_program(
+        program, simulated, accelerator, values=values, progress=progress, memo=memo
+    )
     outputs = None
     if result.outputs is not None:
         outputs = result.outputs.reshape(len(simulated.images), -1)

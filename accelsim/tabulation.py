@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -37,7 +39,9 @@ def tabulate(
 
     *toggles*: of each layer with products, where the multipliers' energy is that of toggles.
     """
-    spent = [_actions(record, accelerator, table, toggles) for record in result.layers]
+    # One figure for all layers: what an action costs depends on the machine alone.
+    cost_pj = cache(partial(energy_per_action, accelerator=accelerator, table=table))
+    spent = [_actions(record, accelerator, cost_pj, toggles) for record in result.layers]
     layers = pd.DataFrame(
         [
             _layer_row(record, own, accelerator, toggles)
@@ -99,7 +103,7 @@ def tabulate(
         "version": __version__,
         "seed": seed,
     }
-    actions = pd.concat(spent, ignore_index=True)
+    actions = pd.DataFrame(list(chain.from_iterable(spent)), columns=ACTION_COLUMNS)
     return layers, actions, pd.DataFrame([summary]), timeline, pes
 
 
@@ -113,36 +117,39 @@ def _mode(accelerator: Accelerator) -> str:
     return f"toggles_{config.toggles}" if config.mode == "toggles" else config.mode
 
 
+_ActionRow = tuple[str, str, str, int, float, float]
+"""As `ACTION_COLUMNS`."""
+
+
 def _actions(
     record: LayerRecord,
     accelerator: Accelerator,
-    table: EnergyTable,
+    cost_pj: Callable[[str, str], float],
     toggles: Mapping[str, LayerToggles],
-) -> pd.DataFrame:
+) -> list[_ActionRow]:
     """Return the rows of `Run.actions` for one layer."""
     rows = []
     counts = all_counts(record.counts, record.total_cycles, accelerator)
     for (component, action), count in counts.items():
         if count == 0:
             continue
-        one_pj = energy_per_action(component, action, accelerator, table)
+        one_pj = cost_pj(component, action)
         energy_pj = count * one_pj
         if record.layer in toggles and action == "compute":
             way = accelerator.multiplier_energy.toggles
             energy_pj = getattr(toggles[record.layer], way).energy_pj
             one_pj = energy_pj / count
         rows.append((record.layer, component, action, count, one_pj, energy_pj))
-    return pd.DataFrame(rows, columns=ACTION_COLUMNS)
+    return rows
 
 
 def _layer_row(
     record: LayerRecord,
-    actions: pd.DataFrame,
+    actions: Sequence[_ActionRow],
     accelerator: Accelerator,
     toggles: Mapping[str, LayerToggles],
 ) -> dict[str, object]:
-    keys = zip(actions["component"], actions["action"], strict=True)
-    energy = by_component(dict(zip(keys, actions["energy_pj"], strict=True)))
+    energy = by_component({row[1:3]: row[-1] for row in actions})
     config, more = accelerator.multiplier_energy, {}
     if config.mode == "toggles":
         more = toggle_columns([toggles[record.layer]] if record.layer in toggles else [])

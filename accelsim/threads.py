@@ -3,7 +3,7 @@
 Parts write to outputs of their own, and what is added to one output is added by one thread in its
 order: no bit depends on how many there are. `set_threads` chooses; else ``ACCELSIM_THREADS`` does,
 else ``OMP_NUM_THREADS`` (which worker processes of most libraries get as 1), else there is a thread
-for each CPU that the process may use. Workers of `accelsim.sweep` have one each.
+for each CPU that the process may use. Workers of `accelsim.sweep` have their share each.
 
 >>> set_threads(2)
 >>> get_threads()
@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from accelsim.errors import ConfigError
 
-__all__ = ["VARIABLE", "get_threads", "run_parts", "set_threads", "shares", "worthwhile"]
+__all__ = ["VARIABLE", "cpus", "get_threads", "run_parts", "set_threads", "shares", "worthwhile"]
 
 VARIABLE = "ACCELSIM_THREADS"
 
@@ -82,7 +82,7 @@ def get_threads() -> int:
     shared = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if shared.isdecimal() and int(shared) >= 1:
         return int(shared)
-    return _cpus()
+    return cpus()
 
 
 def worthwhile(work: int, grain: int) -> int:
@@ -127,7 +127,7 @@ def run_parts(parts: Sequence[Callable[[], object]]) -> None:
         future.result()
 
 
-def _cpus() -> int:
+def cpus() -> int:
     """Return the number of CPUs that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -70,7 +70,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "characterization": (5, {"numpy", "pandas"}),
     "validation": (5, {"numpy", "pandas"}),
     "robustness": (5, {"numpy", "torch", "pandas", "art", "foolbox", "eagerpy", "pyautoattack"}),
-    "sweeps": (6, {"pandas"}),
+    "sweeps": (6, {"pandas", "optuna", "distributed"}),
     "comparison": (6, {"pandas"}),
     "scores": (6, {"pandas"}),
     "tradeoffs": (6, {"pandas"}),

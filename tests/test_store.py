@@ -1,5 +1,6 @@
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -53,3 +54,34 @@ def test_rejects_a_file_that_is_no_store(tmp_path):
     path.write_bytes(b"this is not a database at all, whatever its name may say" * 20)
     with pytest.raises(DataError, match="cannot be opened as a store"):
         Store(path)
+
+
+def test_one_row(tmp_path):
+    with Store(tmp_path / "a.sqlite") as store:
+        store.put("b", {"x": 1})
+        assert store.get("b") == {"x": 1}
+        assert store.get("a") is None
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("CREATE TABLE points (key TEXT, row TEXT)", "an older accelsim .layout 0, this one has 1"),
+        (
+            "CREATE TABLE points (key TEXT, row TEXT); PRAGMA user_version=2; "
+            "PRAGMA application_id=0x4143434C",
+            "a newer accelsim .layout 2, this one has 1",
+        ),
+        ("CREATE TABLE songs (name TEXT)", "is a database, but no store of accelsim"),
+    ],
+)
+def test_rejects_stores_of_others_and_leaves_them_alone(tmp_path, script, message):
+    path = tmp_path / "a.sqlite"
+    with sqlite3.connect(path) as database:
+        database.executescript(script)
+    database.close()
+    before = path.read_bytes()
+    with pytest.raises(DataError, match=message):
+        Store(path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.sqlite"]

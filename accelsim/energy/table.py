@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from accelsim.energy.actions import is_power
@@ -185,5 +185,9 @@ def load_table(name_or_path: str) -> EnergyTable:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise EnergyTableError(f"cannot read energy table {str(path)!r}: {reason}") from None
-    rows = parse_rows(path, text.splitlines())
-    return EnergyTable(path.stem, path, rows, hashlib.sha256(raw).hexdigest()[:16])
+    return _parsed(path, text, hashlib.sha256(raw).hexdigest()[:16])
+
+
+@lru_cache(maxsize=16)  # by its text: a file that changed is read anew
+def _parsed(path: Path, text: str, fingerprint: str) -> EnergyTable:
+    return EnergyTable(path.stem, path, parse_rows(path, text.splitlines()), fingerprint)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Hashable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 import simpy
@@ -89,6 +89,21 @@ class Dram(Memory):
         Then *slots* has one free slot more.
         """
         return self._request("write", what, partition, target, tile, data, slots)
+
+    def history(self) -> Hashable:
+        """Return what of the past the timing of the next transfers depends on, between layers.
+
+        None where they depend on nothing, not even on where the words lie.
+        """
+        past = self.timing.history()
+        return None if past is None else (past, self.state.now - self.data_end)
+
+    def resume(self, history: Any) -> None:
+        """Go on from a `history` as if its transfers had been made here, up to now."""
+        if history is not None:
+            past, since = history
+            self.timing.resume(past)
+            self.data_end = self.state.now - since
 
     def _request(
         self,

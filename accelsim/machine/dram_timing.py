@@ -20,7 +20,8 @@ tRRD and tFAW do not bind; write recovery (tWR) and tCCD_L are left out.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, Protocol
+from collections.abc import Hashable
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,12 @@ class DramTiming(Protocol):
     def transfer(self, block: Block, *, write: bool) -> Transfer:
         """Return the timing of moving *block*, given all transfers before."""
 
+    def history(self) -> Hashable:
+        """Return all that the next timings depend on besides their blocks; None: on nothing."""
+
+    def resume(self, history: Any) -> None:
+        """Go on from what `history` of such a DRAM returned."""
+
 
 class SimpleTiming:
     """Latency and bandwidth, whatever the addresses."""
@@ -75,6 +82,12 @@ class SimpleTiming:
     def transfer(self, block: Block, *, write: bool) -> Transfer:
         data = -(-block.words * WORD_BYTES // self.bytes_per_cycle)
         return Transfer(self.latency_cycles, 0, data, 0, 0)
+
+    def history(self) -> None:
+        return None
+
+    def resume(self, history: Any) -> None:
+        pass
 
 
 class DeviceTiming:
@@ -121,6 +134,13 @@ class DeviceTiming:
             int(bursts.sum()) - misses,
             misses,
         )
+
+    def history(self) -> tuple[bytes, bool | None]:
+        return self.open_rows.tobytes(), self.wrote
+
+    def resume(self, history: tuple[bytes, bool | None]) -> None:
+        rows, self.wrote = history
+        self.open_rows = np.frombuffer(rows, self.open_rows.dtype).copy()
 
     def _rows(self, rows: Integers, bursts: Integers) -> tuple[float, int]:
         """Go through *rows* in order; return (time in ns, rows opened) and keep what is open."""

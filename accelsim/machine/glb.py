@@ -60,6 +60,10 @@ class Glb:
         """Return the event, in no time, of finding *source* among the words that stayed."""
         return self.state.env.timeout(0, self.resident.peek(source))
 
+    def cycles(self, cycles: int, words: Mapping[str, int]) -> int:
+        """Return what work of *cycles* takes with its *words* where nobody contends for ports."""
+        return max(cycles, -(-max(words.values(), default=0) // self.port_words))
+
     def busy(
         self,
         block: str,
@@ -73,7 +77,7 @@ class Glb:
     ) -> Process:
         """Let *block* work for *cycles* and until *words* (by partition) went through the ports."""
         if not self.contended:
-            longest = max(cycles, -(-max(words.values(), default=0) // self.port_words))
+            longest = self.cycles(cycles, words)
             return self.state.busy(block, what, longest, tile, with_block=with_block, work=work)
         env = self.state.env
         jobs = [

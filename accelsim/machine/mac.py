@@ -61,6 +61,8 @@ class _Work(NamedTuple):
     counts: Counter[tuple[str, str]]
     """(component, action) -> count."""
     compute_cycles: int
+    cycles: int
+    """Of all passes where nobody contends for the GLB's ports."""
 
 
 class MacRun(ArrayRun):
@@ -161,8 +163,12 @@ class MacRun(ArrayRun):
         work = self._work_of(
             tile.rows, tile.images.size, tile_gemm(self.step.layer.shape, tile), tile.starts_psums
         )
-        for cycles, words, done in work.passes:
-            yield from self.glb.busy("array", "pass", cycles, tile.index, words, work=done)
+        if self.glb.contended or self.state.keeps_timeline:
+            for cycles, words, done in work.passes:
+                yield from self.glb.busy("array", "pass", cycles, tile.index, words, work=done)
+        else:
+            # Nobody else acts on the array between two passes: they end when the last one does.
+            yield from self.state.busy("array", "passes", work.cycles, tile.index)
         for block, passes in work.pe_blocks.items():
             self.pe_blocks[block] += passes
         self.compute_cycles += work.compute_cycles
@@ -206,7 +212,8 @@ class MacRun(ArrayRun):
             counts["glb.weight", "read"] += weight_words
             counts["glb.ofmap", "read"] += psum_words * int(one.reads_psums)
             counts["glb.ofmap", "write"] += psum_words
-        return _Work(tuple(passes), pe_blocks, counts, compute_cycles)
+        total = sum(self.glb.cycles(cycles, words) for cycles, words, _ in passes)
+        return _Work(tuple(passes), pe_blocks, counts, compute_cycles, total)
 
     def _sum(self, tile: Tile, operands: Operands, outputs: Outputs) -> None:
         """Add the tile's products to its psums: all its passes at once, each sum in k order."""

@@ -11,14 +11,15 @@ from accelsim.config import Accelerator
 from accelsim.dataflows.base import PeBlock
 from accelsim.dataflows.spatial import SpatialArray
 from accelsim.layer import Operand, Parameter, Trace
-from accelsim.machine.array import array_model
+from accelsim.machine.array import PeArray, array_model
 from accelsim.machine.array_run import ArrayRun
 from accelsim.machine.block import Block
 from accelsim.machine.dma import Dma
 from accelsim.machine.dram import Dram
 from accelsim.machine.glb import Glb
 from accelsim.machine.mac import MacRun
-from accelsim.machine.program import MacStep, Program, compile_program
+from accelsim.machine.memo import LayerMemo, machine_key, step_key
+from accelsim.machine.program import MacStep, Program, VectorStep, compile_program
 from accelsim.machine.row_run import RowRun
 from accelsim.machine.state import Entry, State
 from accelsim.machine.vector import VectorRun
@@ -117,55 +118,80 @@ def run_program(
     *,
     values: bool = True,
     progress: Callable[[str, int, int], None] | None = None,
+    memo: LayerMemo | None = None,
 ) -> MachineResult:
     """Run a *program* compiled from *trace*, with its tilings, on *accelerator*.
 
     The other parameters, errors and the result are those of `run_machine`. The program may have
     been compiled for another machine, whose tiles fit this one: what changes then is the time.
+
+    With a *memo*, which needs ``values=False``, a layer that it has is not run again; the result is
+    the same but has no timeline.
     """
-    state = State(accelerator)
+    if memo is not None and values:
+        raise ValueError("a memo holds no values; give values=False")
+    state = State(accelerator, keeps_timeline=memo is None)
     glb = Glb(state, program.glb_words, values=values)
     constants = [(program.images, trace.images), *_parameters(program)]
     dram = Dram(state, glb, program.dram_words, values=values, constants=constants)
     dma = Dma(state, dram)
     array, records = array_model(accelerator), []
+    machine = None if memo is None else machine_key(accelerator)
     for done, step in enumerate(program.steps):
         if progress is not None:
             progress(step.name, done, len(program.steps))
-        state.layer, start = step.name, state.now
-        state.counts.clear()
-        hits, misses = dram.row_hits, dram.row_misses
-        run: ArrayRun | VectorRun
-        if isinstance(step, MacStep):
-            if isinstance(array, SpatialArray):
-                run = RowRun(state, glb, dma, step, array)
-            else:
-                run = MacRun(state, glb, dma, step, array)
-            macs, tiling = step.layer.shape.macs, f"{step.tiling.why}; {step.tiling.reason}"
+        state.layer = step.name
+        if memo is None or machine is None:
+            records.append(_run_step(step, state, glb, dma, array))
+            continue
+        key = step_key(step, machine, dram)
+        known = memo.find(key, step.name, state.now, accelerator)
+        if known is None:
+            records.append(_run_step(step, state, glb, dma, array))
+            memo.keep(key, records[-1], dram.history())
         else:
-            run = VectorRun(state, glb, dma, step)
-            sizes = dict.fromkeys(f"n1 p{part.rows} c{part.channels}" for part in step.parts)
-            macs, tiling = 0, ", ".join(sizes)
-        state.run(run.start())
-        records.append(
-            LayerRecord(
-                step.name,
-                step.op,
-                macs,
-                step.ofmap.words,
-                start,
-                state.now,
-                run.compute_cycles,
-                dict(state.counts),
-                tiling,
-                dram.row_hits - hits,
-                dram.row_misses - misses,
-                run.spilled_words,
-                run.forwarded_words,
-                dict(run.pe_blocks) if isinstance(run, ArrayRun) else {},
-            )
-        )
+            record, after = known
+            state.skip(record.total_cycles)
+            dram.resume(after)
+            records.append(record)
     return MachineResult(tuple(records), tuple(state.timeline), dram.peek(program.output))
+
+
+def _run_step(
+    step: MacStep | VectorStep, state: State, glb: Glb, dma: Dma, array: PeArray
+) -> LayerRecord:
+    """Run *step*, event by event, and return its record."""
+    start, dram = state.now, dma.dram
+    state.counts.clear()
+    hits, misses = dram.row_hits, dram.row_misses
+    run: ArrayRun | VectorRun
+    if isinstance(step, MacStep):
+        if isinstance(array, SpatialArray):
+            run = RowRun(state, glb, dma, step, array)
+        else:
+            run = MacRun(state, glb, dma, step, array)
+        macs, tiling = step.layer.shape.macs, f"{step.tiling.why}; {step.tiling.reason}"
+    else:
+        run = VectorRun(state, glb, dma, step)
+        sizes = dict.fromkeys(f"n1 p{part.rows} c{part.channels}" for part in step.parts)
+        macs, tiling = 0, ", ".join(sizes)
+    state.run(run.start())
+    return LayerRecord(
+        step.name,
+        step.op,
+        macs,
+        step.ofmap.words,
+        start,
+        state.now,
+        run.compute_cycles,
+        dict(state.counts),
+        tiling,
+        dram.row_hits - hits,
+        dram.row_misses - misses,
+        run.spilled_words,
+        run.forwarded_words,
+        dict(run.pe_blocks) if isinstance(run, ArrayRun) else {},
+    )
 
 
 def _parameters(program: Program) -> Iterator[tuple[Block, np.ndarray]]:

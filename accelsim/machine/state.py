@@ -56,8 +56,9 @@ class Entry(NamedTuple):
 class Clock:
     """The clock and the books of one simulation, whatever the machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_timeline: bool = True) -> None:
         self.env = simpy.Environment()
+        self.keeps_timeline = keeps_timeline
         self.timeline: list[Entry] = []
         self.counts: Counter[tuple[str, str]] = Counter()
         """(component, action) -> count of the layer that runs now."""
@@ -98,7 +99,7 @@ class Clock:
         start = self.now
         yield done
         end = self.now
-        if end > start:
+        if end > start and self.keeps_timeline:
             self.timeline.append(Entry(start, end, block, what, self.layer, tile, *work))
             if with_block is not None:
                 self.timeline.append(Entry(start, end, with_block, what, self.layer, tile, *work))
@@ -132,6 +133,11 @@ class Clock:
                 f"{waits or 'nobody waits'}; no network and no configuration may do that: "
                 "report it with both"
             ) from error
+
+    def skip(self, cycles: int) -> None:
+        """Let *cycles* go by in which nothing happens: no block is at work."""
+        if cycles:
+            self.env.run(until=self.env.timeout(cycles))
 
 
 class Handover:
@@ -177,8 +183,11 @@ class State(Clock):
     ----------
     accelerator : Accelerator
         The machine that is simulated.
+    keeps_timeline : bool
+        False: nobody asks for the timeline, and what would only be told apart there may be one
+        event.
     """
 
-    def __init__(self, accelerator: Accelerator) -> None:
-        super().__init__()
+    def __init__(self, accelerator: Accelerator, *, keeps_timeline: bool = True) -> None:
+        super().__init__(keeps_timeline=keeps_timeline)
         self.accelerator = accelerator

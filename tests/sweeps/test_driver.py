@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 
 import accelsim
-from accelsim import sweeps
 from accelsim.errors import ConfigError, DataError, UnknownNameError
 from accelsim.store import Store
+from accelsim.sweeps import driver as sweeps
+from accelsim.sweeps.points import run_points
+from accelsim.threads import cpus
 
 GRID = {"array.rows": [4, 8], "multiplier": ["exact_fp32", "ax_fpm"]}
 
@@ -51,9 +53,9 @@ def test_a_row_per_point_in_grid_order_equal_to_simulate(tmp_path, monkeypatch):
 
 
 def test_units_of_integers_are_calibrated_and_their_scheme_varied(tmp_path, monkeypatch):
-    def evaluate(todo, inputs, values, workers):
+    def evaluate(todo, *_):
         for key, point in todo.items():
-            yield key, sweeps.run_point(inputs, values, point)
+            yield key, *run_points([point])
 
     monkeypatch.setattr(sweeps, "_evaluate", evaluate)
     grid = {"multiplier": ["exact_fp32", "exact_int8"], "quantization.weights": ["auto", "affine"]}
@@ -74,10 +76,10 @@ def test_a_topology_is_swept_by_shape(tmp_path, monkeypatch):
     """One image unless told; a stored point counts while the layers are the same."""
     done = []
 
-    def evaluate(todo, inputs, values, workers):
+    def evaluate(todo, *_):
         for key, point in todo.items():
-            done.append((Path(inputs.workload).name, inputs.images))
-            yield key, sweeps.run_point(inputs, values, point)
+            done.append((Path(point.inputs.workload).name, point.inputs.images))
+            yield key, *run_points([point])
 
     monkeypatch.setattr(sweeps, "_evaluate", evaluate)
     monkeypatch.chdir(tmp_path)
@@ -200,14 +202,14 @@ def test_numpy_values_and_other_grids_in_one_folder(tmp_path):
         assert len(store.rows()) == 3
 
 
-def test_workers_have_one_thread_each(monkeypatch, tmp_path):
+def test_workers_have_their_share_of_the_cores(monkeypatch, tmp_path):
     """All of them together use the cores."""
 
     class StopHereError(Exception):
         pass
 
-    def executor(max_workers, env, timeout):
-        assert env["ACCELSIM_THREADS"] == env["OMP_NUM_THREADS"] == "1"
+    def executor(max_workers, env, timeout, initializer):
+        assert env["ACCELSIM_THREADS"] == env["OMP_NUM_THREADS"] == str(cpus())
         raise StopHereError
 
     monkeypatch.setattr("loky.get_reusable_executor", executor)

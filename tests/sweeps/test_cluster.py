@@ -1,0 +1,137 @@
+"""Sweeps on a real scheduler with two workers on this machine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import accelsim
+from accelsim.errors import ConfigError
+from accelsim.store import Store
+
+ROOT = Path(__file__).parents[2]
+NET = "a, 64, 64, 32\nb, 64, 32, 32\n"
+GRID = {"array.rows": list(range(2, 26))}
+
+pytest.importorskip("distributed", reason="needs pip install 'accelsim[cluster]'")
+
+
+def started(*arguments):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__LOGGING": "{}"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "dask", *arguments],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture
+def scheduler(tmp_path):
+    """Its address, and what starts a worker."""
+    place = tmp_path / "scheduler.json"
+    processes = [started("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+                         "--no-show", "--scheduler-file", str(place))]  # fmt: skip
+
+    def worker():
+        # Without a nanny, so that who is killed stays dead.
+        options = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
+        processes.append(started("worker", "--scheduler-file", str(place), *options))
+        return processes[-1]
+
+    try:
+        deadline = time.monotonic() + 60
+        while not (place.exists() and place.read_text().endswith("}")):
+            assert time.monotonic() < deadline
+            assert processes[0].poll() is None
+            time.sleep(0.05)
+        yield json.loads(place.read_text())["address"], worker
+    finally:
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.wait()
+
+
+def test_every_point_arrives_once_though_a_worker_is_killed(scheduler, tmp_path, monkeypatch):
+    address, worker = scheduler
+    net = tmp_path / "net.csv"
+    net.write_text(NET)
+    with pytest.raises(ConfigError, match="has no workers; start some"):
+        accelsim.sweep(str(net), GRID, out=tmp_path / "s", values=False, scheduler=address)
+    assert not (tmp_path / "s").exists()
+
+    both = [worker(), worker()]
+    wait_for_workers(address, 2)
+    stored, put = Counter(), Store.put
+    monkeypatch.setattr(Store, "put", lambda *a: stored.update([a[1]]) or put(*a))
+    killed_at = []
+
+    def kill(done, total, failed):
+        if done == 3:
+            both[0].send_signal(signal.SIGKILL)
+            killed_at.append(done)
+
+    table = accelsim.sweep(
+        str(net), GRID, out=tmp_path / "s", values=False, scheduler=address, progress=kill
+    )
+    assert killed_at == [3]
+    assert both[0].wait(10) == -signal.SIGKILL
+    assert table["array.rows"].tolist() == GRID["array.rows"]
+    assert (table["error"] == "").all()
+    assert len(stored) == len(table)
+    assert set(stored.values()) == {1}
+
+    # The same command without the scheduler has nothing to do; the rows are those of a local run.
+    again = accelsim.sweep(str(net), GRID, out=tmp_path / "s", values=False)
+    pd.testing.assert_frame_equal(again, table)
+    assert set(stored.values()) == {1}
+    run = accelsim.simulate(
+        accelsim.read_topology(str(net)),
+        accelsim.Accelerator.preset("edge_16x16").replace(**{"array.rows": 25}),
+        values=False,
+    )
+    assert run.summary["latency_cycles"].iloc[0] == table["latency_cycles"].iloc[-1]
+    assert run.summary["energy_uj"].iloc[0] == table["energy_uj"].iloc[-1]
+
+
+def wait_for_workers(address, count):
+    from distributed import Client
+
+    with Client(address, timeout=10, set_as_default=False) as client:
+        client.wait_for_workers(count, timeout=60)
+
+
+def test_rejects_an_unreachable_scheduler_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("accelsim.sweeps.cluster.TIMEOUT_S", 0.5)
+    net = tmp_path / "net.csv"
+    net.write_text(NET)
+    for address in ("tcp://127.0.0.1:9", "nowhere", "htp://a:1"):
+        with pytest.raises(ConfigError, match="no scheduler answers at") as caught:
+            accelsim.sweep(str(net), GRID, out=tmp_path / "s", values=False, scheduler=address)
+        assert "\n" not in str(caught.value)
+    assert not (tmp_path / "s").exists()
+
+
+def test_rejects_workers_beside_a_scheduler(tmp_path):
+    net = tmp_path / "net.csv"
+    net.write_text(NET)
+    with pytest.raises(ConfigError, match="give one of them"):
+        accelsim.sweep(
+            str(net), GRID, out=tmp_path / "s", values=False, scheduler="tcp://a:1", workers=2
+        )
+
+
+def test_a_missing_package_is_told(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    net = tmp_path / "net.csv"
+    net.write_text(NET)
+    with pytest.raises(ConfigError, match=r"pip install 'accelsim\[cluster\]'"):
+        accelsim.sweep(str(net), GRID, out=tmp_path / "s", values=False, scheduler="tcp://a:1")
