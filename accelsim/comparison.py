@@ -125,7 +125,11 @@ def _asked_for(accumulator: str) -> str:
 
 
 def check_same(
-    conditions: dict[str, dict[str, object]], kind: str, found: dict[str, object], where: str | Path
+    conditions: dict[str, dict[str, object]],
+    kind: str,
+    found: dict[str, object],
+    where: str | Path,
+    may_differ: str = "the multiplier",
 ) -> None:
     """Remember the conditions of the first result of a *kind*, and refuse others that differ.
 
@@ -139,6 +143,8 @@ def check_same(
         Name of a condition -> its value in this result.
     where : str or path
         Folder or multiplier of this result, for the message.
+    may_differ : str
+        In what results may differ, for the message.
 
     Raises
     ------
@@ -150,7 +156,7 @@ def check_same(
         if value != expected[name]:
             raise DataError(
                 f"the {kind}s to compare differ in {name}: {expected[name]} and, in "
-                f"{str(where)!r}, {value}; give {kind}s that differ in the multiplier alone"
+                f"{str(where)!r}, {value}; give {kind}s that differ in {may_differ} alone"
             )
 
 
