@@ -174,11 +174,10 @@ def _add(
         column[name] = found
 
 
-def cost_quantities(summary: pd.Series) -> Quantities:
-    """Return what a run, whose *summary* this is, takes."""
+def _cost(summary: pd.Series) -> dict[tuple[str, str], float]:
     images = float(summary["images"])
     chip = float(summary["energy_uj"] - summary["energy_dram_uj"]) / images
-    exact = {
+    return {
         ("multiplier delay", "ns"): float(summary["multiplier_delay_ps"]) / 1e3,
         ("multiplier latency", "cycles"): float(summary["multiplier_latency_cycles"]),
         ("latency", "us/image"): float(summary["latency_us_per_image"]),
@@ -187,7 +186,11 @@ def cost_quantities(summary: pd.Series) -> Quantities:
         ("energy on chip, no DRAM", "uJ/image"): chip,
         ("energy of multipliers", "uJ/image"): float(summary["energy_multiplier_uj"]) / images,
     }
-    return {name: Estimate(value, math.nan, math.nan) for name, value in exact.items()}
+
+
+def cost_quantities(summary: pd.Series) -> Quantities:
+    """Return what a run, whose *summary* this is, takes."""
+    return {name: Estimate(one, math.nan, math.nan) for name, one in _cost(summary).items()}
 
 
 def attack_label(row: pd.Series) -> str:

@@ -16,9 +16,8 @@ from accelsim.energy.actions import is_power
 from accelsim.energy.rows import EnergyRow
 from accelsim.errors import AccelsimError
 from accelsim.machine.program import possible_actions
-from accelsim.report.results import LabelledRun, Results
+from accelsim.report.results import LabelledRun, Results, Sweep
 from accelsim.report.tables import DASH, TIMES, Cell, Column, Table, number, shown
-from accelsim.sweeps import grid_points
 
 __all__ = ["Provenance", "provenance"]
 
@@ -71,16 +70,13 @@ def provenance(results: Results) -> Provenance:
         if one.run.actions is not None:
             found.spent.append((one.label, _spent(one, used, len(found.spent))))
     for sweep in results.sweeps:
-        hashes = {}
-        if "table_hash" in sweep.points:
-            known = sweep.points.dropna(subset="table_hash")
-            hashes = dict(zip(known["config_hash"], known["table_hash"], strict=True))
         label = f"the sweep in {sweep.folder}"
-        for point in grid_points(sweep.base, sweep.manifest["grid"]):
-            machine = point.accelerator
-            if machine.config_hash in hashes:
-                stated = str(hashes[machine.config_hash])
-                _figures(machine, None, stated, label, figures, found)
+        for _, point in sweep.points[sweep.points["error"] == ""].iterrows():
+            machine = sweep.machine(point)
+            if machine is None:
+                _tell(found, f"{label}: the accelerator of {_point(point, sweep)} is not known")
+            else:
+                _figures(machine, None, str(point["table_hash"]), label, figures, found)
     found.sources = list(
         dict.fromkeys(s for own in figures.values() for one in own.values() for s in one.sources)
     )
@@ -151,6 +147,10 @@ def _possible(machine: Accelerator) -> Iterable[tuple[str, str]]:
     gated = [(f"multiplier.{machine.multiplier}", "gated")]
     zeros = gated if machine.multiplier_energy.mode == "zero_gated" else []
     return all_counts(dict.fromkeys([*possible_actions(machine), *zeros], 0), 0, machine)
+
+
+def _point(point: pd.Series, sweep: Sweep) -> str:
+    return ", ".join(f"{name}={point[name]}" for name in sweep.varied)
 
 
 def _tell(found: Provenance, problem: str) -> None:

@@ -92,9 +92,7 @@ def _of_score(one: Score) -> Recipe:
     words += ["--scenario", str(first["scenario"]), "--images", str(int(first["images"]))]
     words += _each("--source", manifest.get("sources", []))
     words += _each("--gradient", manifest.get("gradients", []))
-    for name in ("queries", "epsilon", "accumulator", "seed"):
-        if manifest.get(name) is not None:
-            words += [f"--{name}", str(manifest[name])]
+    words += _options(manifest, "queries", "epsilon", "accumulator", "seed")
     content = ""
     if "accelerator" in manifest:
         machine, content = machine_options(
@@ -124,9 +122,7 @@ def _of_sweep(one: Sweep) -> Recipe:
     for name, values in manifest["grid"].items():
         texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
         words += ["--vary", f"{name}={','.join(texts)}"]
-    words += ["--images", str(manifest.get("images"))]
-    if manifest.get("data") is not None:
-        words += ["--data", str(manifest["data"])]
+    words += _options(manifest, "images", "data")
     if not manifest.get("values", True) or is_topology(str(manifest["workload"])):
         words.append("--timing-only")
     known = {
@@ -139,6 +135,12 @@ def _of_sweep(one: Sweep) -> Recipe:
 
 def _each(option: str, values: Sequence[str]) -> list[str]:
     return [part for value in values for part in (option, str(value))]
+
+
+def _options(manifest: Mapping[str, Any], *names: str) -> list[str]:
+    """Return the options of these *names* that a manifest has values for."""
+    given = [name for name in names if manifest.get(name) is not None]
+    return [part for name in given for part in (f"--{name}", str(manifest[name]))]
 
 
 def _recipe(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from accelsim.comparison import check_same, run_conditions, score_conditions
@@ -68,6 +70,27 @@ class Sweep:
     base: Accelerator
     """What the grid changes."""
     workload: str
+
+    @property
+    def varied(self) -> list[str]:
+        """The fields that tell points from each other."""
+        return list(self.manifest["grid"])
+
+    def machine(self, point: pd.Series) -> Accelerator | None:
+        """Return the accelerator of a row of `points`; None if it cannot be made again.
+
+        A CSV file does not keep the types of values, the manifest does; the hash tells.
+        """
+        values = {
+            name: _as_given(point[name], self.manifest["grid"][name])
+            for name in self.varied
+            if name != "workload"
+        }
+        try:
+            machine = self.base.replace(**values)
+        except ConfigError:
+            return None
+        return machine if machine.config_hash == point["config_hash"] else None
 
 
 @dataclass(frozen=True)
@@ -180,6 +203,20 @@ def _told_apart(runs: Sequence[Run]) -> list[Run]:
     return found
 
 
+def _as_given(cell: Any, values: Sequence[Any] | str) -> Any:
+    """Return which of *values* the *cell* of a table stands for; if it is of none, the cell."""
+    for value in () if isinstance(values, str) else values:
+        if value is None and pd.isna(cell):
+            return value
+        if str(value) == str(cell) or (_is_number(value) and _is_number(cell) and value == cell):
+            return value
+    return cell
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
+
+
 def _machine(manifest: Mapping[str, Any]) -> str:
     """Return whose order of additions a score has, in words."""
     fields = manifest.get("accelerator")
@@ -224,14 +261,20 @@ def _sweep(folder: Path, manifest: dict[str, Any]) -> Sweep:
     points = read_table(path)
     try:
         base = Accelerator.from_dict(manifest["accelerator"])
-        varied, workload = list(manifest["grid"]), str(manifest["workload"])
-        lacking = [name for name in (*varied, "error") if name not in points]
+        lacking = [name for name in (*manifest["grid"], "error") if name not in points]
+        workload = str(manifest["workload"])
     except (ConfigError, KeyError, TypeError) as error:
         raise DataError(f"the sweep in {str(folder)!r} is damaged: {error}") from None
     if points.empty or lacking:
         raise DataError(f"{path} is damaged: it lacks {', '.join(lacking) or 'any row'}")
-    points["error"] = points["error"].fillna("")
+    points["error"] = points["error"].astype(object).fillna("").astype(str)
     if "workload" in points:
         # A topology's points have its name, the manifest its path.
-        workload = str(points["workload"].dropna().iloc[0])
+        networks = [str(one) for one in points["workload"].dropna().unique()]
+        if len(networks) > 1:
+            raise DataError(
+                f"the sweep in {str(folder)!r} is of several networks: {', '.join(networks)}; a "
+                "report is of one"
+            )
+        workload = networks[0]
     return Sweep(folder, manifest, points, base, workload)

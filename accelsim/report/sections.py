@@ -105,7 +105,7 @@ def layer_table(one: LabelledRun, place: int) -> Table:
 
 def point_table(sweep: Sweep, place: int) -> Table:
     """Return the points of a sweep: what varied, and what came of it."""
-    varied = list(sweep.manifest["grid"])
+    varied = sweep.varied
     numeric = {name: _is_numeric(sweep.points[name]) for name in varied}
     heads = [
         *(Column(name, numeric=numeric[name]) for name in varied),
