@@ -11,6 +11,7 @@ from typing import Any
 from accelsim.config import Accelerator, presets
 from accelsim.report.results import LabelledRun, Results, Score, Sweep, plain_fields
 from accelsim.topology import is_topology
+from accelsim.workload import WORKLOADS
 
 __all__ = ["Recipe", "recipes"]
 
@@ -72,6 +73,7 @@ def _of_run(one: LabelledRun) -> Recipe:
     if weights.startswith("random weights, seed "):
         words += ["--weights", f"random:{weights.rpartition(' ')[2]}"]
     known = {
+        "network": "" if words[1] in WORKLOADS else "of a file: give its path in place of its name",
         "weights": weights,
         "network and images (network_hash)": manifest.get("network_hash"),
         "configuration (config_hash)": manifest.get("config_hash"),

@@ -3,6 +3,11 @@
 from accelsim.folders import write_manifest
 
 
+def test_help_has_an_example(accelsim):
+    code, out, _ = accelsim("report", "--help")
+    assert (code, "Example: accelsim report runs/x" in " ".join(out.split())) == (0, True)
+
+
 def test_a_report_is_one_file(accelsim, runs, tmp_path):
     runs[0].save(tmp_path / "r")
     path = tmp_path / "new" / "report.html"

@@ -187,6 +187,13 @@ def test_the_commands_make_the_same_machines(folders, parsed, small_trace, tmp_p
     assert "--vary multiplier=exact_fp32,ax_fpm,heap" in sweep
 
 
+def test_a_network_from_a_file_is_told(folders, runs, tmp_path):
+    summary = runs[1].summary.assign(workload="net")
+    replace(runs[1], summary=summary).save(tmp_path / "file")
+    assert "give its path in place of its name" in report([tmp_path / "file"])
+    assert "give its path in place of its name" not in report([folders / "transfer"])
+
+
 def test_the_same_folders_give_the_same_bytes(folders, page):
     names = ("sim", "transfer", "white", "sweep")
     assert report([folders / name for name in names]) == page
