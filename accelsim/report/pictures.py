@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
-from markupsafe import escape
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
@@ -117,4 +117,4 @@ def inline_svg(draw: Callable[[], Figure], name: str) -> str:
 
 def _attribute(text: str) -> str:
     """Return *text* on one line, as it may stand in an attribute."""
-    return str(escape(" ".join(text.split())))
+    return html.escape(" ".join(text.split()))
