@@ -1,4 +1,4 @@
-# make demo    the main job, end to end: simulate, score, plot, compare
+# make demo    the main job, end to end: simulate, score, plot, compare, report
 # make test    lint, types and all tests
 # Both make their own virtual environment in .venv the first time and use it again afterwards.
 
@@ -25,7 +25,8 @@ demo: $(INSTALLED)
 	$(BIN)/accelsim plot $(DEMO)/simulate --kind energy --out $(DEMO)/energy.png
 	$(BIN)/accelsim plot $(DEMO)/simulate --kind latency --out $(DEMO)/latency.png
 	$(BIN)/accelsim compare $(DEMO)/simulate $(DEMO)/score
-	@echo 'Written: $(DEMO)/simulate and $(DEMO)/score (tables), $(DEMO)/energy.png, $(DEMO)/latency.png'
+	$(BIN)/accelsim report $(DEMO)/simulate $(DEMO)/score --out $(DEMO)/report.html
+	@echo 'Written: $(DEMO)/simulate and $(DEMO)/score (tables), $(DEMO)/energy.png, $(DEMO)/latency.png, $(DEMO)/report.html'
 
 test: lint
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal

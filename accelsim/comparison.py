@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -12,8 +14,22 @@ from accelsim.differences import cost_of
 from accelsim.errors import DataError
 from accelsim.folders import find_results, read_manifest, read_table
 from accelsim.results import BASELINE, Run, load_run
+from accelsim.statistics import Estimate
 
-__all__ = ["check_same", "compare_results", "run_conditions"]
+__all__ = [
+    "Quantities",
+    "attack_label",
+    "attack_quantities",
+    "check_same",
+    "compare_results",
+    "cost_quantities",
+    "in_order",
+    "run_conditions",
+    "score_conditions",
+]
+
+Quantities = dict[tuple[str, str], Estimate]
+"""(quantity, unit) -> its value; the bounds are NaN where there is no interval."""
 
 
 def compare_results(folders: Iterable[str | Path]) -> pd.DataFrame:
@@ -35,7 +51,7 @@ def compare_results(folders: Iterable[str | Path]) -> pd.DataFrame:
     DataError
         The folders hold no runs or scores, or results that differ in more than the multiplier.
     """
-    columns: dict[str, dict[tuple[str, str], float]] = {}
+    columns: dict[str, Quantities] = {}
     conditions: dict[str, dict[str, object]] = {}
     for folder in find_results(folders):
         manifest = read_manifest(folder)
@@ -49,32 +65,28 @@ def compare_results(folders: Iterable[str | Path]) -> pd.DataFrame:
                     "calibration (trace_hash)": summary["trace_hash"],
                 }
                 check_same(conditions, "calibrated run", calibrated, folder)
-            _add(columns, str(summary["multiplier"]), cost_of(summary), folder)
+            _add(columns, str(summary["multiplier"]), cost_quantities(summary), folder)
         elif manifest["kind"] == "score":
             for _, row in read_table(folder / "scores.csv").iterrows():
-                accumulator = manifest.get("accumulator", row["accumulator"])
-                data = manifest.get("data_hash", "not recorded")
-                check_same(conditions, "score", _score_conditions(row, accumulator, data), folder)
-                _add(columns, str(row["target"]), _robustness(row), folder)
+                check_same(conditions, "score", score_conditions(row, manifest), folder)
+                _add(columns, str(row["target"]), attack_quantities(row), folder)
     if not columns:
         raise DataError("nothing to compare: the folders hold neither runs nor scores")
     networks = {str(found["workload"]) for found in conditions.values()}
     if len(networks) > 1:
         raise DataError(f"results of several networks: {', '.join(sorted(networks))}; give one")
     ordered = {name: columns[name] for name in sorted(columns, key=lambda name: name != BASELINE)}
-    quantities = list(dict.fromkeys(key for column in columns.values() for key in column))
-    quantities.sort(key=_order)
     return pd.DataFrame(
         [
             {
                 "quantity": name,
                 "unit": unit,
                 **{
-                    multiplier: column.get((name, unit), float("nan"))
+                    multiplier: column[name, unit].value if (name, unit) in column else math.nan
                     for multiplier, column in ordered.items()
                 },
             }
-            for name, unit in quantities
+            for name, unit in in_order(ordered.values())
         ]
     )
 
@@ -95,13 +107,17 @@ def run_conditions(run: Run) -> dict[str, object]:
     }
 
 
-def _score_conditions(row: pd.Series, accumulator: str, data: str) -> dict[str, object]:
+def score_conditions(row: pd.Series, manifest: Mapping[str, Any]) -> dict[str, object]:
     """Return what must be the same in all scores: everything but attack and multiplier.
 
-    A row names the accumulator that its unit had, the setting *accumulator* what was asked for.
+    A row names the accumulator that its unit had, the manifest what was asked for.
     """
     same = {name: row[name] for name in ("workload", "scenario", "images", "seed", "weights_hash")}
-    return {**same, "accumulator": _asked_for(accumulator), "images or labels (data_hash)": data}
+    return {
+        **same,
+        "accumulator": _asked_for(manifest.get("accumulator", row["accumulator"])),
+        "images or labels (data_hash)": manifest.get("data_hash", "not recorded"),
+    }
 
 
 def _asked_for(accumulator: str) -> str:
@@ -110,7 +126,11 @@ def _asked_for(accumulator: str) -> str:
 
 
 def check_same(
-    conditions: dict[str, dict[str, object]], kind: str, found: dict[str, object], where: str | Path
+    conditions: dict[str, dict[str, object]],
+    kind: str,
+    found: dict[str, object],
+    where: str | Path,
+    may_differ: str = "the multiplier",
 ) -> None:
     """Remember the conditions of the first result of a *kind*, and refuse others that differ.
 
@@ -124,6 +144,8 @@ def check_same(
         Name of a condition -> its value in this result.
     where : str or path
         Folder or multiplier of this result, for the message.
+    may_differ : str
+        In what results may differ, for the message.
 
     Raises
     ------
@@ -135,43 +157,63 @@ def check_same(
         if value != expected[name]:
             raise DataError(
                 f"the {kind}s to compare differ in {name}: {expected[name]} and, in "
-                f"{str(where)!r}, {value}; give {kind}s that differ in the multiplier alone"
+                f"{str(where)!r}, {value}; give {kind}s that differ in {may_differ} alone"
             )
 
 
 def _add(
-    columns: dict[str, dict[tuple[str, str], float]],
-    multiplier: str,
-    quantities: dict[tuple[str, str], float],
-    folder: Path,
+    columns: dict[str, Quantities], multiplier: str, quantities: Quantities, folder: Path
 ) -> None:
     """Add a unit's quantities; an accuracy without attack may come again with each attack."""
     column = columns.setdefault(multiplier, {})
-    for name, value in quantities.items():
-        if name in column and column[name] != value:
+    for name, found in quantities.items():
+        if name in column and column[name].value != found.value:
             raise DataError(
                 f"two results have {name[0]!r} of {multiplier!r} (the second is in "
                 f"{str(folder)!r}); compare takes one per multiplier"
             )
-        column[name] = value
+        column[name] = found
 
 
-def _robustness(row: pd.Series) -> dict[tuple[str, str], float]:
+def cost_quantities(summary: pd.Series) -> Quantities:
+    """Return what a run, whose *summary* this is, takes."""
+    return {name: Estimate(one, math.nan, math.nan) for name, one in cost_of(summary).items()}
+
+
+def attack_label(row: pd.Series) -> str:
+    """Return the attack of a row of scores, with its budget, and whom it attacked."""
     budget = "" if pd.isna(row["epsilon"]) else f" {row['epsilon']:g}"
     attack = f"{row['attack']}{budget}"
     if row["source"] != "torch":
         whom = str(row["source"]).removesuffix(str(row["target"])).removesuffix(" of ").strip()
         attack += f" on {' '.join(filter(None, (whom, row['gradient'])))}"
+    return attack
+
+
+def attack_quantities(row: pd.Series) -> Quantities:
+    """Return what an attack did to a unit, from a row of scores; in percent."""
+    attack = attack_label(row)
+    rates = {
+        "accuracy, clean": "clean_accuracy",
+        "confidence, clean": "mean_confidence_clean",
+        f"accuracy, {attack}": "robust_accuracy",
+        f"transfer success, {attack}": "transfer_success",
+    }
     return {
-        ("accuracy, clean", "%"): 100 * float(row["clean_accuracy"]),
-        ("confidence, clean", "%"): 100 * float(row["mean_confidence_clean"]),
-        (f"accuracy, {attack}", "%"): 100 * float(row["robust_accuracy"]),
-        (f"transfer success, {attack}", "%"): 100 * float(row["transfer_success"]),
+        (name, "%"): Estimate(
+            *(100 * float(row.get(f"{rate}{bound}", math.nan)) for bound in ("", "_low", "_high"))
+        )
+        for name, rate in rates.items()
     }
 
 
+def in_order(columns: Iterable[Quantities]) -> list[tuple[str, str]]:
+    """Return the quantities of *columns*: accuracy, latency, energy, then what attacks did."""
+    quantities = list(dict.fromkeys(key for column in columns for key in column))
+    return sorted(quantities, key=_order)
+
+
 def _order(quantity: tuple[str, str]) -> int:
-    """Return the place of a quantity: accuracy, latency, energy, then what attacks did."""
     leading = ("accuracy, clean", "multiplier", "latency", "energy")
     trailing = ("confidence", "accuracy", "transfer")
     name = quantity[0]

@@ -11,13 +11,14 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from accelsim.errors import DataError
 
-__all__ = ["Store", "point_key"]
+__all__ = ["Store", "point_key", "stored_rows"]
 
 APPLICATION = 0x4143434C
 """What SQLite files of ours say that they are: "ACCL"."""
@@ -128,8 +129,35 @@ class Store:
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """Return all rows by key, in the order in which they came."""
-        try:
-            found = self._database.execute("SELECT key, row FROM points ORDER BY rowid")
-            return {key: json.loads(row) for key, row in found}
-        except (sqlite3.Error, ValueError) as error:
-            raise DataError(f"{self.path} is damaged: {error}") from None
+        return _rows(self._database, self.path)
+
+
+def stored_rows(path: Path) -> dict[str, dict[str, Any]]:
+    """Return all rows of the store in *path*, as `Store.rows` does, without writing anything.
+
+    So its folder may be one that cannot be written.
+
+    Raises
+    ------
+    DataError
+        There is no store, or it is damaged.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is missing")
+    # SQLite makes files beside a store in write-ahead mode even to read it; not where it is told
+    # that nothing is left in its log.
+    log = path.with_name(f"{path.name}-wal")
+    mode = "mode=ro" if log.exists() else "immutable=1"
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)) as database:
+            return _rows(database, path)
+    except sqlite3.Error as error:
+        raise DataError(f"{path} cannot be opened as a store: {error}") from None
+
+
+def _rows(database: sqlite3.Connection, path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        found = database.execute("SELECT key, row FROM points ORDER BY rowid")
+        return {key: json.loads(row) for key, row in found}
+    except (sqlite3.Error, ValueError) as error:
+        raise DataError(f"{path} is damaged: {error}") from None

@@ -76,6 +76,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "tradeoffs": (6, {"pandas"}),
     "sensitivities": (6, {"pandas"}),
     "figures": (6, {"numpy", "pandas", "matplotlib"}),
+    "report": (6, {"numpy", "pandas", "matplotlib", "jinja2"}),
     "cli": (6, {"typer", "rich", "pandas", "ruamel"}),
     "__init__": (6, set()),
 }

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from accelsim.errors import DataError
-from accelsim.store import Store, point_key
+from accelsim.store import Store, point_key, stored_rows
 
 
 def test_rows_come_back_in_order(tmp_path):
@@ -19,6 +19,26 @@ def test_rows_come_back_in_order(tmp_path):
     with Store(tmp_path / "a.sqlite") as store:
         store.put("b", {"x": 2})
         assert store.rows()["b"] == {"x": 2}
+
+
+def test_reading_writes_nothing(tmp_path):
+    path = tmp_path / "a.sqlite"
+    with Store(path) as store:
+        store.put("b", {"x": 1})
+        # Still in the log beside the file: nobody has closed the store yet.
+        assert stored_rows(path) == {"b": {"x": 1}}
+    before = path.read_bytes()
+    assert stored_rows(path) == {"b": {"x": 1}}
+    assert [file.name for file in tmp_path.iterdir()] == ["a.sqlite"]
+    assert path.read_bytes() == before
+
+
+def test_rejects_what_is_no_store_to_read(tmp_path):
+    with pytest.raises(DataError, match=r"none\.sqlite is missing"):
+        stored_rows(tmp_path / "none.sqlite")
+    (tmp_path / "text.sqlite").write_text("no database" * 100)
+    with pytest.raises(DataError, match="text.sqlite is damaged: file is not a database"):
+        stored_rows(tmp_path / "text.sqlite")
 
 
 def test_the_key_sees_content_not_order():

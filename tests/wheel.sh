@@ -33,5 +33,6 @@ assert list(package.glob("workloads/*.safetensors")), "the wheel lacks the weigh
 assert list(package.glob("energy_tables/*.csv")), "the wheel lacks the energy tables"
 assert list(package.glob("presets/*.yaml")), "the wheel lacks the presets"
 assert list(package.glob("rtl/verilog/*.sv")), "the wheel lacks the RTL"
+assert {"page.html", "page.css", "page.js"} <= {one.name for one in package.glob("report/*")}
 print("the wheel is complete")
 PYTHON

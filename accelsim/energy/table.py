@@ -81,6 +81,44 @@ class EnergyTable:
         """
         return self._amount(component, action, capacity_bytes, bits, power=True)
 
+    def rows_behind(
+        self,
+        component: str,
+        action: str,
+        capacity_bytes: float | None = None,
+        bits: float | None = None,
+    ) -> list[EnergyRow]:
+        """Return the rows that an energy or a power is made of.
+
+        One, or of a memory the up to four between whose capacities and widths it is interpolated.
+        The parameters and errors are those of `energy_pj`.
+        """
+        rows = self._groups.get((component, action))
+        if rows is None:
+            known = [" ".join(pair) for pair in self._groups]
+            raise EnergyTableError(
+                f"energy table {self.name!r} has no row for component {component!r}, action "
+                f"{action!r}; add one to {self.path.name} or choose another table."
+                f"{nearest(f'{component} {action}', known)}"
+            )
+        if rows[0].capacity_bytes is None:
+            return rows
+        if capacity_bytes is None or bits is None:
+            raise EnergyTableError(
+                f"energy table {self.name!r} has {component} {action} by capacity and width; "
+                "state both"
+            )
+        by_width: dict[float, dict[float, EnergyRow]] = defaultdict(dict)
+        for row in rows:
+            by_width[row.bits][float(row.capacity_bytes or 0)] = row
+        what = f"energy table {self.name!r} has {component} {action}"
+        found = []
+        for width in _neighbors(by_width, bits, f"{what} for accesses of", "bits (glb.word_bits)"):
+            line = by_width[width]
+            sizes = _neighbors(line, capacity_bytes, f"{what} for memories of", "bytes")
+            found += [line[size] for size in sizes]
+        return found
+
     @cached_property
     def _groups(self) -> dict[tuple[str, str], list[EnergyRow]]:
         groups = defaultdict(list)
@@ -100,34 +138,13 @@ class EnergyTable:
         if is_power(action) != power:
             kind, method = ("a power", "power_mw") if is_power(action) else ("energy", "energy_pj")
             raise EnergyTableError(f"{component} {action} is {kind}: ask {method} for it")
-        rows = self._groups.get((component, action))
-        if rows is None:
-            known = [" ".join(pair) for pair in self._groups]
-            raise EnergyTableError(
-                f"energy table {self.name!r} has no row for component {component!r}, action "
-                f"{action!r}; add one to {self.path.name} or choose another table."
-                f"{nearest(f'{component} {action}', known)}"
-            )
-        if rows[0].capacity_bytes is None:
+        rows = self.rows_behind(component, action, capacity_bytes, bits)
+        if rows[0].capacity_bytes is None or capacity_bytes is None or bits is None:
             return rows[0].amount
-        if capacity_bytes is None or bits is None:
-            raise EnergyTableError(
-                f"energy table {self.name!r} has {component} {action} by capacity and width; "
-                "state both"
-            )
-        return self._of_memory(rows, capacity_bytes, bits)
-
-    def _of_memory(self, rows: list[EnergyRow], capacity_bytes: float, bits: float) -> float:
         by_width: dict[float, dict[float, float]] = defaultdict(dict)
         for row in rows:
             by_width[row.bits][float(row.capacity_bytes or 0)] = row.amount
-        what = f"energy table {self.name!r} has {rows[0].component} {rows[0].action}"
-        widths = _neighbors(by_width, bits, f"{what} for accesses of", "bits (glb.word_bits)")
-        amounts = {}
-        for width in widths:
-            line = by_width[width]
-            sizes = _neighbors(line, capacity_bytes, f"{what} for memories of", "bytes")
-            amounts[width] = _interpolated({size: line[size] for size in sizes}, capacity_bytes)
+        amounts = {width: _interpolated(line, capacity_bytes) for width, line in by_width.items()}
         return _interpolated(amounts, bits)
 
 

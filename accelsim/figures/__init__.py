@@ -1,12 +1,14 @@
 """Figures: each function takes a result table and returns a matplotlib Figure."""
 
 from accelsim.figures.accuracy import accuracy_by_unit
+from accelsim.figures.attacks import accuracy_by_attack
 from accelsim.figures.claims import claims_by_level
 from accelsim.figures.confidence import calibration_by_unit, confidence_by_unit
 from accelsim.figures.energy import energy_by_component
 from accelsim.figures.latency import latency_by_layer
 from accelsim.figures.over_time import bandwidth_over_time, block_timeline
 from accelsim.figures.pareto import pareto
+from accelsim.figures.points import cost_by_point
 from accelsim.figures.product_error import error_magnitude, error_surfaces
 from accelsim.figures.robustness import accuracy_by_epsilon, transfer_matrix
 from accelsim.figures.roofline import roofline
@@ -25,6 +27,7 @@ from accelsim.figures.validation import (
 )
 
 __all__ = [
+    "accuracy_by_attack",
     "accuracy_by_epsilon",
     "accuracy_by_unit",
     "bandwidth_over_time",
@@ -33,6 +36,7 @@ __all__ = [
     "claims_by_level",
     "confidence_by_unit",
     "constant_factor",
+    "cost_by_point",
     "energy_by_component",
     "error_magnitude",
     "error_surfaces",

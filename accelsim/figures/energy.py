@@ -18,7 +18,7 @@ def energy_by_component(runs: Sequence[Run]) -> Figure:
 
     The left plot has all components; the right one leaves out the DRAM, which hides the rest.
     """
-    figure, (whole, chip) = new_figure(9, 4.2, axes=2)
+    figure, (whole, chip) = new_figure(max(9, 2 + 2.4 * len(runs)), 4.2, axes=2)
     labels = run_labels(runs)
     charged = [CLOCK] if any(f"energy_{CLOCK}_uj" in run.summary for run in runs) else []
     everything = (*COMPONENTS, *charged)

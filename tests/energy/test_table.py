@@ -149,3 +149,21 @@ def test_takes_a_table_with_a_byte_order_mark_and_windows_line_ends(write):
     with open(path, "wb") as stream:
         stream.write(text.replace("\n", "\r\n").encode())
     assert load_table(path).energy_pj("rf", "read") == 1
+
+
+@pytest.mark.parametrize(
+    ("capacity", "bits", "rows"),
+    [
+        (2048, 64, {(2048, 64)}),
+        (3072, 64, {(2048, 64), (8192, 64)}),
+        (3072, 48, {(2048, 32), (8192, 32), (2048, 64), (8192, 64)}),
+    ],
+)
+def test_the_rows_behind_a_memory_are_its_neighbors(capacity, bits, rows):
+    behind = CMOS45.rows_behind("glb", "read", capacity, bits)
+    assert {(row.capacity_bytes, row.bits) for row in behind} == rows
+
+
+def test_the_row_behind_a_figure_without_size_is_itself():
+    (row,) = CMOS45.rows_behind("multiplier.ax_fpm", "leak")
+    assert row.amount == CMOS45.power_mw("multiplier.ax_fpm", "leak")

@@ -1,0 +1,5 @@
+"""Report: results of one network as one HTML file that needs no other."""
+
+from accelsim.report.page import report
+
+__all__ = ["report"]

@@ -1,0 +1,236 @@
+"""What attacks did: rates, paired comparisons, the sanity checks, and what may be concluded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from accelsim.comparison import attack_label
+from accelsim.errors import DataError
+from accelsim.report.results import Results
+from accelsim.report.tables import Cell, Column, Table, estimated, number
+from accelsim.results import BASELINE
+from accelsim.robustness.attacks import ATTACKS
+from accelsim.robustness.checks import RULES, Check, Study, run_checks
+from accelsim.robustness.claims import Claim, verdict
+from accelsim.robustness.outcomes import strongest
+from accelsim.robustness.summary import compare, estimate
+from accelsim.statistics import Estimate
+
+__all__ = ["Evidence", "evidence"]
+
+HALF = 0.5
+"""Bound of the claims of a report: whether more often than not. Whoever claims more says so by
+`accelsim.robustness.claims`."""
+
+LOSSES = {
+    **dict.fromkeys(("fgsm", "pgd", "mim", "apgd_ce", "ddn"), "cross entropy"),
+    **dict.fromkeys(("apgd_dlr", "square", "cw", "deepfool", "fab", "jsma"), "margin"),
+    "lsa": "probability",
+}
+"""Attack at its defaults, as accelsim score runs it -> its loss, see `Study`."""
+
+STATES = {True: ("pass", "pass"), False: ("FAIL", "fail"), None: ("not run", "skip")}
+GRADES = {"supported": "pass", "contradicted": "fail", "inconclusive": "skip"}
+
+
+@dataclass
+class Evidence:
+    """What a report tells about attacks."""
+
+    rates: Table
+    pairs: list[Table] = field(default_factory=list)
+    checks: list[tuple[str, Table]] = field(default_factory=list)
+    """Of each unit: its name with how many passed, and the checks."""
+    verdicts: Table | None = None
+    problems: list[str] = field(default_factory=list)
+    """What cannot be told, and why."""
+
+
+def evidence(results: Results) -> Evidence | None:
+    """Return what attacks did in *results*; None where there are no scores."""
+    if not results.scores:
+        return None
+    rates = pd.concat([score.rates for score in results.scores], ignore_index=True)
+    rates = rates.drop_duplicates(ignore_index=True)
+    found = Evidence(_rates(rates))
+    outcomes = results.outcomes()
+    if outcomes is None:
+        bare = ", ".join(str(one.folder) for one in results.scores if one.outcomes is None)
+        found.problems.append(
+            f"Sanity checks and paired comparisons were not run: {bare} keeps no outcomes of "
+            "images; accelsim score --out makes them"
+        )
+        return found
+    targets = sorted(outcomes["target"].unique(), key=lambda name: name != BASELINE)
+    for other in targets[1:]:
+        _compare(outcomes, targets[0], other, found)
+    checks = {name: run_checks(_study(outcomes, name)) for name in targets}
+    found.checks = [
+        (f"{name}: {_tally(own)}", _checks(f"checks-{place}", name, own))
+        for place, (name, own) in enumerate(checks.items())
+    ]
+    found.verdicts = _verdicts(rates, checks)
+    return found
+
+
+def _study(outcomes: pd.DataFrame, target: str) -> Study:
+    attacks = list(outcomes["attack"].unique())
+    return Study(
+        outcomes,
+        target=target,
+        access={name: "none" if name == "noise" else ATTACKS[name].access for name in attacks},
+        loss={name: LOSSES[name] for name in attacks if name in LOSSES},
+        iterated={"fgsm": "pgd"},
+        baseline=BASELINE,
+    )
+
+
+def _rates(rates: pd.DataFrame) -> Table:
+    heads = [
+        Column("attack", numeric=False), Column("scenario and source", numeric=False),
+        Column("unit", numeric=False), Column("images"),
+        Column("clean accuracy", "%"), Column("robust accuracy", "%"),
+        Column("source success", "%"), Column("transfer success", "%"), Column("median L2"),
+        Column("confidence attacked", "%"),
+    ]  # fmt: skip
+    rows = [
+        [
+            Cell(_strength(row)), Cell(_source(row)), Cell(str(row["target"])),
+            number(row["images"]),
+            *(_percent(row, name) for name in _SHARES),
+            number(row["median_l2"]), number(100 * row["mean_confidence_attacked"]),
+        ]
+        for _, row in rates.iterrows()
+    ]  # fmt: skip
+    caption = (
+        "Rates with 95 % intervals (Wilson). Source success: of the images that the source "
+        "classifies right, those whose examples fool it; transfer success: of these, those that "
+        "fool the unit too"
+    )
+    return Table("rates", caption, heads, rows)
+
+
+_SHARES = ("clean_accuracy", "robust_accuracy", "source_success", "transfer_success")
+
+
+def _percent(row: pd.Series, name: str) -> Cell:
+    return estimated(Estimate(*(100 * bound for bound in estimate(row, name))))
+
+
+def _words(name: str) -> Cell:
+    return Cell(name.replace("_", " "))
+
+
+def _strength(row: pd.Series) -> str:
+    """Return an attack with its budget, or that it looks for the smallest change."""
+    reach = "smallest" if pd.isna(row["epsilon"]) else f"{row['epsilon']:g}"
+    return f"{row['attack']} {row['norm']} {reach}"
+
+
+def _source(row: pd.Series) -> str:
+    scenario = _words(row["scenario"]).text
+    if row["source"] == "torch":
+        return f"{scenario}, exact network"
+    return f"{scenario}, {row['source']}, gradient {row['gradient']}"
+
+
+def _compare(outcomes: pd.DataFrame, first: str, other: str, found: Evidence) -> None:
+    """Add the comparison of two targets, scenario by scenario."""
+    rows = []
+    for scenario, part in outcomes.groupby("scenario", sort=False):
+        try:
+            # Units have different choices of gradients in a white box: each image's worst counts.
+            same = strongest(part, ("gradient",)) if scenario == "white_box" else part
+            pairs = compare(same, first, other)
+        except DataError as error:
+            found.problems.append(f"{_words(str(scenario)).text}, {other}: {error}")
+            continue
+        rows += [_pair(row) for _, row in pairs.iterrows()]
+    heads = [
+        Column("scenario", numeric=False), Column("attack", numeric=False),
+        Column("source", numeric=False), Column("images"), Column(f"fool only {first}"),
+        Column(f"fool only {other}"), Column("p", "Holm"), Column("norm ratio"),
+    ]  # fmt: skip
+    caption = (
+        f"{other} against {first}, image by image, on those that both and their sources classify "
+        "right: McNemar's exact test. Below 0.05 they differ. Norm ratio: how much more noise "
+        f"fooling {other} takes, where the smallest was looked for"
+    )
+    if rows:
+        found.pairs.append(Table(f"pairs-{len(found.pairs)}", caption, heads, rows))
+
+
+def _pair(row: pd.Series) -> list[Cell]:
+    return [
+        _words(row["scenario"]), Cell(_strength(row)), Cell(str(row["source"])),
+        number(row["images"]), number(row["only_baseline"]), number(row["only_other"]),
+        number(row["p_holm"], "differs" if row["p_holm"] < 0.05 else ""),
+        estimated(estimate(row, "norm_ratio")),
+    ]  # fmt: skip
+
+
+def _tally(checks: Sequence[Check]) -> str:
+    counts = {state: sum(one.passed is state for one in checks) for state in (True, False, None)}
+    return f"{counts[True]} passed, {counts[False]} failed, {counts[None]} not run"
+
+
+def _checks(name: str, target: str, checks: Sequence[Check]) -> Table:
+    heads = [
+        Column("no."), Column("check", numeric=False), Column("result", numeric=False),
+        Column("numbers, or why not", numeric=False), Column("bears on", numeric=False),
+    ]  # fmt: skip
+    rows = []
+    for check in checks:
+        text, tone = STATES[check.passed]
+        rule = RULES[check.name]
+        bears = [*(one.replace("_", " ") for one in rule.bears_on)]
+        bears += ["success"] if rule.success else []
+        rows.append([
+            number(check.number),
+            Cell(check.name.replace("_", " "), more=(f"Passes if {rule.demand}.",)),
+            Cell(text, tone=tone), Cell(check.reason), Cell(", ".join(bears)),
+        ])  # fmt: skip
+    return Table(name, f"Sanity checks of {target}; unfold for what each demands", heads, rows)
+
+
+def _verdicts(rates: pd.DataFrame, checks: dict[str, list[Check]]) -> Table | None:
+    heads = [
+        Column("claim", numeric=False), Column("scenario", numeric=False), Column("measured", "%"),
+        Column("verdict", numeric=False), Column("why", numeric=False),
+    ]  # fmt: skip
+    rows = []
+    for row, claim, measured in _claims(rates[rates["target"].isin(list(checks))]):
+        finding = verdict(checks[str(row["target"])], claim, measured)
+        short, _, _ = finding.reason.partition(", but ")
+        count = len(finding.failing)
+        way = f", but {count} check{'s are' if count > 1 else ' is'} in the way" if count else ""
+        rows.append([
+            Cell(claim.text), _words(row["scenario"]),
+            estimated(Estimate(*(100 * bound for bound in measured))),
+            Cell(finding.grade, tone=GRADES[finding.grade]),
+            Cell(short + way, more=tuple(f"check {check}" for check in finding.failing)),
+        ])  # fmt: skip
+    if not rows:
+        return None
+    caption = (
+        "A claim counts if the whole interval lies on its side of one half, and each check passed "
+        "that bears on it; one that was not run has not passed"
+    )
+    return Table("verdicts", caption, heads, rows)
+
+
+def _claims(rates: pd.DataFrame) -> Iterator[tuple[pd.Series, Claim, Estimate]]:
+    """Yield (row, claim, what was measured): that a unit resists more often than not."""
+    for _, row in rates[rates["target"] != BASELINE].iterrows():
+        unit, attack = str(row["target"]), attack_label(row)
+        if row["scenario"] in ("transfer", "black_box"):
+            text = f"less than half of what {attack} makes fools {unit} too"
+            claim = Claim(text, str(row["scenario"]), "below", HALF, robust=True)
+            yield row, claim, estimate(row, "transfer_success")
+        else:
+            text = f"{unit} classifies more than half rightly under {attack}"
+            claim = Claim(text, "white_box", "above", HALF, robust=True)
+            yield row, claim, estimate(row, "robust_accuracy")
