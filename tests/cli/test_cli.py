@@ -50,6 +50,7 @@ def test_integer_units_are_calibrated_on_the_training_split(accelsim, tmp_path):
     assert (code, "scores made with other settings (quantization)" in err) == (2, True)
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_timing_needs_no_calibration(accelsim, tmp_path, monkeypatch):
     """Of a large network it would take minutes."""
 
@@ -90,6 +91,7 @@ def test_simulate_json_is_json_alone(accelsim):
     assert sum(layer["total_cycles"] for layer in run["layers"]) == run["summary"]["latency_cycles"]
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_row_stationary_accelerator(accelsim, tmp_path):
     """Simulated, swept beside a systolic one, scored in its own order of additions."""
     eyeriss = ("--accelerator", "eyeriss_168")
@@ -136,6 +138,7 @@ def test_score_plot_and_compare(accelsim, tmp_path):
     assert {"quantity", "unit", "exact_fp32", "ax_fpm"} == json.loads(out)[0].keys()
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_sweep(accelsim, tmp_path):
     vary = ("--vary", "array.rows=4,8", "--vary", "array.pipelined=true,false")
     limits = ("--images", "1", "--workers", "1", "--timing-only", "--out", tmp_path / "s")
@@ -145,6 +148,7 @@ def test_sweep(accelsim, tmp_path):
     assert read_manifest(tmp_path / "s", "sweep")["grid"]["array.rows"] == [4, 8]
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_sweep_with_failed_points_exits_1_and_tells_where(accelsim, tmp_path):
     arguments = ("--vary", "glb.ifmap_kib=0.5", "--images", "1", "--workers", "1")
     code, out, err = accelsim("sweep", "lenet5_digits", *arguments, "--out", tmp_path / "s")
@@ -394,7 +398,8 @@ def test_plot_rejects_what_it_cannot_draw(accelsim, tmp_path, runs):
 COMMAND = [sys.executable, "-c", "from accelsim.cli import main; main()"]
 
 
-def test_ctrl_c_in_a_sweep_keeps_what_was_done_and_goes_on(tmp_path):
+@pytest.mark.usefixtures("in_this_process")
+def test_ctrl_c_in_a_sweep_keeps_what_was_done_and_goes_on(accelsim, tmp_path):
     rows = ",".join(str(size) for size in range(2, 26))
     arguments = [
         *("sweep", "lenet5_digits", "--vary", f"array.rows={rows}", "--images", "1"),
@@ -411,9 +416,9 @@ def test_ctrl_c_in_a_sweep_keeps_what_was_done_and_goes_on(tmp_path):
     assert "Traceback" not in err
     assert f"{kept} of 24 points are kept in {tmp_path / 's'}; the same command goes on" in err
     assert 2 <= kept < 24
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert len(json.loads(done.stdout)) == 24
+    code, out, err = accelsim(*arguments)
+    assert code == 0, err
+    assert len(json.loads(out)) == 24
 
 
 def _stored(path):
@@ -434,6 +439,7 @@ def test_names_that_look_like_markup_are_names(accelsim):
     assert "on [/red] [bold]x with exact_fp32" in " ".join(out.split())
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_sweep_over_many_fields_fits_80_columns(accelsim, tmp_path):
     fields = ("array.rows=4", "array.cols=4", "clock_mhz=100, 200", "vector_unit.lanes=8")
     vary = [word for field in fields for word in ("--vary", field)]
