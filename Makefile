@@ -38,7 +38,7 @@ lint: $(INSTALLED)
 
 # Builds the wheel, installs it into an environment of its own and runs it from another folder.
 wheel: $(INSTALLED)
-	PYTHON=$(PYTHON) BUILD_PYTHON=$(abspath $(BIN))/python tests/wheel.sh
+	PYTHON=$(abspath $(BIN))/python tests/wheel.sh
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info $(DEMO)

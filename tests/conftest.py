@@ -48,6 +48,19 @@ def runs(small_trace, small_labels):
 
 
 @pytest.fixture
+def in_this_process(monkeypatch):
+    """Points of a sweep run one by one in this process, which has imported torch already.
+
+    For tests of what a sweep takes, keeps and prints; others start workers.
+    """
+
+    def one_by_one(function, tasks, workers, *, skip, crashed):
+        return ((key, function(task)) for key, task in tasks.items() if not skip(key))
+
+    monkeypatch.setattr("accelsim.sweeps.driver.in_processes", one_by_one)
+
+
+@pytest.fixture
 def rng():
     return np.random.default_rng(0)
 

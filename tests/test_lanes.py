@@ -94,21 +94,18 @@ from accelsim import lanes
 numba.config.CPU_FEATURES = None
 assert lanes.LANES == int(sys.argv[2]), lanes.LANES
 
-from accelsim import kernels
-from accelsim.accumulators import accumulator_of
+from accelsim.kernels import accumulate
 from accelsim.multipliers import MULTIPLIERS
 
 rng = np.random.default_rng(7)
-images = rng.standard_normal((2, 5, 9, 11)).astype(np.float32)
-weight = rng.standard_normal((6, 5, 3, 3)).astype(np.float32)
+activations = rng.standard_normal((45, 126)).astype(np.float32)
+weights = rng.standard_normal((6, 45)).astype(np.float32)
 for name in ("ax_fpm", "ax_fpm_carry"):
-    unit = MULTIPLIERS[name]
-    sums = np.zeros((2, 6, 7, 9), np.float32)
-    for c, r, s in np.ndindex(5, 3, 3):
-        window = images[:, None, c, r : r + 7, s : s + 9]
-        sums += unit.product(*np.broadcast_arrays(window, weight[None, :, c, r, s, None, None]))
-    got = kernels.conv2d(unit, accumulator_of(unit, "float32"), images, weight, None)
-    np.testing.assert_array_equal(got.view(np.uint32), sums.view(np.uint32))
+    expected, got = np.zeros((2, 6, 126), np.float32)
+    for k in range(45):
+        expected += MULTIPLIERS[name].product(activations[k], weights[:, k, None])
+    accumulate(name, "float32", activations, weights, got)
+    np.testing.assert_array_equal(got.view(np.uint32), expected.view(np.uint32))
 """
 
 

@@ -1,18 +1,22 @@
 #!/usr/bin/env bash
 # Builds the wheel, installs it into an environment of its own and runs it from other folders:
 # code, presets, energy tables, workloads and weights must all have travelled.
-# Environment: PYTHON (base interpreter), BUILD_PYTHON (one that has 'build').
+# Environment: PYTHON, an interpreter whose environment has 'build' and all that the wheel requires.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-"$BUILD_PYTHON" -m build --wheel --outdir "$work/dist" "$root" >"$work/build.log" 2>&1 ||
+"$PYTHON" -m build --wheel --outdir "$work/dist" "$root" >"$work/build.log" 2>&1 ||
     { cat "$work/build.log"; exit 1; }
 rm -rf "$root/build"
-"$PYTHON" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install --quiet -c "$root/constraints.txt" "$work"/dist/*.whl
+"$PYTHON" -m venv --without-pip "$work/venv"
+pip=("$PYTHON" -m pip --python "$work/venv/bin/python")
+"${pip[@]}" install --quiet --no-deps "$work"/dist/*.whl
+site=$("$work/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+"$PYTHON" "$root/tests/link_requirements.py" "$site" accelsim
+"${pip[@]}" check
 
 for folder in / "$root"; do
     cd "$folder"

@@ -274,8 +274,10 @@ def _glitches(tally: Callable[..., Any]) -> Callable[..., None]:
             _mark(real, before.shape[1] - start)
             load(before, start, port_nets, port_of, values)
             settle(opcodes, inputs, outputs, values)
+            # Word by word: for rows Numba compiles what its error message of shapes is made with.
             for i in range(port_nets.size):
-                old[port_nets[i]] = values[port_nets[i]]
+                for k in range(WORDS):
+                    old[port_nets[i], k] = values[port_nets[i], k]
             load(after, start, port_nets, port_of, values)
             for i in range(port_nets.size):
                 net = port_nets[i]

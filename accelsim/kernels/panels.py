@@ -183,7 +183,9 @@ def _in_registers(fast: FastForm, add: Callable[..., Any]) -> _Loops:
         if filters.size % 4:
             # The last row of psums and of parts belongs to no filter.
             fours = np.full((filters.size + 3) // 4 * 4, len(parts) - 1, np.int64)
-            fours[: filters.size] = filters
+            # One by one: for a slice Numba compiles what its error message of shapes is made with.
+            for f in range(filters.size):
+                fours[f] = filters[f]
             tile(panel, parts, acc, fours, span, columns)
         else:
             tile(panel, parts, acc, filters, span, columns)

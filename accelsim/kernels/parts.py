@@ -180,6 +180,9 @@ def within_bounds(kernel: Callable[..., None]) -> Callable[..., None]:
             # Copies, one layout for all: what is slow enough for this kernel does not feel them.
             sums = psums[g, j0:j1, c0:c1].copy()
             kernel(activations[g, :, c0:c1].copy(), weights[g, j0:j1].copy(), sums)
-            psums[g, j0:j1, c0:c1] = sums
+            # One by one: for a slice Numba compiles what its error message of shapes is made with.
+            for j in range(j1 - j0):
+                for i in range(c1 - c0):
+                    psums[g, j0 + j, c0 + i] = sums[j, i]
 
     return within

@@ -34,11 +34,17 @@ made_pages = {kind: {name: asdict(PAGES[kind](name)) for name in made[kind]} for
 print(json.dumps([loaded, [names, pages], [made, made_pages]]))
 """
 
-VERB = """
-import atexit, sys
-atexit.register(lambda: print(*sorted({"numba", "torch"} & {*sys.modules}), file=sys.stderr))
+VERBS = """
+import contextlib, io, json, pathlib, sys
+from accelsim.cli import catalog as module
 from accelsim.cli import main
-main(sys.argv[1:])
+module.cache_root = lambda: pathlib.Path(sys.argv[1])
+shown = []
+for verb in json.loads(sys.argv[2]):
+    with contextlib.redirect_stdout(io.StringIO()) as stream, contextlib.suppress(SystemExit):
+        main(verb)
+    shown.append(stream.getvalue())
+print(json.dumps([sorted({"numba", "torch"} & {*sys.modules}), shown]))
 """
 
 
@@ -57,61 +63,57 @@ def run(code, cache, *arguments, root=ROOT):
     return done.stdout, done.stderr
 
 
-def test_what_is_kept_is_what_is_made(tmp_path):
-    """Names and pages of everything that is listed; from disk no library is behind them.
-
-    Compiled products come from the cache of the other tests.
-    """
-    loaded, kept, made = json.loads(run(EVERY_TEXT, cache_root(), tmp_path)[0])
-    assert "numba" in loaded
-    assert kept == made
-    assert json.loads(run(EVERY_TEXT, cache_root(), tmp_path)[0]) == [[], made, made]
-
-
-@pytest.mark.parametrize(
-    "verb",
-    [
-        ["list"],
-        ["show", "exact_fp32"],
-        ["show", "drum<k>_<u|s><bits>"],
-        ["show", "float32"],
-        ["show", "os"],
-        ["show", "lenet5_digits"],
-        ["show", "fgsm"],
-        ["show", "tiny_4x4"],
-        ["show", "cmos45"],
-    ],
-)
-def test_verbs_without_a_kernel_import_neither_numba_nor_torch(kept, verb):
-    first, _ = run(VERB, kept, *verb)
-    assert run(VERB, kept, *verb) == (first, "\n")
+def shown(kept, *verbs, root=ROOT):
+    """Return the compiling libraries that a process loads for *verbs*, and what each prints."""
+    return json.loads(run(VERBS, cache_root(), kept, json.dumps(verbs), root=root)[0])
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    """A cache in which everything has been listed."""
-    cache = tmp_path_factory.mktemp("cache")
-    assert run(VERB, cache, "list")[1] == "numba\n"
-    return cache
+def every_text(tmp_path_factory):
+    """A folder in which names and pages of everything are kept, and what its maker printed.
+
+    Compiled products come from the cache of the other tests.
+    """
+    folder = tmp_path_factory.mktemp("kept")
+    return folder, json.loads(run(EVERY_TEXT, cache_root(), folder)[0])
+
+
+def test_what_is_kept_is_what_is_made(every_text):
+    """Names and pages of everything that is listed; from disk no library is behind them."""
+    folder, (loaded, kept, made) = every_text
+    assert "numba" in loaded
+    assert kept == made
+    assert json.loads(run(EVERY_TEXT, cache_root(), folder)[0]) == [[], made, made]
+
+
+def test_verbs_without_a_kernel_import_neither_numba_nor_torch(every_text, accelsim):
+    """They print what this process does, which keeps nothing."""
+    names = (
+        *("exact_fp32", "drum<k>_<u|s><bits>", "float32", "os", "lenet5_digits", "fgsm"),
+        *("tiny_4x4", "cmos45"),
+    )
+    verbs = [["list"], *(["show", name] for name in names)]
+    assert shown(every_text[0], *verbs) == [[], [accelsim(*verb)[1] for verb in verbs]]
 
 
 def test_a_changed_unit_is_noticed(tmp_path):
     """In a copy of the package, whose file is changed between two listings and two pages."""
-    tree, cache = tmp_path / "tree", tmp_path / "cache"
+    tree = tmp_path / "tree"
     for name in ("accelsim", "energy_tables", "workloads"):
-        ignored = shutil.ignore_patterns("__pycache__", "*.safetensors")
+        # With the compiled modules, which are as old as their sources in the copy, too.
+        ignored = shutil.ignore_patterns("*.safetensors")
         shutil.copytree(ROOT / name, tree / name, ignore=ignored)
     shutil.copy(ROOT / "setup.cfg", tree)
-    verbs = ["list", "multipliers"], ["show", "exact_fp32"]
-    for verb in verbs:
-        assert "a unit renamed" not in run(VERB, cache, *verb, root=tree)[0]
     unit = tree / "accelsim" / "multipliers" / "exact_fp32.py"
     text = unit.read_text()
     title = multipliers.MULTIPLIERS["exact_fp32"].title
     assert text.count(title) == 1
-    unit.write_text(text.replace(title, "a unit renamed"))
-    for verb in verbs:
-        assert "a unit renamed" in run(VERB, cache, *verb, root=tree)[0]
+    for new in (title, "a unit renamed"):
+        unit.write_text(text.replace(title, new))
+        # A process for each: one that has imported the units keeps nothing.
+        for verb in (["list", "multipliers"], ["show", "exact_fp32"]):
+            _, (printed,) = shown(tmp_path / "kept", verb, root=tree)
+            assert ("a unit renamed" in printed) == (new != title)
 
 
 def test_every_source_of_a_listing_counts(tmp_path, monkeypatch):
@@ -197,5 +199,5 @@ def test_a_unit_file_is_read_anew_each_time(tmp_path):
         import_multiplier(
             table, name="own", bits=2, signed=False, operand_order="activation,weight", out=file
         )
-        shown = run(VERB, cache_root(), "show", file)[0]
-        assert ["product(2,", "3)", str(product)] in map(str.split, shown.splitlines())
+        _, (page,) = shown(cache_root(), ["show", str(file)])
+        assert ["product(2,", "3)", str(product)] in map(str.split, page.splitlines())

@@ -42,6 +42,7 @@ def test_score_reads_a_set_of_ones_own_and_records_which_images_these_are(accels
     assert (code, "other settings (calibration_data_hash)" in err) == (2, True)
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_simulate_characterize_and_sweep_read_it(accelsim, mine, tmp_path):
     data = ("--data", mine, "--images", "2")
     code, out, _ = accelsim("simulate", "lenet5_digits", *data, "--timing-only", "--json")

@@ -54,6 +54,7 @@ def test_bad_input_is_one_clear_message(accelsim, arguments, said):
     assert "Traceback" not in err
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_sweep_over_modes_has_a_row_for_each(accelsim, tmp_path):
     vary = ("--vary", "multiplier_energy.mode=fixed,zero_gated,toggles", *FEW)
     line = ("sweep", "lenet5_digits", "--images", "1", *vary, "--out", tmp_path / "w")

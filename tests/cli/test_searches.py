@@ -9,11 +9,7 @@ from accelsim.sweeps import driver
 
 
 @pytest.fixture
-def net(tmp_path, monkeypatch):
-    def inline(function, tasks, workers, *, skip, crashed):
-        return ((key, function(task)) for key, task in tasks.items() if not skip(key))
-
-    monkeypatch.setattr(driver, "in_processes", inline)
+def net(tmp_path, in_this_process):
     path = tmp_path / "net.csv"
     path.write_text("a, 3, 300, 3, 3, 1, 1, 1\n")
     return path

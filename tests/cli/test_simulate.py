@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from accelsim.folders import read_manifest
 from accelsim.results import load_run
 
@@ -68,6 +70,7 @@ def test_integer_units_are_calibrated_on_the_training_split(accelsim, tmp_path):
     assert (code, "scores made with other settings (quantization)" in err) == (2, True)
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_timing_needs_no_calibration(accelsim, tmp_path, monkeypatch):
     """Of a large network it would take minutes."""
 
@@ -86,6 +89,7 @@ def test_timing_needs_no_calibration(accelsim, tmp_path, monkeypatch):
     assert (code, json.loads(out)[0]["latency_cycles"]) == (0, one)
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_row_stationary_accelerator(accelsim, tmp_path):
     """Simulated, swept beside a systolic one, scored in its own order of additions."""
     eyeriss = ("--accelerator", "eyeriss_168")

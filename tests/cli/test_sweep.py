@@ -7,11 +7,14 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from accelsim.folders import read_manifest
 
 COMMAND = [sys.executable, "-c", "from accelsim.cli import main; main()"]
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_sweep(accelsim, tmp_path):
     vary = ("--vary", "array.rows=4,8", "--vary", "array.pipelined=true,false")
     limits = ("--images", "1", "--workers", "1", "--timing-only", "--out", tmp_path / "s")
@@ -21,6 +24,7 @@ def test_sweep(accelsim, tmp_path):
     assert read_manifest(tmp_path / "s", "sweep")["grid"]["array.rows"] == [4, 8]
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_sweep_with_failed_points_exits_1_and_tells_where(accelsim, tmp_path):
     arguments = ("--vary", "glb.ifmap_kib=0.5", "--images", "1", "--workers", "1")
     code, out, err = accelsim("sweep", "lenet5_digits", *arguments, "--out", tmp_path / "s")
@@ -29,6 +33,7 @@ def test_a_sweep_with_failed_points_exits_1_and_tells_where(accelsim, tmp_path):
     assert "1 of 1 points failed; their errors are in" in err
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_sweep_over_many_fields_fits_80_columns(accelsim, tmp_path):
     fields = ("array.rows=4", "array.cols=4", "clock_mhz=100, 200", "vector_unit.lanes=8")
     vary = [word for field in fields for word in ("--vary", field)]
@@ -39,7 +44,8 @@ def test_a_sweep_over_many_fields_fits_80_columns(accelsim, tmp_path):
     assert "array.rows=4" in out
 
 
-def test_ctrl_c_in_a_sweep_keeps_what_was_done_and_goes_on(tmp_path):
+@pytest.mark.usefixtures("in_this_process")
+def test_ctrl_c_in_a_sweep_keeps_what_was_done_and_goes_on(accelsim, tmp_path):
     rows = ",".join(str(size) for size in range(2, 26))
     arguments = [
         *("sweep", "lenet5_digits", "--vary", f"array.rows={rows}", "--images", "1"),
@@ -56,9 +62,9 @@ def test_ctrl_c_in_a_sweep_keeps_what_was_done_and_goes_on(tmp_path):
     assert "Traceback" not in err
     assert f"{kept} of 24 points are kept in {tmp_path / 's'}; the same command goes on" in err
     assert 2 <= kept < 24
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert len(json.loads(done.stdout)) == 24
+    code, out, err = accelsim(*arguments)
+    assert code == 0, err
+    assert len(json.loads(out)) == 24
 
 
 def _stored(path):

@@ -128,7 +128,27 @@ def test_any_array_under_icarus(unit, dataflow, size, timing, gemms):
         assert_passes(design(unit, dataflow, *size, *timing), Path(folder), "icarus", gemms)
 
 
+# Takes the command of a compiler. The objects of Verilator's own sources are most of a build.
+ONCE = """#!/bin/sh
+for word; do case "$word" in verilated*.o) object=$word ;; esac; done
+if [ -z "$object" ]; then exec "$@"; fi
+cp "{kept}/$object" . 2> /dev/null || { "$@" && cp "$object" "{kept}"; }
+"""
+
+
+@pytest.fixture(scope="module")
+def compiling_once(tmp_path_factory):
+    """Objects of Verilator's own sources, the same in all benches, are made for the first alone."""
+    kept = tmp_path_factory.mktemp("kept")
+    (kept / "once").write_text(ONCE.replace("{kept}", str(kept)))
+    (kept / "once").chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OBJCACHE", str(kept / "once"))
+        yield
+
+
 @needs("verilator", "make")
+@pytest.mark.usefixtures("compiling_once")
 @pytest.mark.parametrize(
     ("unit", "dataflow", "size", "timing"),
     [

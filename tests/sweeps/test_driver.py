@@ -52,12 +52,8 @@ def test_a_row_per_point_in_grid_order_equal_to_simulate(tmp_path, monkeypatch):
     assert [point.varied["array.rows"] for point in todo] == [2, 2]
 
 
-def test_units_of_integers_are_calibrated_and_their_scheme_varied(tmp_path, monkeypatch):
-    def evaluate(todo, *_):
-        for key, point in todo.items():
-            yield key, *run_points([point])
-
-    monkeypatch.setattr(sweeps, "_evaluate", evaluate)
+@pytest.mark.usefixtures("in_this_process")
+def test_units_of_integers_are_calibrated_and_their_scheme_varied(tmp_path):
     grid = {"multiplier": ["exact_fp32", "exact_int8"], "quantization.weights": ["auto", "affine"]}
     table = run_sweep(tmp_path / "s", grid)
     assert (table["error"] == "").all()
@@ -127,6 +123,7 @@ def stub(todo, key):
     return {"error": ""}
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_point_that_fails_is_kept_with_its_error_and_the_rest_go_on(tmp_path):
     table = run_sweep(tmp_path / "s", {"glb.ifmap_kib": [0.5, 64]})
     assert "layer 'conv1' fits no tiling" in table["error"].iloc[0]
@@ -134,6 +131,7 @@ def test_a_point_that_fails_is_kept_with_its_error_and_the_rest_go_on(tmp_path):
     assert table["latency_cycles"].iloc[1] > 0
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_an_interrupted_sweep_keeps_what_it_had_and_goes_on(tmp_path, monkeypatch):
     real = sweeps._evaluate
 
@@ -192,6 +190,7 @@ def test_rejects_a_folder_of_something_else(tmp_path, runs):
         run_sweep(tmp_path / "run")
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_numpy_values_and_other_grids_in_one_folder(tmp_path):
     first = run_sweep(tmp_path / "s", {"array.rows": np.array([4, 8])}, values=False)
     assert first["array.rows"].tolist() == [4, 8]
