@@ -47,6 +47,20 @@ def test_every_unit_has_its_row(kept, script, tmp_path, capsys):
     assert first.startswith("| `exact_fp32` | 97.2 |")
 
 
+def test_what_an_attacker_of_a_unit_tried(script):
+    """Not noise, other scales, other judges, nor what a proxy of another unit made."""
+    rows = [
+        ("torch", "ax_fpm", "pgd", 1.0),
+        ("proxy of ax_fpm", "ax_fpm", "pgd", 1.0),
+        ("proxy of drum4_s8", "ax_fpm", "pgd", 1.0),
+        ("torch", "exact_fp32", "pgd", 1.0),
+        ("torch", "ax_fpm", "noise", 1.0),
+        ("torch", "ax_fpm", "pgd", 1.5),
+    ]
+    table = pd.DataFrame(rows, columns=["source", "target", "attack", "scale"])
+    assert list(script("closing_table", NAME).attempts(table, "ax_fpm").index) == [0, 1]
+
+
 def test_accuracy_is_of_the_attacked_images_where_no_other_is_known(kept, script):
     closing = script("closing_table", NAME)
     outcomes = outcomes_in(kept)
