@@ -100,9 +100,11 @@ class Clock:
         yield done
         end = self.now
         if end > start and self.keeps_timeline:
-            self.timeline.append(Entry(start, end, block, what, self.layer, tile, *work))
+            # `_make` is the quicker way to so many fields, and machines make many entries.
+            own = (what, self.layer, tile, *work)
+            self.timeline.append(Entry._make((start, end, block, *own)))
             if with_block is not None:
-                self.timeline.append(Entry(start, end, with_block, what, self.layer, tile, *work))
+                self.timeline.append(Entry._make((start, end, with_block, *own)))
 
     def wait(self, block: str, what: str, event: simpy.Event) -> Process:
         """Let *block* wait for *event*, known by *what* if it never comes."""
