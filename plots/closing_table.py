@@ -9,7 +9,8 @@ over all scenarios, sources, gradients, attacks and settings that were tried on 
 black box, over proxies of its own. ``--clock auto`` lets every unit have the clock that it allows,
 which is what a faster unit is bought for; ``--clock preset`` keeps the machine's.
 
-Writes ``results/closing_<workload>.csv`` and the same as a Markdown table, ``.md``.
+Writes ``results/closing_<workload>.csv``, the same as a Markdown table, ``.md``, and the Pareto
+plot of the units whose costs are known, ``closing_<workload>.png``.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import pandas as pd
 import accelsim
 from accelsim.config import presets
 from accelsim.errors import DataError
+from accelsim.figures import pareto
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.outcomes import strongest
@@ -28,7 +30,8 @@ from accelsim.robustness.study import outcomes_in
 from accelsim.statistics import wilson
 from accelsim.workload import WORKLOADS, weights_hash
 
-RESULTS = Path(__file__).parent / "results"
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
 OVER = ("scenario", "source", "gradient", "attack", "settings", "seed")
 TITLES = {
     "unit": "unit",
@@ -80,7 +83,7 @@ def robustness(outcomes: pd.DataFrame, unit: str, epsilon: float) -> dict:
         raise DataError(f"{unit} met no attack at a linf epsilon of {epsilon:g}")
     worst = strongest(within, OVER)
     found = dict(zip(
-        ("robust_accuracy", "robust_low", "robust_high"),
+        ("robust_accuracy", "robust_accuracy_low", "robust_accuracy_high"),
         wilson(int((~worst["target_fooled"]).sum()), len(worst)), strict=True,
     ))  # fmt: skip
     found["robust_images"] = len(worst)
@@ -166,8 +169,8 @@ def closing_table(asked: argparse.Namespace) -> pd.DataFrame:
 
 def markdown(table: pd.DataFrame) -> str:
     """Return the table for readers: shares in percent, microseconds, microjoules."""
-    fixed = {"robust_accuracy", "robust_low", "robust_high", "robust_images", "robust_transfer"}
-    attacks = [one for one in table if one.startswith("robust_") and one not in fixed]
+    fixed = ("robust_accuracy", "robust_images", "robust_transfer")
+    attacks = [one for one in table if one.startswith("robust_") and not one.startswith(fixed)]
     shown = [name for name in TITLES if name in table]
     middle = shown.index("median_l2") if "median_l2" in shown else len(shown) - 2
     shown[middle:middle] = attacks
@@ -209,7 +212,13 @@ def main() -> None:
     table.round(6).to_csv(asked.out / f"closing_{label(asked)}.csv", index=False)
     text = markdown(table)
     (asked.out / f"closing_{label(asked)}.md").write_text(text, encoding="utf-8")
-    print(text, end="")
+    known = table.dropna(subset=["latency_ns"])
+    if len(known):
+        title = f"{label(asked)} on {asked.accelerator} (clock: {asked.clock})"
+        micro = {"latency_us": known["latency_ns"] / 1e3, "energy_uj": known["energy_pj"] / 1e6}
+        folder = HERE if asked.out == RESULTS else asked.out
+        drawn = pareto(known.assign(**micro), title, x="energy_uj", size="latency_us")
+        drawn.savefig(folder / f"closing_{label(asked)}.png", dpi=120)
 
 
 if __name__ == "__main__":

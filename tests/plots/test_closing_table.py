@@ -27,7 +27,8 @@ def test_every_unit_has_its_row(kept, script, tmp_path, capsys):
         fooled = own.groupby("image")["target_fooled"].any()
         assert row["robust_accuracy"] == pytest.approx(1 - fooled.mean(), abs=1e-6)
         assert row["robust_accuracy"] == row["robust_fgsm"]
-        assert row["robust_low"] < row["robust_accuracy"] < row["robust_high"] or fooled.all()
+        low, high = row["robust_accuracy_low"], row["robust_accuracy_high"]
+        assert low < row["robust_accuracy"] < high or fooled.all()
         transfer = own[own["scenario"] == "transfer"]["target_fooled"].mean()
         assert row["robust_transfer"] == pytest.approx(1 - transfer, abs=1e-6)
         machine = accelsim.Accelerator.preset("edge_16x16").replace(
@@ -36,6 +37,7 @@ def test_every_unit_has_its_row(kept, script, tmp_path, capsys):
         found = accelsim.simulate(accelsim.trace(model, images), machine, values=False).summary
         assert row["latency_ns"] == pytest.approx(1000 * found["latency_us"].item())
         assert row["energy_pj"] == pytest.approx(1e6 * found["energy_uj"].item())
+    assert (tmp_path / f"closing_{NAME}.png").read_bytes().startswith(b"\x89PNG")
     text = (tmp_path / f"closing_{NAME}.md").read_text()
     assert capsys.readouterr().out == text
     head, rule, first, *_ = text.splitlines()
