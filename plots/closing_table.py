@@ -212,6 +212,7 @@ def main() -> None:
     table.round(6).to_csv(asked.out / f"closing_{label(asked)}.csv", index=False)
     text = markdown(table)
     (asked.out / f"closing_{label(asked)}.md").write_text(text, encoding="utf-8")
+    print(text, end="")
     known = table.dropna(subset=["latency_ns"])
     if len(known):
         title = f"{label(asked)} on {asked.accelerator} (clock: {asked.clock})"
