@@ -4,10 +4,11 @@ Run ``python plots/closing_table.py WORKLOAD`` after ``robustness.py`` has kept 
 Joins for each unit the accuracy (of the whole test set where ``results/no_retraining.csv`` has it
 for these weights, else of the images that were attacked), the robust accuracy at one epsilon in the
 infinity norm, in the worst case of each image and by attack, the smallest perturbation in L2 that
-anybody found (the median), and latency and energy of one image on one machine. The worst case is
-over all scenarios, sources, gradients, attacks and settings that were tried on the unit; of the
-black box, over proxies of its own. ``--clock auto`` lets every unit have the clock that it allows,
-which is what a faster unit is bought for; ``--clock preset`` keeps the machine's.
+a white box or an adaptive attacker found (the median), and latency and energy of one image on one
+machine. The worst case is over all scenarios, sources, gradients, attacks and settings that were
+tried on the unit; of the black box, over proxies of its own. ``--clock auto`` lets every unit have
+the clock that it allows, which is what a faster unit is bought for; ``--clock preset`` keeps the
+machine's.
 
 Writes ``results/closing_<workload>.csv``, the same as a Markdown table, ``.md``, and the Pareto
 plot of the units whose costs are known, ``closing_<workload>.png``.
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from study import kept_outcomes, label
 
 import accelsim
 from accelsim.config import presets
@@ -36,6 +38,7 @@ OVER = ("scenario", "source", "gradient", "attack", "settings", "seed")
 TITLES = {
     "unit": "unit",
     "accuracy": "accuracy (%)",
+    "robust_images": "images",
     "robust_accuracy": "robust, worst case (%)",
     "robust_transfer": "robust, transfer alone (%)",
     "median_l2": "median L2",
@@ -53,7 +56,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--accelerator", default="edge_16x16", choices=presets())
     parser.add_argument("--clock", default="auto", choices=["auto", "preset"])
     parser.add_argument("--epsilon", type=float, help="by default that of most attacks")
-    parser.add_argument("--folder", type=Path, help="of outcomes; results/outcomes/WORKLOAD")
+    parser.add_argument("--folder", type=Path, help="of outcomes; by default where they are kept")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the table")
     return parser.parse_args()
 
@@ -82,6 +85,8 @@ def robustness(outcomes: pd.DataFrame, unit: str, epsilon: float) -> dict:
     if within.empty:
         raise DataError(f"{unit} met no attack at a linf epsilon of {epsilon:g}")
     worst = strongest(within, OVER)
+    # All columns over the images on which everything was tried: fewer where many queries were.
+    within = within[within["image"].isin(worst["image"])]
     found = dict(zip(
         ("robust_accuracy", "robust_accuracy_low", "robust_accuracy_high"),
         wilson(int((~worst["target_fooled"]).sum()), len(worst)), strict=True,
@@ -96,7 +101,8 @@ def robustness(outcomes: pd.DataFrame, unit: str, epsilon: float) -> dict:
     minimum = own[(own["norm"] == "l2") & (own["aim"] == "minimum")]
     if len(minimum):
         best = strongest(minimum, OVER)
-        found["median_l2"] = best.loc[best["target_right"] & best["target_fooled"], "l2"].median()
+        right = best[best["target_right"]]
+        found["median_l2"] = right["l2"].where(right["target_fooled"], np.inf).median()
     return found
 
 
@@ -140,16 +146,10 @@ def accuracy(outcomes: pd.DataFrame, unit: str, workload: str, weights: str) -> 
     return {"images": count, **dict(zip(names, wilson(right, count), strict=True))}
 
 
-def label(asked: argparse.Namespace) -> str:
-    """Return what files of the workload and its weights are named after."""
-    weights = asked.weights
-    return asked.workload if weights is None else f"{asked.workload}_{weights.stem}"
-
-
 def closing_table(asked: argparse.Namespace) -> pd.DataFrame:
     """Return a row for each unit, in the order of the outcomes."""
     name, weights = asked.workload, weights_hash(asked.workload, asked.weights)
-    outcomes = outcomes_in(asked.folder or RESULTS / "outcomes" / label(asked))
+    outcomes = outcomes_in(asked.folder or kept_outcomes(name, asked.weights))
     epsilon = asked.epsilon or common_epsilon(outcomes)
     model, images, _ = accelsim.load_workload(name, limit=1)
     trace = accelsim.trace(model, images)
@@ -185,8 +185,8 @@ def markdown(table: pd.DataFrame) -> str:
     lines += [
         "",
         f"{first['workload']} on {first['accelerator']} (clock: {first['clock']}), one image; "
-        f"robust at a linf epsilon of {first['epsilon']:g}, worst case over "
-        f"{first['robust_images']} images.",
+        f"robust at a linf epsilon of {first['epsilon']:g}, over the images on which every attack "
+        "was made.",
     ]
     lines += [f"{row.unit}: {row.note}." for row in table.itertuples() if row.note]
     return "\n".join(lines) + "\n"
@@ -195,6 +195,8 @@ def markdown(table: pd.DataFrame) -> str:
 def _cell(name: str, value: object) -> str:
     if name == "unit":
         return f"`{value}`"
+    if name == "robust_images":
+        return str(value)
     if value != value:
         return "-"
     if name.startswith(("robust", "accuracy")):
@@ -207,19 +209,20 @@ def _cell(name: str, value: object) -> str:
 def main() -> None:
     """Join, write, print."""
     asked = arguments()
+    name = label(asked.workload, asked.weights)
     table = closing_table(asked)
     asked.out.mkdir(parents=True, exist_ok=True)
-    table.round(6).to_csv(asked.out / f"closing_{label(asked)}.csv", index=False)
+    table.round(6).to_csv(asked.out / f"closing_{name}.csv", index=False)
     text = markdown(table)
-    (asked.out / f"closing_{label(asked)}.md").write_text(text, encoding="utf-8")
+    (asked.out / f"closing_{name}.md").write_text(text, encoding="utf-8")
     print(text, end="")
     known = table.dropna(subset=["latency_ns"])
     if len(known):
-        title = f"{label(asked)} on {asked.accelerator} (clock: {asked.clock})"
+        title = f"{name} on {asked.accelerator} (clock: {asked.clock})"
         micro = {"latency_us": known["latency_ns"] / 1e3, "energy_uj": known["energy_pj"] / 1e6}
         folder = HERE if asked.out == RESULTS else asked.out
         drawn = pareto(known.assign(**micro), title, x="energy_uj", size="latency_us")
-        drawn.savefig(folder / f"closing_{label(asked)}.png", dpi=120)
+        drawn.savefig(folder / f"closing_{name}.png", dpi=120)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pandas as pd
+from study import kept_outcomes, label
 
 import accelsim
 from accelsim.figures import accuracy_by_epsilon
@@ -101,8 +102,7 @@ def main() -> None:
     """Attack, judge, keep; then write the rates."""
     asked = arguments()
     name = asked.workload
-    label = name if asked.weights is None else f"{name}_{asked.weights.stem}"
-    folder = RESULTS / "outcomes" / label
+    title, folder = label(name, asked.weights), kept_outcomes(name, asked.weights)
     folder.mkdir(parents=True, exist_ok=True)
     model, images, labels = accelsim.load_workload(name, weights=asked.weights)
     ranges = calibrate_workload(name, model)
@@ -131,13 +131,13 @@ def main() -> None:
     rates = summarize(pd.concat(tables, ignore_index=True))
     rates.insert(0, "weights", weights_hash(name, asked.weights))
     rates.insert(0, "workload", name)
-    kept = written(RESULTS / f"robustness_{label}_{asked.preset}.csv", rates)
+    kept = written(RESULTS / f"robustness_{title}_{asked.preset}.csv", rates)
     budgets = kept[(kept["scenario"] == "transfer") & kept["epsilon"].notna()]
     budgets = budgets[budgets["source"] == TORCH]
     if len(budgets):
-        title = f"{label}: examples of the exact network, up to {budgets['images'].max()} images"
-        picture = HERE / f"robustness_{label}_{asked.preset}.png"
-        accuracy_by_epsilon(budgets, title).savefig(picture, dpi=120)
+        text = f"{title}: examples of the exact network, up to {budgets['images'].max()} images"
+        picture = HERE / f"robustness_{title}_{asked.preset}.png"
+        accuracy_by_epsilon(budgets, text).savefig(picture, dpi=120)
     shown = ["scenario", "source", "gradient", "target", "attack", "epsilon", "scale", "images"]
     shown += ["source_success", "transfer_success", "robust_accuracy"]
     print(rates[shown].round(4).to_string(index=False))

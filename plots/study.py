@@ -1,7 +1,8 @@
-"""What the analyses have in common: networks, units, images, and a network on a unit."""
+"""What the analyses have in common: networks, units, images, and what is kept of attacks."""
 
 import sys
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -9,7 +10,7 @@ import accelsim
 from accelsim.datasets.base import folder_or_default
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.nn import ApproximateModule, approximate, calibrate_workload
-from accelsim.workload import WORKLOADS, workload_split
+from accelsim.workload import WORKLOADS, weights_hash, workload_split
 
 UNITS = [
     "ax_fpm", "ax_fpm_carry", "ax_fpm_flat", "ax_bfloat16", "exact_bfloat16", "mitchell_fp32",
@@ -22,6 +23,17 @@ WITH_DATA = ["lenet5_classic_mnist", "lenet5_mnist", "alexnet_cifar10"]
 def workloads() -> list[str]:
     """Return the workloads of the command line, else all for which there are data."""
     return sys.argv[1:] or (WITH_DATA if folder_or_default(None) else WITHOUT_DATA)
+
+
+def label(workload: str, weights: Path | None = None) -> str:
+    """Return what files of *workload* with its own or other weights are named after."""
+    return workload if weights is None else f"{workload}_{weights.stem}"
+
+
+def kept_outcomes(workload: str, weights: Path | None = None) -> Path:
+    """Return the folder of the outcomes of attacks on *workload* with the weights it has now."""
+    name = f"{label(workload, weights)}-{weights_hash(workload, weights)}"
+    return Path(__file__).parent / "results" / "outcomes" / name
 
 
 @cache

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+from study import kept_outcomes, label
 
 import accelsim
 from accelsim.errors import ConfigError, DataError
@@ -27,7 +28,7 @@ from accelsim.robustness.checks import (
     saturation,
 )
 from accelsim.robustness.claims import GRADES, Claim, verdict
-from accelsim.robustness.measures import MEASURES, Measured
+from accelsim.robustness.measures import MEASURES, UNKNOWN, Measured
 from accelsim.robustness.study import outcomes_in
 from accelsim.statistics import RunningMean
 from accelsim.workload import WORKLOADS, weights_hash
@@ -50,7 +51,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("workload", choices=[n for n in WORKLOADS if WORKLOADS[n].recipe])
     parser.add_argument("--weights", type=Path, help="a file in place of the shipped weights")
-    parser.add_argument("--folder", type=Path, help="of outcomes; results/outcomes/WORKLOAD")
+    parser.add_argument("--folder", type=Path, help="of outcomes; by default where they are kept")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the table")
     return parser.parse_args()
 
@@ -108,7 +109,8 @@ def judged(workload: str, outcomes: pd.DataFrame, unit: str, weights: Path | Non
                 numbers = accuracy_lost(workload, unit, weights)
             else:
                 numbers = MEASURES[measure](outcomes, unit, attacks)
-            for attack, found, images in numbers:
+            nothing = [Measured("nothing to measure", UNKNOWN, 0)]
+            for attack, found, images in numbers or nothing:
                 finding = verdict(checks, claim, found)
                 rows.append({
                     "workload": workload, "weights": weights_hash(workload, weights), "claim": name,
@@ -171,14 +173,13 @@ def main() -> None:
     """Judge every claim on every approximate unit that was judged; write and print."""
     asked = arguments()
     name, weights = asked.workload, asked.weights
-    label = name if weights is None else f"{name}_{weights.stem}"
-    outcomes = outcomes_in(asked.folder or RESULTS / "outcomes" / label)
+    outcomes = outcomes_in(asked.folder or kept_outcomes(name, weights))
     units = [one for one in outcomes["target"].unique() if not one.startswith("exact_")]
     if not units:
         raise DataError(f"no approximate unit was judged on {name}; give robustness.py some")
     table = pd.DataFrame([row for unit in units for row in judged(name, outcomes, unit, weights)])
     asked.out.mkdir(parents=True, exist_ok=True)
-    table.round(6).to_csv(asked.out / f"verdicts_{label}.csv", index=False)
+    table.round(6).to_csv(asked.out / f"verdicts_{label(name, weights)}.csv", index=False)
     print("\n".join(summary(table)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,10 +25,17 @@ FEWEST = 20
 """Examples that fool the source, of a run that may stand for its attack in an average: with fewer
 the least of several rates is a matter of luck."""
 
+MOST_MISSED = 0.05
+"""Share of images that an attack for the minimum may leave unfooled on one of two networks: their
+distance is infinite, so that a mean over the others says nothing of the network that resists."""
+
 RESAMPLES = 2000
 """Of the images, for the interval of an average: a 95 % bound then varies by 2 % of its width."""
 
 EVERY_ATTEMPT = ("scenario", "source", "gradient", "attack", "settings", "seed")
+
+
+UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 
 
 class Measured(NamedTuple):
@@ -90,7 +98,8 @@ def kindest_average(outcomes: pd.DataFrame, unit: str, attacks: Sequence[str]) -
     """Return the mean over attacks of the transfer success, each at its lowest run.
 
     Runs in which fewer than `FEWEST` examples fool the source do not stand for their attack. The
-    interval is a bootstrap over images, on which all runs are drawn together.
+    interval is a bootstrap over images, on which all runs are drawn together, of the runs that were
+    picked: that others could have been is not in it.
     """
     return _average(_transferred(outcomes, unit, attacks), min)
 
@@ -127,7 +136,8 @@ def noise_db(outcomes: pd.DataFrame, unit: str, attacks: Sequence[str]) -> list[
     """Return by how many dB of PSNR more noise *unit* takes than the exact unit, image by image.
 
     Of each image the smallest perturbation over all attacks for the minimum in one norm, all their
-    settings, all gradients and adaptive sources, gradient-free attacks among them.
+    settings, all gradients and adaptive sources, gradient-free attacks among them. NaN where more
+    than `MOST_MISSED` of the images were not fooled on both.
     """
     return _noise(_smallest(outcomes, attacks), unit, "psnr_db", EVERY_ATTEMPT)
 
@@ -252,11 +262,16 @@ def _noise(rows: pd.DataFrame, unit: str, number: str, over: tuple[str, ...]) ->
     return [
         Measured(
             f"best of all, {row['norm']}" if "attack" in over else row["attack"],
-            estimate(row, number),
+            estimate(row, number) if _nearly_all(row) else UNKNOWN,
             int(row["both_fooled"]),
         )
         for row in pairs.to_dict("records")
     ]
+
+
+def _nearly_all(pair: dict[str, Any]) -> bool:
+    """Return whether a row of `compare` has nearly all its images fooled on both networks."""
+    return bool(pair["both_fooled"] >= (1 - MOST_MISSED) * pair["images"])
 
 
 def _as_made(outcomes: pd.DataFrame, attacks: Sequence[str]) -> pd.DataFrame:

@@ -26,6 +26,7 @@ def script(monkeypatch):
         path = PLOTS / f"{name}.py"
         spec = importlib.util.spec_from_file_location(f"plots_{name}", path)
         module = importlib.util.module_from_spec(spec)
+        monkeypatch.syspath_prepend(PLOTS)  # As for a script, whose folder comes first.
         spec.loader.exec_module(module)
         monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
         return module

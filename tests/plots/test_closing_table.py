@@ -42,8 +42,8 @@ def test_every_unit_has_its_row(kept, script, tmp_path, capsys):
     assert capsys.readouterr().out == text
     head, rule, first, *_ = text.splitlines()
     assert head == (
-        "| unit | accuracy (%) | robust, worst case (%) | robust, transfer alone (%) | fgsm | "
-        "median L2 | latency (us) | energy (uJ) |"
+        "| unit | accuracy (%) | images | robust, worst case (%) | robust, transfer alone (%) | "
+        "fgsm | median L2 | latency (us) | energy (uJ) |"
     )
     assert rule.count("|") == head.count("|") == first.count("|")
     assert first.startswith("| `exact_fp32` | 97.2 |")

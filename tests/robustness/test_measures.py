@@ -112,6 +112,15 @@ def test_noise_is_that_of_the_smallest_perturbation(measure, run):
     assert (name, estimate.value) == ("cw", pytest.approx(10))
 
 
+def test_images_that_resist_are_not_left_out_of_the_noise(measure, run):
+    """Equal distances on the half that is fooled say nothing of the half that is not."""
+    white = {"attack": "cw", **MINIMUM, "l2": 0.1, "mse": 0.01}
+    parts = [run([1] * 100, target="exact_fp32", **white), run([1] * 50 + [0] * 50, **white)]
+    ((_, estimate, images),) = measure("noise_db", *parts)
+    assert images == 50
+    assert all(math.isnan(one) for one in estimate)
+
+
 def test_confidence_is_compared_image_by_image(measure, run):
     """0.1 more on every second image: 0.05 on average."""
     ((_, estimate, images),) = measure(

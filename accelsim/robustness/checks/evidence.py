@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["controls", "known_answer", "statistics", "valid_examples"]
 
+FEWEST_PAIRS = 20
+"""Images fooled on both, for a bootstrap of their ratios."""
+
 WIDEST = 0.2
 """Width of a rate's 95 % interval, of 1; some 100 images reach it. The claims are of reductions by
 70 to 90 points, and a half of that must stay apart from none."""
@@ -44,7 +47,8 @@ def controls(study: Study) -> Outcome:
 
     Worst cases per image, over the attacks, settings and seeds that both targets met, at each
     scenario, norm and epsilon: McNemar's exact test, all p of the check corrected after Holm. Where
-    smallest perturbations were looked for, the interval of the ratio of norms must lie beyond 1.
+    smallest perturbations were looked for, the interval of the ratio of norms must lie beyond 1, of
+    at least `FEWEST_PAIRS` images: a bootstrap of fewer is too narrow.
     """
     if study.target == study.baseline:
         return None, f"{study.target} is the baseline itself"
@@ -67,9 +71,10 @@ def controls(study: Study) -> Outcome:
     worse = []
     for test, p in zip(tests, adjusted, strict=True):
         gain = (test["only_baseline"] - test["only_other"]) * (p < ALPHA)
-        if gain > 0 or test["norm_ratio_low"] > 1:
+        pairs = test["both_fooled"] >= FEWEST_PAIRS
+        if gain > 0 or (pairs and test["norm_ratio_low"] > 1):
             better.add(test["baseline"])
-        if gain < 0 or test["norm_ratio_high"] < 1:
+        if gain < 0 or (pairs and test["norm_ratio_high"] < 1):
             worse.append(f"{test['baseline']} in {_place(test)}")
     equal = [name for name in others if name not in better]
     if worse or equal:
