@@ -79,7 +79,7 @@ def in_processes(
             if crashed is None:
                 raise
             if alone:
-                ((key, task),) = flying.values() or suspects.items()
+                key, task = next(iter(flying.values() or suspects.items()))
                 suspects.pop(key, None)
                 yield key, crashed(task, type(error).__name__)
             else:

@@ -1,5 +1,6 @@
 import os
 import sys
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
@@ -21,6 +22,31 @@ def test_a_task_that_kills_its_process_costs_nobody_else_anything():
     }  # fmt: skip
     with pytest.raises(BrokenProcessPool):
         list(in_processes(work, {"2": 2}, 1))
+
+
+def test_a_pool_that_breaks_before_a_suspect_is_begun_costs_that_one_only(monkeypatch):
+    class Pool:
+        def __init__(self, accepts):
+            self.accepts = accepts
+
+        def submit(self, function, task):
+            if not self.accepts:
+                raise BrokenProcessPool
+            future = Future()
+            if task == "dies":
+                future.set_exception(BrokenProcessPool())
+            elif self.accepts == "all":
+                future.set_result(function(task))
+            return future
+
+        def shutdown(self, **how):
+            pass
+
+    pools = [Pool("some"), Pool(""), Pool("all")]
+    monkeypatch.setattr(workers, "_executor", lambda *_: pools.pop(0))
+    tasks = {"a": "dies", "b": "lives"}
+    found = in_processes(str.upper, tasks, 2, crashed=lambda task, reason: reason)
+    assert dict(found) == {"a": "BrokenProcessPool", "b": "LIVES"}
 
 
 def test_tasks_are_skipped_as_late_as_possible():

@@ -91,8 +91,9 @@ def sweep(
 
     Fields are those of the accelerator, and workload. Points are kept as they are made: after an
     interruption the same command goes on where it stopped, and points that exist already cost
-    nothing. Units of integers are calibrated on the first 128 training images; how they quantize
-    can be varied: quantization.weights=affine.
+    nothing. If a point failed the exit code is 1, also where an optimizer merely tried one that
+    cannot be built. Units of integers are calibrated on the first 128 training images; how they
+    quantize can be varied: quantization.weights=affine.
 
     Example: accelsim sweep lenet5_digits --vary array.rows=8,16 --vary multiplier=exact_fp32,ax_fpm
     --out sweeps/rows

@@ -51,7 +51,8 @@ def run_study(
         An existing folder. Each piece is kept there in `STORE` as soon as it is done; those that
         are kept are not done again, nor lost to a kill.
     workers : int, optional
-        Processes, each with one thread; None: one for each CPU; 1: this process, with its threads.
+        Processes, each with its share of the CPUs as threads; None: one for each CPU; 1: this
+        process, with its threads.
         If one of them is killed, what was under way is done again.
     progress : callable, optional
         Called with (pieces done, pieces in all, what was done last).

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
-from importlib import metadata
+from operator import attrgetter
 from typing import Any, TypeVar
 
+from accelsim import version
 from accelsim.errors import ConfigError, DataError
-from accelsim.version import __version__
 
 __all__ = ["Cluster", "connected"]
 
@@ -140,11 +140,17 @@ def _check_workers(client: Any, address: str) -> None:
             f"the scheduler at {address!r} has no workers; start some where accelsim is installed: "
             f"dask worker {address} --nthreads 1"
         )
-    found = client.run(metadata.version, "accelsim", on_error="return")
-    for worker, version in sorted(found.items()):
-        if version != __version__:
-            has = "no accelsim" if isinstance(version, Exception) else f"accelsim {version}"
+    # The module travels by its name: what is read is the worker's own.
+    versions = attrgetter("__version__", "MODEL_VERSION")
+    here = versions(version)
+    for worker, there in sorted(client.run(versions, version, on_error="return").items()):
+        if there != here:
+            has = "no such accelsim" if isinstance(there, Exception) else _named(*there)
             raise ConfigError(
-                f"worker {worker} of {address!r} has {has}, but this is {__version__}; install the "
-                "same version on all workers and on the scheduler"
+                f"worker {worker} of {address!r} has {has}, but this is {_named(*here)}; install "
+                "the same version on all workers and on the scheduler"
             )
+
+
+def _named(package: str, model: int) -> str:
+    return f"accelsim {package} (model version {model})"

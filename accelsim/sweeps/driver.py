@@ -134,8 +134,9 @@ def sweep(
     Raises
     ------
     AccelsimError
-        Bad input, found before the first point runs; a store or folder that cannot be written. What
-        goes wrong in a point is in its row's column ``error``.
+        Bad input, found before the first point runs, or, an objective that is no column or no
+        number, with the first row; a store or folder that cannot be written. What goes wrong in a
+        point is in its row's column ``error``.
     KeyboardInterrupt
         Interrupted; what was finished is kept.
     """
@@ -152,6 +153,9 @@ def sweep(
     make = partial(point_of, base=base, workload=workload, images=images, data=data, values=values)
     batches = finder.batches()
     batch = _made(next(batches), make, finder)
+    impossible = [point for *_, point in batch if isinstance(point, AccelsimError)]
+    if len(impossible) == len(batch):
+        raise impossible[0]
     with ExitStack() as stack:
         engine: Engine = partial(in_processes, workers=workers)
         if scheduler is not None:
@@ -176,7 +180,9 @@ def sweep(
             "seed": None if search == "grid" else seed,
             "versions": versions(),
         })  # fmt: skip
-        books = _Books(kept, finder.total if finder.learns else len(batch), fail_fast, progress)
+        books = _Books(
+            kept, finder.total if finder.learns else len(batch), goals, fail_fast, progress
+        )
         try:
             while True:
                 rows = books.run(batch, engine)
@@ -190,14 +196,16 @@ def sweep(
             # Also after an interruption the table holds what was finished. If it cannot be
             # written, the first trouble is the one to tell.
             with suppress(AccelsimError):
-                _write(folder, books.frame(goals))
+                _write(folder, books.frame())
             raise
-        frame = books.frame(goals)
+        frame = books.frame()
+        if goals and len(frame):
+            frame["pareto"] = pareto(books.found(), goals)
         _write(folder, frame)
     return frame
 
 
-Batch = list[tuple[str, dict[str, Any], Point | str]]
+Batch = list[tuple[str, dict[str, Any], Point | AccelsimError]]
 """For each point its key, what varies, and the point; or, where none can be made, why."""
 
 
@@ -205,9 +213,15 @@ class _Books:
     """The rows of a sweep, as they come."""
 
     def __init__(
-        self, store: Store, total: int, fail_fast: bool, progress: Progress | None
+        self,
+        store: Store,
+        total: int,
+        goals: Sequence[Objective],
+        fail_fast: bool,
+        progress: Progress | None,
     ) -> None:
-        self.store, self.total, self.fail_fast, self.progress = store, total, fail_fast, progress
+        self.store, self.total, self.goals = store, total, goals
+        self.fail_fast, self.progress = fail_fast, progress
         self.varied: dict[str, dict[str, Any]] = {}
         """Key -> what varied, in the order of the table."""
         self.rows: dict[str, Row] = {}
@@ -226,38 +240,47 @@ class _Books:
         todo: dict[str, Point] = {}
         for key, varied, point in batch:
             self.varied[key] = varied
-            if isinstance(point, str):
-                self.rows[key] = {"error": point}
+            if isinstance(point, AccelsimError):
+                self.rows[key] = {"error": str(point)}
             elif key not in self.rows and not self._known(key):
                 todo[key] = point
         own = {key for key, *_ in batch}
         self.report(len(own) - len(todo))
         for key, row in _evaluate(todo, engine, self._all_known):
             self.store.put(key, row)
-            self.rows[key] = row
+            self._enter(key, row)
             self.report(len(own & self.rows.keys()))
             if row["error"] and self.fail_fast:
                 self.stopped = True
                 break
         self.before += len(batch)
-        return [self.rows[key] for key, *_ in batch if key in self.rows]
+        return [self._columns(key) for key, *_ in batch if key in self.rows]
 
-    def frame(self, goals: Sequence[Objective]) -> pd.DataFrame:
+    def found(self) -> list[Row]:
+        """Return the rows of the table: of what is there, in order."""
+        return [self._columns(key) for key in self.varied if key in self.rows]
+
+    def frame(self) -> pd.DataFrame:
         """Return the table of what is there."""
+        return pd.DataFrame(self.found())
+
+    def _columns(self, key: str) -> Row:
         # What varied is this sweep's own; rows may come from another one.
-        found = [{**varied, **self.rows[key]} for key, varied in self.varied.items()
-                 if key in self.rows]  # fmt: skip
-        frame = pd.DataFrame(found)
-        if goals and len(frame):
-            frame["pareto"] = pareto(found, goals)
-        return frame
+        return {**self.varied[key], **self.rows[key]}
+
+    def _enter(self, key: str, row: Row) -> None:
+        """Keep the row, and raise `ConfigError` if it has no number for an objective."""
+        self.rows[key] = row
+        if not row["error"]:
+            for goal in self.goals:
+                goal.value(self._columns(key))
 
     def _known(self, key: str) -> bool:
         """Return whether the store has the row by now, from whatever sweep."""
         row = self.store.get(key)
         if row is None or row["error"]:
             return False
-        self.rows[key] = row
+        self._enter(key, row)
         return True
 
     def _all_known(self, keys: Keys) -> bool:
@@ -299,7 +322,6 @@ def _made(
     Of an optimizer's some may be impossible, which it learns; the others' are all to be possible.
     """
     found: Batch = []
-    errors = []
     for varied in proposed:
         try:
             key, point = make(varied)
@@ -307,10 +329,7 @@ def _made(
         except AccelsimError as error:
             if not finder.learns:
                 raise
-            errors.append(error)
-            found.append((f"impossible: {json.dumps(varied)}", varied, str(error)))
-    if errors and len(errors) == len(found):
-        raise errors[0]
+            found.append((f"impossible: {json.dumps(varied)}", varied, error))
     if finder.learns:
         return found
     return list({key: (key, varied, point) for key, varied, point in found}.values())

@@ -171,8 +171,9 @@ def _suggested(trial: optuna.Trial, name: str, axis: Range | list[Any]) -> Any:
         # By number: Optuna takes few types, and equal values of other types for the same.
         return axis[trial.suggest_categorical(name, range(len(axis)))]
     if axis.whole:
-        low, high, step = int(axis.low), int(axis.high), int(axis.step or 1)
-        return trial.suggest_int(name, low, high, step=step, log=axis.log)
+        low, step = int(axis.low), int(axis.step or 1)
+        last = low + (len(axis) - 1) * step  # of 4..15:4 it is 12
+        return trial.suggest_int(name, low, last, step=step, log=axis.log)
     if axis.step is not None:
         return axis.values()[trial.suggest_int(name, 0, len(axis) - 1)]
     return trial.suggest_float(name, axis.low, axis.high, log=axis.log)

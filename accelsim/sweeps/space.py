@@ -137,11 +137,11 @@ class Space:
         Raises
         ------
         ConfigError
-            A range has no step, or there are more points than anybody wants.
+            A range has no step, or is ``log``; or there are more points than anybody wants.
         """
         columns = []
         for name, axis in self.axes.items():
-            if isinstance(axis, Range) and not axis.countable:
+            if isinstance(axis, Range) and (axis.log or not axis.countable):
                 raise ConfigError(
                     f"{name}={axis} has no step, so it has no grid; give one ({axis.low}.."
                     f"{axis.high}:STEP) or choose another search than grid"

@@ -70,6 +70,11 @@ def test_every_point_arrives_once_though_a_worker_is_killed(scheduler, tmp_path,
 
     both = [worker(), worker()]
     wait_for_workers(address, 2)
+    with monkeypatch.context() as other:
+        other.setattr("accelsim.version.MODEL_VERSION", 1000)
+        with pytest.raises(ConfigError, match=r"model version \d+\), but this is .* 1000\)"):
+            accelsim.sweep(str(net), GRID, out=tmp_path / "s", values=False, scheduler=address)
+    assert not (tmp_path / "s").exists()
     stored, put = Counter(), Store.put
     monkeypatch.setattr(Store, "put", lambda *a: stored.update([a[1]]) or put(*a))
     killed_at = []

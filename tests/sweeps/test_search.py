@@ -2,13 +2,14 @@ import itertools
 import random
 import sys
 
+import pandas as pd
 import pytest
 
 import accelsim
 from accelsim.errors import ConfigError, UnknownNameError
 from accelsim.store import Store
 from accelsim.sweeps import Range, driver
-from accelsim.sweeps.search import Objective, pareto, parse_objectives, search_of
+from accelsim.sweeps.search import Objective, Search, pareto, parse_objectives, search_of
 from accelsim.sweeps.space import Space, parse_values
 
 FIELDS = {"array.rows": Range(2, 9), "array.cols": [4, 8], "clock_mhz": Range(50, 200, step=50)}
@@ -78,6 +79,8 @@ def test_the_grid_is_every_combination():
     assert points[1] == {"array.rows": 2, "array.cols": 4, "clock_mhz": 100}
     with pytest.raises(ConfigError, match=r"clock_mhz=1.5..2.5 has no step, .* .1.5..2.5:STEP"):
         Space({"clock_mhz": Range(1.5, 2.5)}).grid()
+    with pytest.raises(ConfigError, match=r"array.rows=4..64:log has no step, .* .4..64:STEP"):
+        Space({"array.rows": Range(4, 64, log=True)}).grid()
     with pytest.raises(ConfigError, match="4,000,000 points, more than 1,000,000"):
         Space({"a": Range(1, 2000), "b": Range(1, 2000)}).grid()
 
@@ -91,6 +94,13 @@ def test_random_points_differ_and_begin_alike():
     assert points(10) != points(10, seed=1)
     assert len({tuple(point.values()) for point in points(64)}) == 64
     assert len(points(1000)) == 64  # there are no more
+
+
+def test_an_optimizer_stays_on_the_steps_of_a_range():
+    space = Space({"array.rows": Range(4, 15, step=4)})
+    how = {"points": 16, "seed": 0, "objectives": [Objective("latency_us")]}
+    points = next(search_of("tpe", space, **how).batches())
+    assert {point["array.rows"] for point in points} == {4, 8, 12}
 
 
 @pytest.mark.parametrize("method", ["nsga2", "tpe"])
@@ -147,6 +157,20 @@ def test_impossible_points_of_an_optimizer_are_rows(net, tmp_path, puts):
     assert not table.loc[bad, "pareto"].any()
     with pytest.raises(ConfigError, match="no field 'array.rwos'"):
         swept(net, tmp_path / "t", {"array.rwos": [1, 2]}, search="tpe", points=4)
+
+
+def test_a_later_batch_of_impossible_points_is_rows(net, tmp_path, puts, monkeypatch):
+    class Proposed(Search):
+        total, learns = 3, True
+
+        def batches(self):
+            for rows in (4, 0, 8):
+                yield [{"array.rows": rows}]
+
+    monkeypatch.setattr(driver, "search_of", lambda *a, **how: Proposed())
+    table = swept(net, tmp_path / "s", search="tpe", points=3)
+    assert table["array.rows"].tolist() == [4, 0, 8]
+    assert table["error"].astype(bool).tolist() == [False, True, False]
 
 
 def test_workloads_are_a_field_and_stores_are_shared(net, tmp_path, puts):
@@ -227,11 +251,28 @@ def test_rejects_a_bad_search_before_the_first_point(net, tmp_path, how, error, 
     assert not (tmp_path / "s").exists()
 
 
-def test_rejects_an_objective_that_is_no_column(net, tmp_path, puts):
-    for how in ({}, {"search": "nsga2", "points": 4}):
-        with pytest.raises(ConfigError, match="no objective 'latncy_us'.*mean 'latency_us'"):
-            swept(net, tmp_path / "s", objectives=["latncy_us"], **how)
-    assert puts  # what ran is kept
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        ("latncy_us", "no objective 'latncy_us'.*mean 'latency_us'"),
+        ("multiplier", "objective 'multiplier' is 'exact_fp32' here, and no number"),
+    ],
+)
+@pytest.mark.parametrize("how", [{}, {"search": "nsga2", "points": 4}])
+def test_rejects_an_objective_that_is_no_number_with_the_first_row(
+    net, tmp_path, puts, objective, message, how
+):
+    for kept in (1, 1):  # the second time the row is in the store already
+        with pytest.raises(ConfigError, match=message):
+            swept(net, tmp_path / "s", objectives=[objective], **how)
+        assert len(puts) == kept
+        assert len(pd.read_csv(tmp_path / "s" / "results.csv")) == kept
+
+
+def test_what_varies_is_an_objective_of_every_search(net, tmp_path, puts):
+    for how in ({}, {"search": "tpe", "points": 4}):
+        table = swept(net, tmp_path / "s", objectives=["array.rows"], **how)
+        assert table.loc[table["pareto"], "array.rows"].unique() == table["array.rows"].min()
 
 
 def test_a_missing_package_is_told(net, tmp_path, monkeypatch):
