@@ -40,7 +40,7 @@ def plot(
 ) -> None:
     """Draw a figure of results, side by side where there are several.
 
-    pareto takes the strongest attack of the scores; --cycles is for bandwidth and timeline.
+    pareto takes the strongest attack that all units met; --cycles is for bandwidth and timeline.
 
     Example: accelsim plot runs/x --kind timeline --cycles 64000:72000 --out timeline.pdf
     """

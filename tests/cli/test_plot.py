@@ -15,6 +15,8 @@ SCORED = [
     {
         **{"workload": "lenet5_digits", "images": 20, "source": "torch", "target": target},
         **{"attack": "pgd", "norm": "linf", "aim": "budget", "epsilon": epsilon},
+        **{"scenario": "transfer", "gradient": "exact", "settings": None, "seed": 0},
+        **{"weights_hash": "abc", "accumulator": "auto"},
         **{f"{rate}_accuracy{end}": 0.5 for rate in ("clean", "robust") for end in ENDS},
         **{f"transfer_success{end}": 0.5 for end in ENDS},
     }
@@ -80,6 +82,18 @@ def test_plot_tells_which_results_a_kind_takes(accelsim, folders, tmp_path):
     ):
         code, _, err = accelsim("plot", folders / place, "--kind", kind, *out)
         assert (code, message in " ".join(err.split())) == (2, True)
+
+
+@pytest.mark.parametrize("kind", ["robustness", "transfer"])
+def test_plot_rejects_scores_of_other_images(kind, accelsim, folders, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    write_table(other / "scores.csv", pd.DataFrame(SCORED).assign(images=6, epsilon=0.3))
+    write_manifest(other, {"kind": "score"})
+    out = ("--kind", kind, "--out", tmp_path / "x.png")
+    code, _, err = accelsim("plot", folders / "scores", other, *out)
+    message = "the scores to compare differ in images: 20 and, in"
+    assert (code, message in " ".join(err.split())) == (2, True)
 
 
 def test_timelines_are_exported(accelsim, folders, tmp_path):
