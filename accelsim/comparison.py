@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ __all__ = [
     "Quantities",
     "attack_label",
     "attack_quantities",
+    "attacked",
     "check_same",
     "compare_results",
     "cost_quantities",
     "in_order",
+    "load_scores",
     "run_conditions",
     "score_conditions",
 ]
@@ -67,8 +69,7 @@ def compare_results(folders: Iterable[str | Path]) -> pd.DataFrame:
                 check_same(conditions, "calibrated run", calibrated, folder)
             _add(columns, str(summary["multiplier"]), cost_quantities(summary), folder)
         elif manifest["kind"] == "score":
-            for _, row in read_table(folder / "scores.csv").iterrows():
-                check_same(conditions, "score", score_conditions(row, manifest), folder)
+            for _, row in _checked_scores(folder, conditions).iterrows():
                 _add(columns, str(row["target"]), attack_quantities(row), folder)
     if not columns:
         raise DataError("nothing to compare: the folders hold neither runs nor scores")
@@ -105,6 +106,32 @@ def run_conditions(run: Run) -> dict[str, object]:
         ).config_hash,
         "energy table (table_hash)": summary["table_hash"],
     }
+
+
+def load_scores(folders: Sequence[Path]) -> pd.DataFrame:
+    """Return the rows of the scores in *folders* as one table.
+
+    Parameters
+    ----------
+    folders : sequence of path
+        Folders that score wrote, at least one.
+
+    Raises
+    ------
+    DataError
+        The scores differ in more than attack and multiplier.
+    """
+    conditions: dict[str, dict[str, object]] = {}
+    tables = [_checked_scores(folder, conditions) for folder in folders]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _checked_scores(folder: Path, conditions: dict[str, dict[str, object]]) -> pd.DataFrame:
+    """Return the scores in *folder*, which must be under the *conditions* of those before."""
+    manifest, table = read_manifest(folder, "score"), read_table(folder / "scores.csv")
+    for _, row in table.iterrows():
+        check_same(conditions, "score", score_conditions(row, manifest), folder)
+    return table
 
 
 def score_conditions(row: pd.Series, manifest: Mapping[str, Any]) -> dict[str, object]:
@@ -185,9 +212,16 @@ def attack_label(row: pd.Series) -> str:
     budget = "" if pd.isna(row["epsilon"]) else f" {row['epsilon']:g}"
     attack = f"{row['attack']}{budget}"
     if row["source"] != "torch":
-        whom = str(row["source"]).removesuffix(str(row["target"])).removesuffix(" of ").strip()
-        attack += f" on {' '.join(filter(None, (whom, row['gradient'])))}"
+        attack += f" on {' '.join(filter(None, (attacked(row), row['gradient'])))}"
     return attack
+
+
+def attacked(row: pd.Series) -> str:
+    """Return whom the attack of a row of scores attacked; nothing where that is the target.
+
+    Where it is made of the target, only what it is: ``proxy``, ``surrogate``, ``ensemble``.
+    """
+    return str(row["source"]).removesuffix(str(row["target"])).removesuffix(" of ").strip()
 
 
 def attack_quantities(row: pd.Series) -> Quantities:

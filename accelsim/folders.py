@@ -84,6 +84,9 @@ KIND_FILES = {
 """Kind -> files that `write_results` writes. A folder that has the first of them, and nothing else,
 but no manifest was left by an interruption while they were moved into place."""
 
+NAMED = 5
+"""Result folders that a message names."""
+
 TEXT_COLUMNS = dict.fromkeys(
     ("config_hash", "trace_hash", "table_hash", "weights_hash", "version"), str
 )
@@ -160,7 +163,13 @@ def read_manifest(folder: Path, kind: str | None = None) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
-        raise DataError(f"{str(folder)!r} holds no result of accelsim (no {MANIFEST})") from None
+        below = _below(folder)
+        names = ", ".join(repr(str(one)) for one in below[:NAMED])
+        more = f" and {len(below) - NAMED} more" if len(below) > NAMED else ""
+        raise DataError(
+            f"{str(folder)!r} holds no result of accelsim (no {MANIFEST})"
+            f"{f'; there are {names}{more}; give one of them' if below else ''}"
+        ) from None
     except ValueError as error:
         raise DataError(f"{path} is damaged: {error}") from None
     if not isinstance(manifest, dict) or not {"schema", "kind"} <= manifest.keys():
@@ -186,11 +195,15 @@ def find_results(folders: Iterable[str | Path]) -> list[Path]:
     found: list[Path] = []
     for folder in map(Path, folders):
         here = [folder] if (folder / MANIFEST).exists() else []
-        below = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+        below = _below(folder)
         if not (here or below):
             raise DataError(f"{str(folder)!r} holds no result of accelsim (no {MANIFEST})")
         found += here + below
     return found
+
+
+def _below(folder: Path) -> list[Path]:
+    return sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:

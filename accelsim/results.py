@@ -105,7 +105,7 @@ class Run:
         self,
         path: str | Path,
         *,
-        cycles: tuple[int, int] | None = None,
+        cycles: tuple[int, int | None] | None = None,
         stretches: int = STRETCHES,
         windows: int = WINDOWS,
     ) -> Path:
@@ -115,8 +115,8 @@ class Run:
         ----------
         path : path
             The file.
-        cycles : (int, int), optional
-            Start and stop of what is written; the whole run by default.
+        cycles : (int, int or None), optional
+            Start and stop of what is written, None being the end; the whole run by default.
         stretches : int
             Most stretches of busy time; the first are written, with a warning that says what is
             left out.
@@ -135,7 +135,7 @@ class Run:
         self,
         path: str | Path,
         *,
-        cycles: tuple[int, int] | None = None,
+        cycles: tuple[int, int | None] | None = None,
         stretches: int = STRETCHES,
         windows: int = WINDOWS,
     ) -> Path:
@@ -149,7 +149,7 @@ class Run:
         self,
         write: Callable[..., str | None],
         path: str | Path,
-        cycles: tuple[int, int] | None,
+        cycles: tuple[int, int | None] | None,
         stretches: int,
         windows: int,
     ) -> Path:

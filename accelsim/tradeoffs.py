@@ -8,13 +8,17 @@ from typing import Any
 
 import pandas as pd
 
+from accelsim.comparison import attacked, load_scores
 from accelsim.errors import DataError
 from accelsim.folders import find_results, read_manifest, read_table
-from accelsim.results import Run, load_run
+from accelsim.results import BASELINE, Run, load_run
 
 __all__ = ["trade_offs"]
 
 COSTS = ["latency_us_per_image", "energy_uj_per_image"]
+
+ATTEMPT = ["scenario", "source", "attack", "settings", "epsilon"]
+"""What an attack is told from others by, besides its gradient."""
 
 
 def trade_offs(folders: Sequence[str | Path]) -> pd.DataFrame:
@@ -30,14 +34,15 @@ def trade_offs(folders: Sequence[str | Path]) -> pd.DataFrame:
     DataFrame
         ``unit`` (the multiplier of a run, with the accelerator where those differ; what varies in
         a sweep), ``workload``, ``latency_us_per_image``, ``energy_uj_per_image``; ``accuracy``
-        where all have one; with scores ``robust_accuracy``, under the strongest of their attacks,
-        and ``accuracy`` of the images that were attacked.
+        where all have one; with scores ``robust_accuracy``, under the strongest of the attacks
+        that all units of the runs met, and ``accuracy`` of the images that were attacked.
 
     Raises
     ------
     DataError
         The folders hold neither, several sweeps or a sweep beside others, results of several
-        networks, a sweep without a finished point, or scores that lack a unit of the runs.
+        networks, a sweep without a finished point, or scores that differ in more than attack and
+        multiplier, lack a unit of the runs, or have no attack that all of them met.
     """
     found: dict[str, list[Path]] = {"run": [], "score": [], "sweep": []}
     for place in find_results(folders):
@@ -77,17 +82,47 @@ def _of_runs(runs: Sequence[Run], scores: Sequence[Path]) -> pd.DataFrame:
     points = pd.DataFrame(rows)
     if not scores:
         return _points(points)
-    judged = pd.concat([read_table(place / "scores.csv") for place in scores], ignore_index=True)
+    judged = load_scores(scores)
     _refuse_several([*points["workload"], *judged["workload"]])
-    strongest = judged.groupby("target").agg(
-        accuracy=("clean_accuracy", "first"), robust_accuracy=("robust_accuracy", "min")
-    )
-    if missing := sorted({*points["multiplier"]} - {*strongest.index}):
+    units = list(points["multiplier"].unique())
+    if missing := sorted({*units} - {*judged["target"]}):
         raise DataError(
             f"the scores do not judge {', '.join(missing)}; score them too: accelsim score "
             f"{points['workload'].iloc[0]} {' '.join(f'-m {name}' for name in missing)}"
         )
+    strongest = (
+        _under_shared_attacks(judged, units)
+        .groupby("target")
+        .agg(accuracy=("clean_accuracy", "first"), robust_accuracy=("robust_accuracy", "min"))
+    )
     return _points(points.drop(columns="accuracy").join(strongest, on="multiplier"))
+
+
+def _under_shared_attacks(judged: pd.DataFrame, units: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of *units* under the attacks that each of them met.
+
+    Each unit meets a white box, a proxy or a surrogate of its own. The exact unit has one gradient,
+    which stands for any that the others have.
+    """
+    rows = judged[judged["target"].isin(units)]
+    if rows["scenario"].iloc[0] != "transfer":
+        rows = rows.assign(source=rows.apply(attacked, axis=1))
+    exact = rows["target"] == BASELINE
+    others = _met_by(rows[~exact], [*ATTEMPT, "gradient"], len({*units} - {BASELINE}))
+    shared = _met_by(pd.concat([rows[exact], others]), ATTEMPT, len(units))
+    if shared.empty:
+        raise DataError(
+            f"the scores have no attack that {', '.join(units)} all met (same source, gradient, "
+            "attack, settings and epsilon); score them alike: accelsim score "
+            f"{rows['workload'].iloc[0]} {' '.join(f'-m {name}' for name in units)}"
+        )
+    return shared
+
+
+def _met_by(rows: pd.DataFrame, attempt: list[str], units: int) -> pd.DataFrame:
+    """Return the rows of the attempts that so many *units* met."""
+    met = rows.groupby(attempt, dropna=False)["target"].transform("nunique")
+    return rows[met == units]
 
 
 def _points(table: pd.DataFrame) -> pd.DataFrame:

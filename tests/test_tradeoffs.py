@@ -7,6 +7,10 @@ from accelsim.errors import DataError
 from accelsim.folders import write_manifest, write_table
 from accelsim.tradeoffs import trade_offs
 
+CONDITIONS = {
+    **{"scenario": "transfer", "source": "torch", "gradient": "exact", "settings": None},
+    **{"epsilon": 0.1, "images": 20, "seed": 0, "weights_hash": "abc", "accumulator": "auto"},
+}
 SCORES = pd.DataFrame(
     [
         ("lenet5_digits", "exact_fp32", "fgsm", 0.9, 0.5),
@@ -15,7 +19,7 @@ SCORES = pd.DataFrame(
         ("lenet5_digits", "ax_fpm", "pgd", 0.8, 0.6),
     ],
     columns=["workload", "target", "attack", "clean_accuracy", "robust_accuracy"],
-)
+).assign(**CONDITIONS)
 
 
 def folder_of(path, kind, name, table, **manifest):
@@ -60,6 +64,54 @@ def test_scores_give_the_strongest_attack(saved, tmp_path):
     points = trade_offs([saved, scores]).set_index("unit")
     assert points["robust_accuracy"].to_dict() == {"exact_fp32": 0.3, "ax_fpm": 0.4}
     assert points["accuracy"].to_dict() == {"exact_fp32": 0.9, "ax_fpm": 0.8}
+
+
+def test_only_attacks_that_all_units_met_count(saved, tmp_path):
+    """The stronger one that ax_fpm alone met says nothing of exact_fp32."""
+    alone = SCORES[3:].assign(epsilon=0.3, robust_accuracy=0.0)
+    scores = folder_of(tmp_path / "a", "score", "scores.csv", SCORES)
+    more = folder_of(tmp_path / "b", "score", "scores.csv", alone)
+    points = trade_offs([saved, scores, more]).set_index("unit")
+    assert points["robust_accuracy"].to_dict() == {"exact_fp32": 0.3, "ax_fpm": 0.4}
+
+
+@pytest.mark.parametrize("source", ["{}", "proxy of {}"])
+def test_each_unit_meets_an_attack_on_its_own_network(source, saved, tmp_path):
+    """The one gradient of the exact unit stands for both that ax_fpm has."""
+    own = SCORES.assign(
+        scenario="white_box",
+        source=[source.format(unit) for unit in SCORES["target"]],
+        attack="pgd",
+        gradient=["exact", "exact", "effective", "exact"],
+    )
+    scores = folder_of(tmp_path / "scores", "score", "scores.csv", own)
+    points = trade_offs([saved, scores]).set_index("unit")
+    assert points["robust_accuracy"].to_dict() == {"exact_fp32": 0.3, "ax_fpm": 0.4}
+
+
+def test_in_a_transfer_all_units_judge_the_same_source(saved, tmp_path):
+    of_unit = SCORES.assign(source="ax_fpm", robust_accuracy=[0.2, 0.3, 0.1, 0.6])
+    scores = folder_of(tmp_path / "scores", "score", "scores.csv", of_unit)
+    points = trade_offs([saved, scores]).set_index("unit")
+    assert points["robust_accuracy"].to_dict() == {"exact_fp32": 0.2, "ax_fpm": 0.1}
+
+
+@pytest.mark.parametrize(
+    "other", [{"epsilon": 0.3}, {"attack": "cw"}, {"source": "ax_fpm"}, {"settings": "steps=3"}]
+)
+def test_rejects_units_that_met_no_attack_in_common(other, saved, tmp_path):
+    exact = folder_of(tmp_path / "a", "score", "scores.csv", SCORES[:1])
+    approximate = folder_of(tmp_path / "b", "score", "scores.csv", SCORES[2:3].assign(**other))
+    with pytest.raises(DataError, match="no attack that .* all met .*: accelsim score lenet5"):
+        trade_offs([saved, exact, approximate])
+
+
+@pytest.mark.parametrize("other", [{"images": 6}, {"seed": 1}, {"weights_hash": "other"}])
+def test_rejects_scores_under_other_conditions(other, saved, tmp_path):
+    scores = folder_of(tmp_path / "a", "score", "scores.csv", SCORES)
+    others = folder_of(tmp_path / "b", "score", "scores.csv", SCORES.assign(**other))
+    with pytest.raises(DataError, match=f"scores to compare differ in {next(iter(other))}"):
+        trade_offs([saved, scores, others])
 
 
 def test_points_of_a_sweep_are_named_by_what_varies(swept):

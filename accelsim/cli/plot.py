@@ -15,7 +15,11 @@ PICTURES = (".png", ".svg", ".pdf")
 
 CyclesOption = Annotated[
     str | None,
-    typer.Option("--cycles", metavar="START:STOP", help="A part of the run; all by default."),
+    typer.Option(
+        "--cycles",
+        metavar="START:[STOP]",
+        help="A part of the run, to its end if no STOP; all by default.",
+    ),
 ]
 
 
@@ -40,7 +44,7 @@ def plot(
 ) -> None:
     """Draw a figure of results, side by side where there are several.
 
-    pareto takes the strongest attack of the scores; --cycles is for bandwidth and timeline.
+    pareto takes the strongest attack that all units met; --cycles is for bandwidth and timeline.
 
     Example: accelsim plot runs/x --kind timeline --cycles 64000:72000 --out timeline.pdf
     """
@@ -119,9 +123,11 @@ def export_timeline(
     note(f"wrote {path}")
 
 
-def _span(text: str) -> tuple[int, int]:
-    """Return what START:STOP says."""
+def _span(text: str) -> tuple[int, int | None]:
+    """Return what START:STOP or START: says."""
     start, colon, stop = text.partition(":")
-    if not (colon and start.isdecimal() and stop.isdecimal()):
-        raise ConfigError(f"--cycles takes START:STOP, two whole numbers, got {text!r}")
-    return int(start), int(stop)
+    if not (colon and start.isdecimal() and (stop.isdecimal() or not stop)):
+        raise ConfigError(
+            f"--cycles takes START:STOP, two whole numbers, got {text!r}; START: goes to the end"
+        )
+    return int(start), int(stop) if stop else None

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.figure import Figure
 
+from accelsim.comparison import load_scores
 from accelsim.errors import DataError
 from accelsim.figures.energy import energy_by_component
 from accelsim.figures.latency import latency_by_layer
@@ -17,7 +18,7 @@ from accelsim.figures.pareto import pareto
 from accelsim.figures.robustness import accuracy_by_epsilon, transfer_matrix
 from accelsim.figures.roofline import roofline
 from accelsim.figures.utilization import utilization_by_pe
-from accelsim.folders import find_results, read_manifest, read_table
+from accelsim.folders import find_results, read_manifest
 from accelsim.results import load_runs
 from accelsim.tradeoffs import trade_offs
 
@@ -45,16 +46,12 @@ def _of_runs(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 def _of_scores(draw: Callable[[pd.DataFrame, str], Figure], what: str) -> Callable[..., Figure]:
     def of_folders(folders: Folders) -> Figure:
-        places = find_results(folders)
-        tables = [
-            read_table(place / "scores.csv")
-            for place in places
-            if read_manifest(place)["kind"] == "score"
-        ]
-        if not tables:
+        found = find_results(folders)
+        places = [place for place in found if read_manifest(place)["kind"] == "score"]
+        if not places:
             names = ", ".join(map(str, folders))
             raise DataError(f"no scores in {names}; make some with accelsim score --out")
-        table = pd.concat(tables, ignore_index=True)
+        table = load_scores(places)
         first = table.iloc[0]
         return draw(table, f"{first['workload']}: {what}, {first['images']} images")
 

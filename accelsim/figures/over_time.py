@@ -27,14 +27,16 @@ BLOCKS = ("dram", "dma_read", "dma_write", "array", "vector_unit")
 """From top to bottom, as far as there are any."""
 
 
-def bandwidth_over_time(runs: Sequence[Run], cycles: tuple[int, int] | None = None) -> Figure:
+def bandwidth_over_time(
+    runs: Sequence[Run], cycles: tuple[int, int | None] | None = None
+) -> Figure:
     """Return the bytes per cycle over the DRAM's bus, read and written, a plot for each run.
 
     Parameters
     ----------
     runs : sequence of Run
-    cycles : (int, int), optional
-        Start and stop; the whole run by default.
+    cycles : (int, int or None), optional
+        Start and stop, None being the end; the whole run by default.
 
     Raises
     ------
@@ -73,7 +75,7 @@ def bandwidth_over_time(runs: Sequence[Run], cycles: tuple[int, int] | None = No
     return figure
 
 
-def block_timeline(runs: Sequence[Run], cycles: tuple[int, int] | None = None) -> Figure:
+def block_timeline(runs: Sequence[Run], cycles: tuple[int, int | None] | None = None) -> Figure:
     """Return when each block of the machine was busy and with what, a plot for each run.
 
     Stretches of the same work that begin so close to each other that they cannot be told apart are
@@ -82,8 +84,8 @@ def block_timeline(runs: Sequence[Run], cycles: tuple[int, int] | None = None) -
     Parameters
     ----------
     runs : sequence of Run
-    cycles : (int, int), optional
-        Start and stop; the whole run by default.
+    cycles : (int, int or None), optional
+        Start and stop, None being the end; the whole run by default.
 
     Raises
     ------

@@ -21,7 +21,10 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 LESS_IS_BETTER = ("latency", "energy", "area", "delay", "power", "cycles")
-"""What the name of a column begins with of which less is better; of all others more is."""
+"""What the name of a column begins with of which less is better."""
+COSTLY_UNITS = ("_cycles", "_ps", "_ns", "_us", "_ms", "_pj", "_uj", "_um2", "_mm2", "_bytes",
+                "_kib", "_mw")  # fmt: skip
+"""What it ends with where it begins otherwise; of all other columns more is better."""
 
 NAMES = {
     "energy_pj": "energy (pJ)",
@@ -52,17 +55,22 @@ MOST_NAMES = 20
 def undominated(table: pd.DataFrame, columns: list[str]) -> NDArray[np.bool_]:
     """Return for each row whether no other is as good in all *columns* and better in one.
 
-    In columns whose name begins as `LESS_IS_BETTER` says, less is better, in others more.
+    In columns whose name begins as `LESS_IS_BETTER` or ends as `COSTLY_UNITS` says, less is better,
+    in others more.
 
     >>> points = pd.DataFrame({"energy_pj": [1, 2, 2], "accuracy": [0.8, 0.9, 0.8]})
     >>> undominated(points, ["energy_pj", "accuracy"])
     array([ True,  True, False])
     """
-    signs = [-1.0 if name.startswith(LESS_IS_BETTER) else 1.0 for name in columns]
+    signs = [-1.0 if _is_cost(name) else 1.0 for name in columns]
     good = table[columns].to_numpy(np.float64) * signs
     as_good = (good[:, None] >= good[None]).all(axis=2)
     better = (good[:, None] > good[None]).any(axis=2)
     return ~(as_good & better).any(axis=0)
+
+
+def _is_cost(name: str) -> bool:
+    return name.startswith(LESS_IS_BETTER) or name.endswith(COSTLY_UNITS)
 
 
 def pareto(
@@ -176,7 +184,7 @@ def _areas(values: pd.Series) -> NDArray[np.float64]:
 def _draw_front(axes: Axes, table: pd.DataFrame, x: str, y: str, front: NDArray[np.bool_]) -> None:
     """Draw the line beyond which no point lies, from the edge of one axis to that of the other."""
     points = table[front].sort_values(x)
-    less = x.startswith(LESS_IS_BETTER)
+    less = _is_cost(x)
     axes.step(
         points[x], points[y], where="post" if less else "pre", color="#333333", lw=1.2, ls="--"
     )

@@ -35,8 +35,8 @@ def activity(
         The machine.
     windows : int
         Number of windows, at most; all but the last are of the same whole number of cycles.
-    cycles : (int, int), optional
-        Start and stop; the whole run by default.
+    cycles : (int, int or None), optional
+        Start and stop, None being the end; the whole run by default.
 
     Returns
     -------

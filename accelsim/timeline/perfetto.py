@@ -13,7 +13,7 @@ from accelsim.config import Accelerator
 from accelsim.errors import DataError
 from accelsim.files import write_atomically
 from accelsim.timeline.activity import activity
-from accelsim.timeline.selection import STRETCHES, WINDOWS, Cycles, Selection, select
+from accelsim.timeline.selection import STRETCHES, WINDOWS, Cycles, Selection, Span, select
 
 __all__ = ["COUNTERS", "write_perfetto"]
 
@@ -54,8 +54,8 @@ def write_perfetto(
         The machine.
     path : Path
         File to write; ui.perfetto.dev and chrome://tracing open it.
-    cycles : (int, int), optional
-        Start and stop of what is written; the whole run by default.
+    cycles : (int, int or None), optional
+        Start and stop of what is written, None being the end; the whole run by default.
     stretches : int
         Most stretches of busy time on all tracks; the first are written.
     windows : int
@@ -104,7 +104,7 @@ def _names(accelerator: Accelerator, tracks: dict[str, int]) -> Iterator[Event]:
         yield {"ph": "M", "tid": place, "name": "thread_sort_index", "args": {"sort_index": place}}
 
 
-def _layers(timeline: pd.DataFrame, cycles: Cycles) -> Iterator[Event]:
+def _layers(timeline: pd.DataFrame, cycles: Span) -> Iterator[Event]:
     """Yield a slice for each layer, from its first cycle to its last."""
     spans = timeline.groupby("layer", sort=False).agg(
         start=("cycle_start", "min"), end=("cycle_end", "max")

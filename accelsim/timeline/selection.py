@@ -16,7 +16,9 @@ STRETCHES = 200_000
 WINDOWS = 1_000
 """Values that a counter gets."""
 
-Cycles = tuple[int, int]
+Span = tuple[int, int]
+Cycles = tuple[int, int | None]
+"""Start and stop, of which None is the end of the run."""
 
 
 class Selection(NamedTuple):
@@ -24,7 +26,7 @@ class Selection(NamedTuple):
 
     timeline: pd.DataFrame
     """By start."""
-    cycles: Cycles
+    cycles: Span
     """What was asked for."""
     left_out: str | None
     """What the cap left out of that, in words."""
@@ -37,8 +39,8 @@ def select(timeline: pd.DataFrame, cycles: Cycles | None, stretches: int) -> Sel
     ----------
     timeline : DataFrame
         Columns cycle_start, cycle_end and others.
-    cycles : (int, int), optional
-        Start and stop; all by default.
+    cycles : (int, int or None), optional
+        Start and stop, None being the end; all by default.
     stretches : int
         Most rows.
 
@@ -65,8 +67,8 @@ def select(timeline: pd.DataFrame, cycles: Cycles | None, stretches: int) -> Sel
     return Selection(inside, (start, stop), left_out)
 
 
-def checked_cycles(timeline: pd.DataFrame, cycles: Cycles | None) -> Cycles:
-    """Return *cycles*, or those of the whole *timeline*.
+def checked_cycles(timeline: pd.DataFrame, cycles: Cycles | None) -> Span:
+    """Return *cycles* up to the end of the *timeline*; all of them where there are none.
 
     Raises
     ------
@@ -74,9 +76,8 @@ def checked_cycles(timeline: pd.DataFrame, cycles: Cycles | None) -> Cycles:
         They are no part of it.
     """
     last = int(timeline["cycle_end"].max())
-    if cycles is None:
-        return 0, last
-    start, stop = cycles
+    start, stop = (0, None) if cycles is None else cycles
+    stop = last if stop is None else stop
     if not 0 <= start < stop or start >= last:
         raise ConfigError(
             f"cycles must be a start and a stop behind it, the run has 0 to {last}, got "

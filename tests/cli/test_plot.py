@@ -15,6 +15,8 @@ SCORED = [
     {
         **{"workload": "lenet5_digits", "images": 20, "source": "torch", "target": target},
         **{"attack": "pgd", "norm": "linf", "aim": "budget", "epsilon": epsilon},
+        **{"scenario": "transfer", "gradient": "exact", "settings": None, "seed": 0},
+        **{"weights_hash": "abc", "accumulator": "auto"},
         **{f"{rate}_accuracy{end}": 0.5 for rate in ("clean", "robust") for end in ENDS},
         **{f"transfer_success{end}": 0.5 for end in ENDS},
     }
@@ -52,6 +54,22 @@ def test_a_part_of_the_time(accelsim, folders, tmp_path):
     assert accelsim("plot", folders / "runs" / "ax_fpm", *part)[0] == 0
 
 
+def test_a_part_that_ends_with_the_run(accelsim, folders, runs, tmp_path):
+    (run,) = [run for run in runs if run.accelerator.multiplier == "ax_fpm"]
+    last = run.timeline["cycle_end"].max()
+    for part in ("9000:", f"9000:{last}"):
+        out = ("--cycles", part, "--out", tmp_path / f"{len(part)}.json")
+        assert accelsim("export-timeline", folders / "runs" / "ax_fpm", *out)[0] == 0
+    written = {path.read_bytes() for path in tmp_path.iterdir()}
+    assert (len([*tmp_path.iterdir()]), len(written)) == (2, 1)
+    start = f"{last}:"
+    for command in (("export-timeline", "--out", "x.json"),
+                    ("plot", "--kind", "timeline", "--out", "x.png")):  # fmt: skip
+        name, *how = command
+        code, _, err = accelsim(name, folders / "runs" / "ax_fpm", *how, "--cycles", start)
+        assert (code, f"got {last} to {last}" in " ".join(err.split())) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -80,6 +98,26 @@ def test_plot_tells_which_results_a_kind_takes(accelsim, folders, tmp_path):
     ):
         code, _, err = accelsim("plot", folders / place, "--kind", kind, *out)
         assert (code, message in " ".join(err.split())) == (2, True)
+
+
+@pytest.mark.parametrize("kind", ["robustness", "transfer"])
+def test_plot_rejects_scores_of_other_images(kind, accelsim, folders, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    write_table(other / "scores.csv", pd.DataFrame(SCORED).assign(images=6, epsilon=0.3))
+    write_manifest(other, {"kind": "score"})
+    out = ("--kind", kind, "--out", tmp_path / "x.png")
+    code, _, err = accelsim("plot", folders / "scores", other, *out)
+    message = "the scores to compare differ in images: 20 and, in"
+    assert (code, message in " ".join(err.split())) == (2, True)
+
+
+def test_export_timeline_names_the_runs_of_a_folder(accelsim, folders, tmp_path):
+    code, _, err = accelsim("export-timeline", folders / "runs", "--out", tmp_path / "t.json")
+    assert code == 2
+    for name in ("ax_fpm", "exact_fp32"):
+        assert repr(str(folders / "runs" / name)) in "".join(err.split("\n"))
+    assert "give one of them" in " ".join(err.split())
 
 
 def test_timelines_are_exported(accelsim, folders, tmp_path):

@@ -34,6 +34,25 @@ def test_less_is_better_of_costs_and_more_of_accuracies():
     assert undominated(twins, COLUMNS[1:]).tolist() == [True, True]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "stall_cycles",
+        "compute_cycles",
+        "multiplier_delay_ps",
+        "dram_read_bytes",
+        "latency_us_per_image",
+    ],
+)
+def test_less_is_better_of_what_is_counted_in_a_costly_unit(name):
+    points = pd.DataFrame({name: [1, 2], "accuracy": [0.8, 0.8]})
+    assert undominated(points, [name, "accuracy"]).tolist() == [True, False]
+    axes, *_ = pareto(points.assign(unit=["a", "b"]), "t", x=name, y="accuracy", color=None,
+                      size=None).axes  # fmt: skip
+    assert axes.lines[0].get_xydata().tolist() == [[1, 80]]
+    assert axes.lines[0].get_drawstyle() == "steps-post"
+
+
 def scatters(axes):
     """Return (pale, solid) points as arrays."""
     return [np.asarray(part.get_offsets()) for part in axes.collections]
