@@ -12,7 +12,7 @@ from accelsim.errors import DataError
 from accelsim.folders import find_results, read_manifest, read_table
 from accelsim.results import Run, load_run
 
-__all__ = ["trade_offs"]
+__all__ = ["run_trade_offs", "trade_offs"]
 
 COSTS = ["latency_us_per_image", "energy_uj_per_image"]
 
@@ -52,7 +52,38 @@ def trade_offs(folders: Sequence[str | Path]) -> pd.DataFrame:
             f"no simulated run and no sweep in {', '.join(map(str, folders))}; make one with "
             "accelsim simulate --out or accelsim sweep"
         )
-    return _of_runs([load_run(place) for place in found["run"]], found["score"])
+    runs = [load_run(place) for place in found["run"]]
+    tables = [read_table(place / "scores.csv") for place in found["score"]]
+    return run_trade_offs(runs, pd.concat(tables, ignore_index=True) if tables else None)
+
+
+def run_trade_offs(runs: Sequence[Run], rates: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return `trade_offs` of *runs*, with the *rates* of scores of their units if there are any.
+
+    Raises
+    ------
+    DataError
+        They are of several networks, or a unit has no rates.
+    """
+    several = len({run.accelerator.replace(multiplier="any").config_hash for run in runs}) > 1
+    rows = []
+    for run in runs:
+        row: dict[str, Any] = run.summary.iloc[0].to_dict()
+        name = row["multiplier"]
+        rows.append({**row, "unit": f"{row['accelerator']} {name}" if several else name})
+    points = pd.DataFrame(rows)
+    if rates is None:
+        return _points(points)
+    _refuse_several([*points["workload"], *rates["workload"]])
+    strongest = rates.groupby("target").agg(
+        accuracy=("clean_accuracy", "first"), robust_accuracy=("robust_accuracy", "min")
+    )
+    if missing := sorted({*points["multiplier"]} - {*strongest.index}):
+        raise DataError(
+            f"the scores do not judge {', '.join(missing)}; score them too: accelsim score "
+            f"{points['workload'].iloc[0]} {' '.join(f'-m {name}' for name in missing)}"
+        )
+    return _points(points.drop(columns="accuracy").join(strongest, on="multiplier"))
 
 
 def _of_sweep(place: Path) -> pd.DataFrame:
@@ -65,29 +96,6 @@ def _of_sweep(place: Path) -> pd.DataFrame:
         for row in done.to_dict("records")
     ]
     return _points(done.assign(unit=names))
-
-
-def _of_runs(runs: Sequence[Run], scores: Sequence[Path]) -> pd.DataFrame:
-    several = len({run.accelerator.replace(multiplier="any").config_hash for run in runs}) > 1
-    rows = []
-    for run in runs:
-        row: dict[str, Any] = run.summary.iloc[0].to_dict()
-        name = row["multiplier"]
-        rows.append({**row, "unit": f"{row['accelerator']} {name}" if several else name})
-    points = pd.DataFrame(rows)
-    if not scores:
-        return _points(points)
-    judged = pd.concat([read_table(place / "scores.csv") for place in scores], ignore_index=True)
-    _refuse_several([*points["workload"], *judged["workload"]])
-    strongest = judged.groupby("target").agg(
-        accuracy=("clean_accuracy", "first"), robust_accuracy=("robust_accuracy", "min")
-    )
-    if missing := sorted({*points["multiplier"]} - {*strongest.index}):
-        raise DataError(
-            f"the scores do not judge {', '.join(missing)}; score them too: accelsim score "
-            f"{points['workload'].iloc[0]} {' '.join(f'-m {name}' for name in missing)}"
-        )
-    return _points(points.drop(columns="accuracy").join(strongest, on="multiplier"))
 
 
 def _points(table: pd.DataFrame) -> pd.DataFrame:
