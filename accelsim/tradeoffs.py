@@ -13,7 +13,7 @@ from accelsim.errors import DataError
 from accelsim.folders import find_results, read_manifest, read_table
 from accelsim.results import BASELINE, Run, load_run
 
-__all__ = ["trade_offs"]
+__all__ = ["run_trade_offs", "shared_attacks", "trade_offs"]
 
 COSTS = ["latency_us_per_image", "energy_uj_per_image"]
 
@@ -57,7 +57,45 @@ def trade_offs(folders: Sequence[str | Path]) -> pd.DataFrame:
             f"no simulated run and no sweep in {', '.join(map(str, folders))}; make one with "
             "accelsim simulate --out or accelsim sweep"
         )
-    return _of_runs([load_run(place) for place in found["run"]], found["score"])
+    runs = [load_run(place) for place in found["run"]]
+    return run_trade_offs(runs, load_scores(found["score"]) if found["score"] else None)
+
+
+def run_trade_offs(runs: Sequence[Run], rates: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return `trade_offs` of *runs*, with the *rates* of scores of their units if there are any.
+
+    Raises
+    ------
+    DataError
+        They are of several networks, a unit has no rates, or no attack was met by all.
+    """
+    several = len({run.accelerator.replace(multiplier="any").config_hash for run in runs}) > 1
+    rows = []
+    for run in runs:
+        row: dict[str, Any] = run.summary.iloc[0].to_dict()
+        name = row["multiplier"]
+        rows.append({**row, "unit": f"{row['accelerator']} {name}" if several else name})
+    points = pd.DataFrame(rows)
+    if rates is None:
+        return _points(points)
+    _refuse_several([*points["workload"], *rates["workload"]])
+    units = list(points["multiplier"].unique())
+    if missing := sorted({*units} - {*rates["target"]}):
+        raise DataError(
+            f"the scores do not judge {', '.join(missing)}; score them too: accelsim score "
+            f"{points['workload'].iloc[0]} {' '.join(f'-m {name}' for name in missing)}"
+        )
+    shared = shared_attacks(rates, units)
+    if shared.empty:
+        raise DataError(
+            f"the scores have no attack that {', '.join(units)} all met (same source, gradient, "
+            "attack, settings and epsilon); score them alike: accelsim score "
+            f"{points['workload'].iloc[0]} {' '.join(f'-m {name}' for name in units)}"
+        )
+    strongest = shared.groupby("target").agg(
+        accuracy=("clean_accuracy", "first"), robust_accuracy=("robust_accuracy", "min")
+    )
+    return _points(points.drop(columns="accuracy").join(strongest, on="multiplier"))
 
 
 def _of_sweep(place: Path) -> pd.DataFrame:
@@ -72,51 +110,18 @@ def _of_sweep(place: Path) -> pd.DataFrame:
     return _points(done.assign(unit=names))
 
 
-def _of_runs(runs: Sequence[Run], scores: Sequence[Path]) -> pd.DataFrame:
-    several = len({run.accelerator.replace(multiplier="any").config_hash for run in runs}) > 1
-    rows = []
-    for run in runs:
-        row: dict[str, Any] = run.summary.iloc[0].to_dict()
-        name = row["multiplier"]
-        rows.append({**row, "unit": f"{row['accelerator']} {name}" if several else name})
-    points = pd.DataFrame(rows)
-    if not scores:
-        return _points(points)
-    judged = load_scores(scores)
-    _refuse_several([*points["workload"], *judged["workload"]])
-    units = list(points["multiplier"].unique())
-    if missing := sorted({*units} - {*judged["target"]}):
-        raise DataError(
-            f"the scores do not judge {', '.join(missing)}; score them too: accelsim score "
-            f"{points['workload'].iloc[0]} {' '.join(f'-m {name}' for name in missing)}"
-        )
-    strongest = (
-        _under_shared_attacks(judged, units)
-        .groupby("target")
-        .agg(accuracy=("clean_accuracy", "first"), robust_accuracy=("robust_accuracy", "min"))
-    )
-    return _points(points.drop(columns="accuracy").join(strongest, on="multiplier"))
-
-
-def _under_shared_attacks(judged: pd.DataFrame, units: Sequence[str]) -> pd.DataFrame:
-    """Return the rows of *units* under the attacks that each of them met.
+def shared_attacks(judged: pd.DataFrame, units: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of *units* under the attacks that each of them met; there may be none.
 
     Each unit meets a white box, a proxy or a surrogate of its own. The exact unit has one gradient,
     which stands for any that the others have.
     """
     rows = judged[judged["target"].isin(units)]
-    if rows["scenario"].iloc[0] != "transfer":
-        rows = rows.assign(source=rows.apply(attacked, axis=1))
+    own = rows["scenario"] != "transfer"
+    rows = rows.assign(source=rows["source"].mask(own, rows.apply(attacked, axis=1)))
     exact = rows["target"] == BASELINE
     others = _met_by(rows[~exact], [*ATTEMPT, "gradient"], len({*units} - {BASELINE}))
-    shared = _met_by(pd.concat([rows[exact], others]), ATTEMPT, len(units))
-    if shared.empty:
-        raise DataError(
-            f"the scores have no attack that {', '.join(units)} all met (same source, gradient, "
-            "attack, settings and epsilon); score them alike: accelsim score "
-            f"{rows['workload'].iloc[0]} {' '.join(f'-m {name}' for name in units)}"
-        )
-    return shared
+    return _met_by(pd.concat([rows[exact], others]), ATTEMPT, len(units))
 
 
 def _met_by(rows: pd.DataFrame, attempt: list[str], units: int) -> pd.DataFrame:

@@ -6,10 +6,17 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli.output import note
+from accelsim.cli.completion import choices
+from accelsim.cli.output import note, warn
 from accelsim.errors import ConfigError, DataError, nearest
 
 __all__ = ["export_timeline", "plot"]
+
+KINDS = (
+    *("energy", "latency", "roofline", "utilization", "bandwidth", "timeline"),
+    *("pareto", "robustness", "transfer"),
+)
+"""Names of `accelsim.figures.kinds.FIGURES`, which a key pressed need not import."""
 
 PICTURES = (".png", ".svg", ".pdf")
 
@@ -38,6 +45,7 @@ def plot(
             "each PE), bandwidth and timeline (over time); of scores: robustness (accuracy against "
             "epsilon), transfer (who fools whom); pareto: of runs, with scores or without, or of "
             "a sweep.",
+            autocompletion=choices(*KINDS),
         ),
     ] = "energy",
     cycles: CyclesOption = None,
@@ -119,7 +127,7 @@ def export_timeline(
         windows=WINDOWS if windows is None else windows,
     )
     if left_out is not None:
-        note(left_out)
+        warn(left_out)
     note(f"wrote {path}")
 
 

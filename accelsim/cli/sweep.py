@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from accelsim.cli.completion import fields
+from accelsim.cli.completion import choices, fields
 from accelsim.cli.options import (
     AcceleratorOption,
     DataOption,
@@ -47,7 +47,10 @@ def sweep(
     search: Annotated[
         str,
         typer.Option(
-            "--search", metavar="NAME", help="grid: all points; random; nsga2 or tpe: optimizers."
+            "--search",
+            metavar="NAME",
+            help="grid: all points; random; nsga2 or tpe: optimizers.",
+            autocompletion=choices("grid", "random", "nsga2", "tpe"),
         ),
     ] = "grid",
     points: Annotated[

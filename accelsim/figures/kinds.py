@@ -22,7 +22,7 @@ from accelsim.folders import find_results, read_manifest
 from accelsim.results import load_runs
 from accelsim.tradeoffs import trade_offs
 
-__all__ = ["FIGURES", "Kind"]
+__all__ = ["FIGURES", "Kind", "drawn_trade_offs"]
 
 Folders = Sequence[str | Path]
 
@@ -58,9 +58,11 @@ def _of_scores(draw: Callable[[pd.DataFrame, str], Figure], what: str) -> Callab
     return of_folders
 
 
-def _pareto(folders: Folders) -> Figure:
-    """Draw what is known: robust accuracy, else accuracy, else latency against energy."""
-    table = trade_offs(folders)
+def drawn_trade_offs(table: pd.DataFrame) -> Figure:
+    """Draw what is known: robust accuracy, else accuracy, else latency against energy.
+
+    Columns as `accelsim.tradeoffs.trade_offs` returns them.
+    """
     x, latency = "energy_uj_per_image", "latency_us_per_image"
     title = f"{table['workload'].iloc[0]}: what {len(table)} points cost and are worth"
     if "robust_accuracy" in table:
@@ -77,7 +79,10 @@ FIGURES = {
     "utilization": Kind(_of_runs(utilization_by_pe), "maps of how much each PE works"),
     "bandwidth": Kind(_of_runs(bandwidth_over_time), "DRAM bandwidth over time", over_time=True),
     "timeline": Kind(_of_runs(block_timeline), "blocks over time", over_time=True),
-    "pareto": Kind(_pareto, "energy, latency, accuracy, robustness: runs and scores, or a sweep"),
+    "pareto": Kind(
+        lambda folders: drawn_trade_offs(trade_offs(folders)),
+        "energy, latency, accuracy, robustness: runs and scores, or a sweep",
+    ),
     "robustness": Kind(
         _of_scores(accuracy_by_epsilon, "accuracy under attack"), "scores: accuracy against epsilon"
     ),

@@ -73,7 +73,10 @@ def roofline(runs: Sequence[Run]) -> Figure:
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlim(low, high)
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        for axis in (axes.xaxis, axes.yaxis):
+            # No formula, since a report has text alone.
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(f"MACs per byte of the {memory.upper()}")
         quiet(axes)
     panels[0].set_ylabel("MACs per cycle")

@@ -12,7 +12,6 @@ from accelsim.errors import DataError
 from accelsim.report.results import Results
 from accelsim.report.tables import Cell, Column, Table, estimated, number
 from accelsim.results import BASELINE
-from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.checks import RULES, Check, Study, run_checks
 from accelsim.robustness.claims import Claim, verdict
 from accelsim.robustness.outcomes import strongest
@@ -24,13 +23,6 @@ __all__ = ["Evidence", "evidence"]
 HALF = 0.5
 """Bound of the claims of a report: whether more often than not. Whoever claims more says so by
 `accelsim.robustness.claims`."""
-
-LOSSES = {
-    **dict.fromkeys(("fgsm", "pgd", "mim", "apgd_ce", "ddn"), "cross entropy"),
-    **dict.fromkeys(("apgd_dlr", "square", "cw", "deepfool", "fab", "jsma"), "margin"),
-    "lsa": "probability",
-}
-"""Attack at its defaults, as accelsim score runs it -> its loss, see `Study`."""
 
 STATES = {True: ("pass", "pass"), False: ("FAIL", "fail"), None: ("not run", "skip")}
 GRADES = {"supported": "pass", "contradicted": "fail", "inconclusive": "skip"}
@@ -67,25 +59,13 @@ def evidence(results: Results) -> Evidence | None:
     targets = sorted(outcomes["target"].unique(), key=lambda name: name != BASELINE)
     for other in targets[1:]:
         _compare(outcomes, targets[0], other, found)
-    checks = {name: run_checks(_study(outcomes, name)) for name in targets}
+    checks = {name: run_checks(Study(outcomes, name, baseline=BASELINE)) for name in targets}
     found.checks = [
         (f"{name}: {_tally(own)}", _checks(f"checks-{place}", name, own))
         for place, (name, own) in enumerate(checks.items())
     ]
     found.verdicts = _verdicts(rates, checks)
     return found
-
-
-def _study(outcomes: pd.DataFrame, target: str) -> Study:
-    attacks = list(outcomes["attack"].unique())
-    return Study(
-        outcomes,
-        target=target,
-        access={name: "none" if name == "noise" else ATTACKS[name].access for name in attacks},
-        loss={name: LOSSES[name] for name in attacks if name in LOSSES},
-        iterated={"fgsm": "pgd"},
-        baseline=BASELINE,
-    )
 
 
 def _rates(rates: pd.DataFrame) -> Table:

@@ -18,8 +18,11 @@ from accelsim.figures import (
     energy_by_component,
     latency_by_layer,
     rendered,
+    roofline,
 )
+from accelsim.figures.kinds import drawn_trade_offs
 from accelsim.report.results import Results, Score, Sweep
+from accelsim.tradeoffs import run_trade_offs, shared_attacks
 
 __all__ = ["Picture", "attack_picture", "inline_svg", "run_pictures", "sweep_picture"]
 
@@ -41,11 +44,11 @@ class Picture:
 
 
 def run_pictures(results: Results) -> list[Picture]:
-    """Return energy by component and latency by layer of all runs."""
+    """Return what runs cost, layer by layer too, and what several are worth for it."""
     runs = [one.run for one in results.runs]
     if not runs:
         return []
-    return [
+    found = [
         _picture(
             "energy",
             "Energy per image by component; right: without the DRAM.",
@@ -57,11 +60,42 @@ def run_pictures(results: Results) -> list[Picture]:
             lambda: latency_by_layer(runs),
         ),
     ]
+    if all(run.layers["macs"].any() for run in runs):
+        found.append(
+            _picture(
+                "roofline",
+                "What layers attain, below the roofs of memories and PEs.",
+                lambda: roofline(runs),
+            )
+        )
+    return [*found, _trade_off_picture(results)] if len(runs) > 1 else found
+
+
+def _trade_off_picture(results: Results) -> Picture:
+    """Return what runs cost and are worth; under attack if all of their units met one attack."""
+    runs = [one.run for one in results.runs]
+    rates = _rates(results.scores) if results.scores else None
+    units = [one.accelerator.multiplier for one in runs]
+    if rates is not None and shared_attacks(rates, list(dict.fromkeys(units))).empty:
+        rates = None
+    table = run_trade_offs(runs, rates).assign(unit=[one.label for one in results.runs])
+    worth = (
+        "" if rates is None else "; robust accuracy is that under the strongest attack that all met"
+    )
+    return _picture(
+        "trade-offs",
+        f"What units cost and are worth; pale: another is as good in all{worth}.",
+        lambda: drawn_trade_offs(table),
+    )
+
+
+def _rates(scores: tuple[Score, ...]) -> pd.DataFrame:
+    return pd.concat([score.rates for score in scores], ignore_index=True)
 
 
 def attack_picture(scores: tuple[Score, ...], workload: str) -> Picture:
     """Return the accuracy of all units under every attack."""
-    rates = pd.concat([score.rates for score in scores], ignore_index=True)
+    rates = _rates(scores)
     names = [
         attack_label(row)
         if row["scenario"] == "transfer"

@@ -40,10 +40,13 @@ def recipes(results: Results) -> list[Recipe]:
     ]
 
 
-def machine_options(accelerator: Accelerator, file: str) -> tuple[list[str], str]:
+def machine_options(
+    accelerator: Accelerator, file: str, varied: Sequence[str] = ()
+) -> tuple[list[str], str]:
     """Return the options that build *accelerator*, and the content of *file* if they name it.
 
-    A preset of the same name, or any, with the fields that differ set; else the file.
+    A preset of the same name, or any, with the fields that differ set; else the file. Fields that
+    are *varied* are not set besides.
     """
     wanted = plain_fields(accelerator)
     if accelerator.name in presets():
@@ -51,7 +54,7 @@ def machine_options(accelerator: Accelerator, file: str) -> tuple[list[str], str
         changed = {
             name: value
             for name, value in wanted.items()
-            if value != base[name] and name != "multiplier"
+            if value != base[name] and name not in ("multiplier", *varied)
         }
         settings = [part for name, value in changed.items() for part in _set(name, value)]
         return ["--accelerator", accelerator.name, *settings], ""
@@ -59,7 +62,7 @@ def machine_options(accelerator: Accelerator, file: str) -> tuple[list[str], str
 
 
 def _set(name: str, value: object) -> list[str]:
-    return ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+    return ["--set", f"{name}={_text(value)}"]
 
 
 def _of_run(one: LabelledRun) -> Recipe:
@@ -117,13 +120,15 @@ def _of_score(one: Score) -> Recipe:
 
 def _of_sweep(one: Sweep) -> Recipe:
     manifest = one.manifest
-    machine, content = machine_options(one.base, "machine.yaml")
+    machine, content = machine_options(one.base, "machine.yaml", varied=one.varied)
     words = ["sweep", str(manifest["workload"]), *machine]
     if one.base.multiplier != "exact_fp32" and "multiplier" not in manifest["grid"]:
         words += _set("multiplier", one.base.multiplier)
     for name, values in manifest["grid"].items():
-        texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
-        words += ["--vary", f"{name}={','.join(texts)}"]
+        words += ["--vary", f"{name}={_axis(values)}"]
+    if manifest.get("search", "grid") != "grid":
+        words += _options(manifest, "search", "points", "seed")
+    words += _each("--objective", manifest.get("objectives", []))
     words += _options(manifest, "images", "data")
     if not manifest.get("values", True) or is_topology(str(manifest["workload"])):
         words.append("--timing-only")
@@ -133,6 +138,17 @@ def _of_sweep(one: Sweep) -> Recipe:
     }
     name = one.folder.resolve().name
     return _recipe(f"Sweep {name}", words, f"again/{name}", content, known, manifest)
+
+
+def _axis(values: Sequence[Any] | str) -> str:
+    """Return what a field of a sweep varies over as --vary takes it; a range is a text already."""
+    if isinstance(values, str):
+        return values
+    return ",".join(_text(value) for value in values)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _each(option: str, values: Sequence[str]) -> list[str]:

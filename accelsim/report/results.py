@@ -18,10 +18,10 @@ from accelsim.errors import ConfigError, DataError
 from accelsim.figures.style import run_labels
 from accelsim.folders import find_results, read_manifest, read_table
 from accelsim.results import BASELINE, Run, load_run
-from accelsim.robustness.outcomes import KEYS, OUTCOMES
+from accelsim.robustness.outcomes import KEYS
 from accelsim.robustness.study import STORE as OUTCOMES_STORE
+from accelsim.robustness.study import outcomes_in
 from accelsim.scores import TABLE
-from accelsim.store import stored_rows
 
 __all__ = ["LabelledRun", "Results", "Score", "Sweep", "gather", "plain_fields"]
 
@@ -235,17 +235,14 @@ def _score(folder: Path, manifest: dict[str, Any]) -> Score:
     rates = read_table(folder / TABLE)
     if rates.empty:
         raise DataError(f"{folder / TABLE} is damaged: it has no row")
-    return Score(folder, manifest, rates, _outcomes(folder / OUTCOMES_STORE, attacks))
+    return Score(folder, manifest, rates, _outcomes(folder, attacks))
 
 
-def _outcomes(path: Path, attacks: Sequence[str] | None) -> pd.DataFrame | None:
+def _outcomes(folder: Path, attacks: Sequence[str] | None) -> pd.DataFrame | None:
     """Return the outcomes of *attacks* (all, if None) in a folder of scores; None without any."""
-    if not path.exists():
+    if not (folder / OUTCOMES_STORE).exists():
         return None
-    pieces = [pd.DataFrame(row) for row in stored_rows(path).values()]
-    if not pieces or not all(set(OUTCOMES) <= set(piece) for piece in pieces):
-        raise DataError(f"{path} is damaged: it has no outcomes, or lacks columns of them")
-    table = pd.concat(pieces, ignore_index=True)[list(OUTCOMES)]
+    table = outcomes_in(folder)
     if attacks is not None:
         table = table[table["attack"].isin(attacks)]
     # Workers finish pieces in any order.

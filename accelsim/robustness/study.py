@@ -12,7 +12,7 @@ from accelsim.datasets import fingerprint
 from accelsim.errors import ConfigError, DataError
 from accelsim.robustness.outcomes import KEYS, OUTCOMES, checked_outcomes, numbered
 from accelsim.robustness.pieces import Piece, run_piece
-from accelsim.store import Store, point_key
+from accelsim.store import Store, point_key, stored_rows
 from accelsim.version import __version__
 from accelsim.workers import check_workers, in_processes
 
@@ -130,23 +130,26 @@ def _by_workers(
 def outcomes_in(folder: Path) -> pd.DataFrame:
     """Return all outcomes that studies of one network kept in *folder*, columns as `OUTCOMES`.
 
-    Of a run and image that two studies did, in pieces of other sizes, the later one counts.
+    Of a run and image that two studies did, in pieces of other sizes, the later one counts. Nothing
+    is written into the folder.
 
     Raises
     ------
     DataError
-        If there is no store or it is empty, cannot be read, or holds outcomes of several networks
-        or sets of images: the same target then judges the same unattacked image differently.
+        If there is no store or it is empty, cannot be read, is damaged, or holds outcomes of
+        several networks or sets of images: the same target then judges the same unattacked image
+        differently.
     """
     import pandas as pd
 
     path = folder / STORE
     if not path.is_file():
         raise DataError(f"{folder} holds no outcomes ({STORE}); run a study with that folder first")
-    with Store(path) as store:
-        rows = list(store.rows().values())
+    rows = list(stored_rows(path).values())
     if not rows:
         raise DataError(f"{path} is empty; run a study with that folder first")
+    if missing := [name for name in OUTCOMES if any(name not in row for row in rows)]:
+        raise DataError(f"{path} is damaged: outcomes in it lack {', '.join(missing)}")
     table = pd.DataFrame({name: [one for row in rows for one in row[name]] for name in OUTCOMES})
     last = ~pd.Series(numbered(table, [*KEYS, "image"])).duplicated(keep="last")
     table = checked_outcomes(table[last])

@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from accelsim.cli import main
+from accelsim.figures.kinds import FIGURES
+from accelsim.sweeps.search import SEARCHES
 
 
 @pytest.fixture
@@ -48,6 +50,10 @@ def complete(capsys, monkeypatch):
         ("accelsim simulate x --set mapper.objective=t", ["mapper.objective=traffic"]),
         ("accelsim simulate x --set array.rows=", []),
         ("accelsim simulate x --set nothing=", []),
+        ("accelsim plot x --kind r", ["robustness", "roofline"]),
+        ("accelsim plot x --kind ", [*FIGURES]),
+        ("accelsim sweep x --search n", ["nsga2"]),
+        ("accelsim sweep x --search ", [*SEARCHES]),
         ("accelsim list mul", ["multipliers"]),
         ("accelsim show cmos4", ["cmos45"]),
         ("accelsim show drum<", []),

@@ -1,4 +1,7 @@
-"""Searches, objectives and failures of accelsim sweep, with points run in this process."""
+"""accelsim sweep of a tiny topology: searches, objectives, --fail-fast, --store and bad input.
+
+Grids, and interruptions, are in test_sweep.py.
+"""
 
 import json
 

@@ -1,4 +1,7 @@
-"""Tests of accelsim sweep: grids, failed points, and going on after an interruption."""
+"""accelsim sweep of a built-in network: grids, failed points, going on after an interruption.
+
+Searches, and bad input, are in test_searches.py.
+"""
 
 import json
 import os

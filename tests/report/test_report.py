@@ -90,6 +90,15 @@ def test_the_headline_has_values_intervals_and_ratios(parsed, runs):
     assert "accuracy, pgd 0.1 on effective (white box) |%" in by_name
 
 
+def test_what_units_cost_and_are_worth_is_drawn(page, folders):
+    """Their robustness too, where the scores judge all of them."""
+    assert "below the roofs of memories" in page
+    assert "mathdefault" not in page, "a formula is shown as text"
+    words = "What units cost and are worth; pale: another is as good in all"
+    assert f"{words}; robust accuracy is that under the strongest attack.<" in page
+    assert f"{words}.<" in report([folders / "sim"])
+
+
 def test_layers_are_all_there(parsed, runs):
     for place, run in enumerate(runs):
         _, *rows = parsed.tables[f"layers-{place}"]
@@ -190,7 +199,9 @@ def test_the_commands_make_the_same_machines(folders, parsed, small_trace, tmp_p
 def test_a_network_from_a_file_is_told(folders, runs, tmp_path):
     summary = runs[1].summary.assign(workload="net")
     replace(runs[1], summary=summary).save(tmp_path / "file")
-    assert "give its path in place of its name" in report([tmp_path / "file"])
+    page = report([tmp_path / "file"])
+    assert "give its path in place of its name" in page
+    assert "cost and are worth" not in page, "a single run is drawn beside nothing"
     assert "give its path in place of its name" not in report([folders / "transfer"])
 
 

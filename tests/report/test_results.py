@@ -1,15 +1,21 @@
 """Folders become what a report is about."""
 
 import itertools
+import shlex
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import accelsim
+from accelsim.cli import main
 from accelsim.config import Accelerator
 from accelsim.errors import DataError
 from accelsim.folders import write_manifest, write_table
 from accelsim.report import report
+from accelsim.report.reproduction import recipes
 from accelsim.report.results import gather
+from accelsim.sweeps import Range
 
 GRID = {
     "array.pipelined": [True, False],
@@ -52,6 +58,32 @@ def test_a_point_whose_accelerator_is_not_known_is_told(swept):
     text = report([folder])
     assert "the accelerator of array.pipelined=True, glb.word_bits=nan, clock_mhz=200" in text
     assert text.count("is not known") == 1
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_the_command_of_a_search_makes_the_same_table(tmp_path, monkeypatch):
+    """Of ranges, on a base that has another value of a field that varies."""
+    monkeypatch.chdir(tmp_path)
+    net = tmp_path / "net.csv"
+    net.write_text("a, 64, 8, 9\nb, 64, 8, 900\n")
+    base = Accelerator.preset("edge_16x16").replace(technology_nm=45, **{"array.rows": 4})
+    grid = {
+        "array.rows": Range(2, 9),
+        "clock_mhz": Range(50.0, 200.0),
+        "array.pipelined": [True, False],
+    }
+    how = {"search": "random", "points": 6, "seed": 5, "objectives": ["utilization:max"]}
+    table = accelsim.sweep(net, grid, out="s", accelerator=base, values=False, **how)
+    results = gather(["s"])
+    machines = [results.sweeps[0].machine(point) for _, point in table.iterrows()]
+    assert [one.config_hash for one in machines] == list(table["config_hash"])
+    (recipe,) = recipes(results)
+    with pytest.raises(SystemExit) as done:
+        main(shlex.split(recipe.command)[1:])
+    assert not done.value.code
+    again = Path("again/s/results.csv").read_bytes()
+    assert again == Path("s/results.csv").read_bytes()
+    assert "array.rows in 2..9; clock_mhz in 50.0..200.0; array.pip" in report(["s"])
 
 
 def test_rejects_a_sweep_over_networks(swept):

@@ -14,7 +14,7 @@ import torch
 
 from accelsim.errors import ConfigError, DataError
 from accelsim.robustness import study
-from accelsim.robustness.outcomes import checked_outcomes
+from accelsim.robustness.outcomes import OUTCOMES, checked_outcomes
 from accelsim.robustness.pieces import Plan, Source, split
 from accelsim.robustness.study import STORE, outcomes_in, run_study
 from accelsim.store import Store
@@ -169,7 +169,9 @@ def test_all_that_was_kept_is_one_table(tiny, tmp_path):
     fgsm, pgd = Plan("fgsm", 0.3), Plan("pgd", 0.2)
     run_study(pieces(tiny, fgsm, pgd), KNOWN, folder=tmp_path)
     again = run_study(pieces(tiny, pgd, chunk=3), KNOWN, folder=tmp_path)
+    before = tmp_path.stat().st_mtime_ns
     found = outcomes_in(tmp_path)
+    assert tmp_path.stat().st_mtime_ns == before, "reading made files"
     assert found.groupby("attack").size().to_dict() == {"fgsm": 4, "pgd": 4}
     last = found[found["attack"] == "pgd"].reset_index(drop=True)
     pd.testing.assert_frame_equal(last, checked_outcomes(again))
@@ -187,8 +189,13 @@ def test_rejects_outcomes_of_two_networks(tiny, tmp_path):
 def test_rejects_a_folder_without_outcomes(tmp_path):
     with pytest.raises(DataError, match=r"holds no outcomes \(outcomes.sqlite\); run a study"):
         outcomes_in(tmp_path)
-    Store(tmp_path / STORE)
+    with Store(tmp_path / STORE):
+        pass
     with pytest.raises(DataError, match="outcomes.sqlite is empty; run a study"):
+        outcomes_in(tmp_path)
+    with Store(tmp_path / STORE) as store:
+        store.put("point", {name: [] for name in OUTCOMES if name not in ("seed", "cause")})
+    with pytest.raises(DataError, match="sqlite is damaged: outcomes in it lack seed, cause"):
         outcomes_in(tmp_path)
 
 

@@ -23,14 +23,9 @@ def net(tmp_path):
 
 
 @pytest.fixture
-def puts(monkeypatch):
-    """Points run in this process; returns the keys that were stored, in order."""
-
-    def inline(function, tasks, workers, *, skip, crashed):
-        return ((key, function(task)) for key, task in tasks.items() if not skip(key))
-
+def puts(monkeypatch, in_this_process):
+    """The keys that were stored, in order."""
     stored, put = [], Store.put
-    monkeypatch.setattr(driver, "in_processes", inline)
     monkeypatch.setattr(Store, "put", lambda *a: stored.append(a[1]) or put(*a))
     return stored
 
