@@ -23,7 +23,7 @@ def test_tables_fit_80_columns_and_say_their_conventions(accelsim):
     assert "glitch_energy_pj " in words
     assert "Products of lenet5_digits, lenet5_digits.safetensors, SHA-256 2738" in words
     for layer in ("conv1", "conv2", "linear1", "linear2", "all"):
-        assert f" {layer} " in out
+        assert f"\n{layer} " in out
 
 
 def test_an_integer_unit_is_measured_over_all_pairs(accelsim):

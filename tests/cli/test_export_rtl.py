@@ -18,7 +18,7 @@ def test_exports_an_array_and_says_its_cycles(accelsim, tmp_path):
     folds = [(r, c) for c in (3, 2) for r in (4, 3)]
     assert manifest["cycles"] == sum(r + (r - 1) * 2 + c - 1 + 5 + 3 for r, c in folds)
     assert manifest["timing"]["add_cycles"] == 2
-    assert f"cycles       {manifest['cycles']} " in out
+    assert f"cycles       {manifest['cycles']}\n" in out
     assert len((tmp_path / "rtl" / "left.hex").read_text().split()) == 6 * 7
     assert "parameter int ADD_CYCLES = 2" in (tmp_path / "rtl" / "systolic.sv").read_text()
 

@@ -60,7 +60,7 @@ def test_sweep(accelsim, net, tmp_path):
     code, out, err = accelsim("sweep", net, *grid, "--timing-only")
     assert code == 0, err
     assert "net.csv:1: the remark '#dw' is not read" in err
-    assert out.count(" - ") == 2
+    assert out.count(" -\n") == 2
     assert read_manifest(tmp_path / "s", "sweep")["workload"] == str(net)
 
 
