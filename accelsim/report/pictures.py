@@ -79,9 +79,7 @@ def _trade_off_picture(results: Results) -> Picture:
     if rates is not None and shared_attacks(rates, list(dict.fromkeys(units))).empty:
         rates = None
     table = run_trade_offs(runs, rates).assign(unit=[one.label for one in results.runs])
-    worth = (
-        "" if rates is None else "; robust accuracy is that under the strongest attack that all met"
-    )
+    worth = "" if rates is None else "; robust accuracy: under the strongest attack that all met"
     return _picture(
         "trade-offs",
         f"What units cost and are worth; pale: another is as good in all{worth}.",

@@ -82,7 +82,7 @@ def test_a_unit_without_a_delay_has_no_machine(script):
         {"unit": "drum4_s8", "workload": NAME, "accelerator": "edge_16x16", "clock": "auto"}
         | {"epsilon": 0.1, "robust_images": 9, "accuracy": 0.5, "latency_ns": float("nan")} | row
     ]  # fmt: skip
-    assert "| `drum4_s8` | 50.0 | - |" in closing.markdown(pd.DataFrame(rows))
+    assert "| `drum4_s8` | 50.0 | 9 | - |" in closing.markdown(pd.DataFrame(rows))
     assert closing.markdown(pd.DataFrame(rows)).endswith(f"drum4_s8: {row['note']}.\n")
 
 

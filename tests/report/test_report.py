@@ -95,7 +95,7 @@ def test_what_units_cost_and_are_worth_is_drawn(page, folders):
     assert "below the roofs of memories" in page
     assert "mathdefault" not in page, "a formula is shown as text"
     words = "What units cost and are worth; pale: another is as good in all"
-    assert f"{words}; robust accuracy is that under the strongest attack.<" in page
+    assert f"{words}; robust accuracy: under the strongest attack that all met.<" in page
     assert f"{words}.<" in report([folders / "sim"])
 
 
