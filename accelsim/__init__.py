@@ -23,6 +23,7 @@ _HOMES = {
     "Trace": "accelsim.layer",
     "WORKLOADS": "accelsim.workload",
     "accumulation_orders": "accelsim.machine.array",
+    "layer_multipliers": "accelsim.layer_units",
     "fold_batch_norms": "accelsim.tracing",
     "import_multiplier": "accelsim.importing",
     "characterize": "accelsim.characterization",

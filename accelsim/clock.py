@@ -13,6 +13,8 @@ __all__ = ["clock_mhz_of", "delays_ps_of", "period_ns_of"]
 def delays_ps_of(accelerator: Accelerator) -> tuple[float, float]:
     """Return the delays of a product and of an addition, in ps: as configured, else the units' own.
 
+    Of a machine with `layer_multipliers` those of `multiplier`, in the layers that are not named.
+
     Raises
     ------
     ConfigError
@@ -34,14 +36,15 @@ def clock_mhz_of(accelerator: Accelerator) -> float:
     """Return the clock in MHz.
 
     ``clock_mhz: auto`` is 1 / the longer of the delays of multiplier and accumulator: each then
-    takes one cycle, so that machines with different units run at clocks of their own. Everything
-    that is given in cycles (the simple DRAM's latency and bandwidth, the vector unit) then keeps
-    its cycles, not its nanoseconds.
+    takes one cycle, so that machines with different units run at clocks of their own. A machine
+    with several units has the clock of its slowest one in all layers. Everything that is given in
+    cycles (the simple DRAM's latency and bandwidth, the vector unit) then keeps its cycles, not its
+    nanoseconds.
 
     Raises
     ------
     ConfigError
-        The clock is ``auto`` and the multiplier's delay is not known.
+        The clock is ``auto`` and a multiplier's delay is not known.
 
     Examples
     --------
@@ -51,7 +54,9 @@ def clock_mhz_of(accelerator: Accelerator) -> float:
     """
     if accelerator.clock_mhz != "auto":
         return accelerator.clock_mhz
-    return 1e6 / max(delays_ps_of(accelerator))
+    # Only what a delay hangs on: these are no machines of their own.
+    alone = (accelerator.model_copy(update={"multiplier": unit}) for unit in accelerator.units)
+    return 1e6 / max(max(delays_ps_of(one)) for one in alone)
 
 
 def period_ns_of(accelerator: Accelerator) -> float:

@@ -12,22 +12,38 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
-    Discriminator,
     Field,
-    StringConstraints,
-    Tag,
+    SerializerFunctionWrapHandler,
     ValidationError,
-    model_validator,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
 )
 
 from accelsim.errors import ConfigError, UnknownNameError, nearest
 from accelsim.fields import field_types
 from accelsim.notebook import facts_html
+from accelsim.sections import (
+    NUMBER,
+    WORD,
+    ArrayConfig,
+    Clock,
+    DmaConfig,
+    DramConfig,
+    GlbConfig,
+    MapperConfig,
+    MultiplierEnergyConfig,
+    Name,
+    Nanometers,
+    QuantizationConfig,
+    Section,
+    SpatialConfig,
+    VectorUnitConfig,
+)
 from accelsim.yaml_files import dump_yaml, load_yaml
 
 __all__ = [
@@ -46,202 +62,10 @@ __all__ = [
 ]
 
 PRESET_DIR = Path(__file__).parent / "presets"
-
-Count = Annotated[int, Field(ge=1, le=2**31, strict=True)]
-Kib = Annotated[float, Field(gt=0, le=2**30, allow_inf_nan=False, strict=True)]
-Delay = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False, strict=True)]
-Nanometers = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False, strict=True)]
-Name = Annotated[str, StringConstraints(min_length=1, strict=True)]
-Kind = Literal["auto", "affine", "symmetric"]
-Flag = Annotated[bool, Field(strict=True)]
-_NUMBER, _WORD = "number", "word"
-Clock = Annotated[
-    Annotated[float, Field(ge=1e-3, le=1e5, allow_inf_nan=False, strict=True), Tag(_NUMBER)]
-    | Annotated[Literal["auto"], Tag(_WORD)],
-    Discriminator(lambda value: _WORD if value == "auto" else _NUMBER),
-]
-Transitions = Annotated[
-    Annotated[int, Field(ge=1000, le=2**31, strict=True), Tag(_NUMBER)]
-    | Annotated[Literal["auto", "all"], Tag(_WORD)],
-    Discriminator(lambda value: _WORD if isinstance(value, str) else _NUMBER),
-]
+LAYERS = "layer_multipliers"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True
-    )
-
-
-class ArrayConfig(_Section):
-    """The PE array: rows x cols processing elements, each one multiplier and one accumulator."""
-
-    rows: Count
-    """PEs in a column: output pixels in the os dataflow, kernel rows and channels in rs."""
-    cols: Count
-    """PEs in a row: filters in the os dataflow, ofmap rows and filters in rs."""
-    dataflow: Name = "os"
-    """Registered name of the dataflow."""
-    pipelined: Flag = True
-    """True: multipliers and adders start every cycle. False: only when they have finished."""
-    overlap: Literal["none", "load", "drain", "both"] = "none"
-    """What of a pass is hidden under its neighbors. none: passes follow each other, as in
-    SCALE-Sim. load: PEs have a second register for the stationary operand of the next pass. drain:
-    a pass fills while the one before drains. both: passes follow as closely as they can. Of the
-    systolic dataflows only."""
-    multiplier_delay_ps: Delay | None = None
-    """Delay of a product in ps, for another circuit of the same function; null: the unit's own."""
-    adder_delay_ps: Delay | None = None
-    """Delay of an addition in ps; null: the accumulator's own."""
-
-
-class SpatialConfig(_Section):
-    """Register files and NoCs of the rs dataflow's PEs; without effect in the others.
-
-    The defaults are Eyeriss' numbers of words (JSSC 52(1), 2017, Table IV and text): of 16 bits
-    there, of 32 here.
-    """
-
-    ifmap_rf_words: Count = 12
-    """Words of a PE's RF for ifmap rows; a kernel row must fit."""
-    filter_rf_words: Count = 224
-    """Words of a PE's RF for filter rows."""
-    psum_rf_words: Count = 24
-    """Words of a PE's RF for psums, of which a float64 or int64 takes two."""
-    ifmap_words_per_cycle: Count | None = 1
-    """Width of the NoC from the GLB to the ifmap RFs; null: an ideal one."""
-    filter_words_per_cycle: Count | None = 4
-    """Width of the NoC from the GLB to the filter RFs; null: an ideal one."""
-    psum_words_per_cycle: Count | None = 4
-    """Width of the NoCs of psums, one into the array and one out of it; null: ideal ones."""
-    hop_cycles: Annotated[int, Field(ge=0, le=10**6, strict=True)] = 3
-    """From the psum of a PE to that of the PE above, its addition included: Eyeriss' three stages
-    of a PE. Never less than the accumulator takes."""
-    psum_add_cycles: Annotated[int, Field(ge=0, le=10**6, strict=True)] = 0
-    """Cycles in which a PE adds the psum from below instead of a product; 0: beside products."""
-
-
-class GlbConfig(_Section):
-    """Global buffer: partitions for ifmap, weights and ofmaps, or one memory for all three."""
-
-    ifmap_kib: Kib
-    """Capacity of the ifmap partition, KiB; when double-buffered, half of it holds a tile."""
-    weight_kib: Kib
-    """Capacity of the weight partition, KiB; when double-buffered, half of it holds a tile."""
-    ofmap_kib: Kib
-    """Capacity of the partition for psums and ofmaps, KiB; when double-buffered, half a tile."""
-    read_words_per_cycle: Count = 32
-    """32-bit words that the bus from all partitions to the array delivers in a cycle; in the rs
-    dataflow the NoCs of `spatial` take its place."""
-    unified: Flag = False
-    """True: one memory as large as the three, cut for each layer as its tiles need it."""
-    double_buffered: Flag = True
-    """True: room for two tiles, one in use and one on its way. False: the next tile waits."""
-    banks: Count = 8
-    """Banks of a partition (of the whole GLB when unified); a client at work keeps one busy."""
-    ports: Count = 1
-    """Clients that one bank serves at the same time: array, DMA and vector unit."""
-    word_bits: Annotated[int, Field(ge=32, le=2**20, multiple_of=32, strict=True)] | None = None
-    """Bits that a bank's port moves in a cycle, and width of an access in the energy account; null:
-    as many as the bus to the array, in accesses of one 32-bit word side by side."""
-
-    forwarding: Flag = False
-    """True: an ofmap that only the next layer reads stays in the GLB where it fits beside the
-    tiles of both layers. Needs a unified GLB."""
-
-    @model_validator(mode="after")
-    def _forwarding_needs_one_memory(self) -> GlbConfig:
-        if self.forwarding and not self.unified:
-            raise ValueError("forwarding needs unified: true, where words stay where they are")
-        return self
-
-    @property
-    def slots(self) -> int:
-        """Tiles of an operand that the GLB has room for."""
-        return 2 if self.double_buffered else 1
-
-    @property
-    def access_bits(self) -> int:
-        """Width of one access, whose energy is looked up."""
-        return 32 if self.word_bits is None else self.word_bits
-
-    @property
-    def port_words(self) -> int:
-        """32-bit words that a port moves in a cycle."""
-        return self.read_words_per_cycle if self.word_bits is None else self.word_bits // 32
-
-
-class DramConfig(_Section):
-    """DRAM: what lies behind the chip's one memory channel."""
-
-    kind: Name = "simple"
-    """simple: latency and bandwidth alone; or a device with banks and rows, such as ddr4_2400."""
-    channels: Count = 1
-    """Channels of the device in lockstep: bursts and rows are so many times as wide."""
-    bytes_per_cycle: Count
-    """Bandwidth of the link to the chip in bytes per accelerator cycle."""
-    latency_cycles: Annotated[int, Field(ge=0, le=10**6, strict=True)]
-    """Cycles from a request to its first byte; with a device, what comes on top of its own."""
-
-    @property
-    def is_device(self) -> bool:
-        """Whether it has bursts and rows, and not words alone."""
-        return self.kind != "simple"
-
-
-class DmaConfig(_Section):
-    """The DMA engine, which works its descriptors off in the order of the program."""
-
-    queue_depth: Count = 1
-    """Descriptors under way at a time: behind the first, latencies hide behind its data."""
-
-
-class MapperConfig(_Section):
-    """How layers are cut into tiles."""
-
-    objective: Literal["cycles", "traffic"] = "cycles"
-    """Of the tilings that fit, the one with the fewest estimated cycles, or least DRAM traffic."""
-    spills: Flag = False
-    """True: a tiling may send unfinished psums to DRAM and back, where that is better. Of the
-    systolic dataflows only; in rs psums stay in the GLB."""
-
-
-class VectorUnitConfig(_Section):
-    """Vector unit for bias, ReLU and pooling."""
-
-    lanes: Count
-    """Elementary operations (an addition, a comparison) done in a cycle."""
-
-
-class QuantizationConfig(_Section):
-    """How operands become integers where the multiplier takes integers; else without effect."""
-
-    activations: Kind = "auto"
-    """affine: any zero point; symmetric: a fixed one; auto: symmetric where the unit is signed."""
-    weights: Kind = "auto"
-    """As activations."""
-    per_channel: Flag = True
-    """True: weights have a scale and zero point per filter. False: per layer."""
-
-
-class MultiplierEnergyConfig(_Section):
-    """How the energy of the multipliers depends on their operands."""
-
-    mode: Literal["fixed", "zero_gated", "toggles"] = "fixed"
-    """fixed: every product costs the table's figure. zero_gated: those with an operand that is zero
-    cost its figure for gated. toggles: what the unit's netlist switches over the operands that
-    flow through each PE."""
-    toggles: Literal["functional", "unit_delay"] = "functional"
-    """Which toggles are the multipliers' energy in mode toggles; the other is reported beside it.
-    functional: settled states only, a lower bound. unit_delay: every glitch, an upper bound."""
-    transitions: Transitions = "auto"
-    """Transitions that mode toggles counts. all; or how many to sample; auto: all where that takes
-    a few seconds, else a sample of 20,000."""
-    seed: Annotated[int, Field(ge=0, le=2**31, strict=True)] = 0
-    """Seed of the sample."""
-
-
-class Accelerator(_Section):
+class Accelerator(Section):
     """One accelerator: everything but the network that a simulation depends on.
 
     Build it with `from_yaml`, `preset` or `replace`; the constructor takes the fields themselves.
@@ -254,7 +78,7 @@ class Accelerator(_Section):
     """Label used in tables and figures."""
     clock_mhz: Clock
     """Clock of the array, the buffers and the vector unit, MHz; auto: the fastest at which
-    multiplier and accumulator take one cycle each."""
+    multiplier and accumulator take one cycle each, of several units the slowest ones."""
     multiplier: Name = "exact_fp32"
     """Registered name of the functional unit in every PE, or the path of a unit file (.npz)."""
     accumulator: Name = "auto"
@@ -266,6 +90,9 @@ class Accelerator(_Section):
     clock_tree: Annotated[bool, Field(strict=True)] = False
     """Whether the clock tree is charged: every PE, every cycle, the table's ``clock cycle``."""
     array: ArrayConfig
+    layer_multipliers: Mapping[Name, Name] = Field(default_factory=dict)
+    """Layer -> the multiplier that it runs on in place of `multiplier`; every PE then has all of
+    these units side by side, of which one is at work."""
     spatial: SpatialConfig = SpatialConfig()
     glb: GlbConfig
     dram: DramConfig
@@ -274,6 +101,39 @@ class Accelerator(_Section):
     vector_unit: VectorUnitConfig
     quantization: QuantizationConfig = QuantizationConfig()
     multiplier_energy: MultiplierEnergyConfig = MultiplierEnergyConfig()
+
+    @field_validator("layer_multipliers")
+    @classmethod
+    def _delays_are_the_units_own(
+        cls, units: Mapping[str, str], others: ValidationInfo
+    ) -> Mapping[str, str]:
+        array = others.data.get("array")
+        if units and array is not None and array.multiplier_delay_ps is not None:
+            raise ValueError(
+                "array.multiplier_delay_ps is the delay of one unit; set it to null, for each unit "
+                "has its own"
+            )
+        return units
+
+    @model_serializer(mode="wrap")
+    def _without_empty_mapping(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Machines of one unit keep the hashes that they had before there was this field.
+        fields: dict[str, Any] = write(self)
+        if not self.layer_multipliers:
+            del fields[LAYERS]
+        return fields
+
+    def __hash__(self) -> int:
+        return hash(self.config_hash)
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Names of the multipliers in every PE: `multiplier`, and those of single layers."""
+        return tuple(dict.fromkeys([self.multiplier, *self.layer_multipliers.values()]))
+
+    def unit_of(self, layer: str) -> str:
+        """Return the name of the multiplier that *layer* runs on."""
+        return self.layer_multipliers.get(layer, self.multiplier)
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Accelerator:
@@ -292,11 +152,14 @@ class Accelerator(_Section):
             raise ConfigError(f"{path}:1: expected a mapping of fields, got {kind}")
         machine = _validated(cls, data, str(path))
         # A table or a unit beside the file is found from any folder.
-        for field, suffix in (("energy_table", ".csv"), ("multiplier", ".npz")):
-            name = getattr(machine, field)
-            if name.endswith(suffix):
-                machine = machine.replace(**{field: str(path.parent / name)})
-        return machine
+        named = {f"{LAYERS}.{layer}": unit for layer, unit in machine.layer_multipliers.items()}
+        named |= {"energy_table": machine.energy_table, "multiplier": machine.multiplier}
+        beside = {
+            field: str(path.parent / name)
+            for field, name in named.items()
+            if name.endswith(".csv" if field == "energy_table" else ".npz")
+        }
+        return machine.replace(**beside) if beside else machine
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Accelerator:
@@ -335,13 +198,14 @@ class Accelerator(_Section):
         ConfigError
             A field does not exist or a value breaks its rule.
         """
-        data = self.model_dump(mode="json")
+        data = {LAYERS: {}, **self.model_dump(mode="json")}
         for key, value in changes.items():
-            *parents, last = key.split(".")
+            of_layer = key.startswith(f"{LAYERS}.")  # whose name may have dots of its own
+            *parents, last = key.split(".", 1) if of_layer else key.split(".")
             section: Any = data
             for parent in parents:
                 section = section.get(parent) if isinstance(section, dict) else None
-            if not isinstance(section, dict) or last not in section:
+            if not isinstance(section, dict) or (last not in section and not of_layer):
                 fields = field_types(type(self))
                 raise ConfigError(
                     f"no field {key!r} in an accelerator; known: {', '.join(fields)}."
@@ -357,7 +221,7 @@ class Accelerator(_Section):
     def _repr_html_(self) -> str:
         facts = {
             name: ", ".join(f"{field}={own}" for field, own in value)
-            if isinstance(value, _Section)
+            if isinstance(value, Section)
             else value
             for name, value in self
         }
@@ -400,7 +264,7 @@ def _fault(
     cls: type[BaseModel], data: Any, fault: dict[str, Any], path: str
 ) -> tuple[tuple[int, int], str]:
     """Return ((line, column), message) of one pydantic fault."""
-    location = [str(part) for part in fault["loc"] if part not in (_NUMBER, _WORD)]
+    location = [str(part) for part in fault["loc"] if part not in (NUMBER, WORD)]
     line, column, model, section = 1, 1, cls, data
     for part in location:
         marks = getattr(section, "lc", None)

@@ -25,6 +25,7 @@ from accelsim.errors import ConfigError, DataError
 from accelsim.folders import versions
 from accelsim.kernels.network import run_trace
 from accelsim.layer import MacLayer, Trace
+from accelsim.layer_units import by_unit, check_layers
 from accelsim.machine import LayerMemo, MachineResult, run_program
 from accelsim.machine.array import accumulation_orders, array_model
 from accelsim.machine.program import MacStep, Program, compile_program, possible_actions
@@ -84,7 +85,7 @@ def simulate(
         name, an energy table without a row that is needed, labels that do not fit the images, a
         trace that is not calibrated although the unit takes integers, operands asked of a topology,
         a mode of the multipliers' energy that needs operands where there are none, or a netlist
-        where the unit has none.
+        where the unit has none, or units for layers that are not there.
     """
     if isinstance(accelerator, str):
         accelerator = Accelerator.load(accelerator)
@@ -103,6 +104,7 @@ def simulate(
     classes = int(np.prod(_output_shape(trace)))
     truth = None if labels is None else _labels(labels, len(trace.images), classes)
     table = check_machine(accelerator, values=values)
+    check_layers(trace, accelerator)
     if values:
         _check_ranges(trace, accelerator)
     simulated = trace if images is None else trace.batch(images)
@@ -139,7 +141,7 @@ def simulate(
         "calibration": trace.calibration,
         "notes": list(trace.notes) if isinstance(trace, Topology) else [],
         "multiplier_energy": describe_mode(accelerator, table),
-        "unit_files": file_fingerprints([accelerator.multiplier]),
+        "unit_files": file_fingerprints(accelerator.units),
         "seed": seed,
         "versions": versions(),
     }
@@ -161,7 +163,8 @@ def check_machine(accelerator: Accelerator, *, values: bool = True) -> EnergyTab
     ConfigError
         The multipliers' energy depends on operands in a way that cannot be told.
     """
-    array_model(accelerator)
+    for machine in by_unit(accelerator).values():
+        array_model(machine)
     table = load_table(accelerator.energy_table)
     check_node(accelerator, table)
     energy_by_action(dict.fromkeys(possible_actions(accelerator), 0), 0, accelerator, table)
@@ -207,10 +210,10 @@ def _gated(
 
 
 def _check_ranges(trace: Trace, accelerator: Accelerator) -> None:
-    unit, scheme = MULTIPLIERS[accelerator.multiplier], scheme_of(accelerator)
+    scheme = scheme_of(accelerator)
     for layer in trace.layers:
         if isinstance(layer, MacLayer):
-            layer_quantization(layer, unit, scheme)
+            layer_quantization(layer, MULTIPLIERS[accelerator.unit_of(layer.name)], scheme)
 
 
 def _rest(trace: Trace, accelerator: Accelerator, done: int) -> np.ndarray:
@@ -219,7 +222,7 @@ def _rest(trace: Trace, accelerator: Accelerator, done: int) -> np.ndarray:
     if left == 0:
         return np.empty((0, int(np.prod(_output_shape(trace)))), np.float32)
     rest = replace(trace.batch(left), images=trace.images[done:])
-    units = (accelerator.multiplier, accelerator.accumulator)
+    units = (accelerator.unit_of, accelerator.accumulator)
     orders = accumulation_orders(rest, accelerator)
     return run_trace(rest, *units, scheme_of(accelerator), orders).reshape(left, -1)
 

@@ -65,6 +65,7 @@ def tabulate(
         "workload": trace.name,
         "accelerator": accelerator.name,
         "multiplier": accelerator.multiplier,
+        **_layer_multipliers(accelerator),
         "accumulator": accumulator_of(multiplier, accelerator.accumulator).name,
         "dataflow": accelerator.array.dataflow,
         "rows": accelerator.array.rows,
@@ -107,6 +108,13 @@ def tabulate(
     return layers, actions, pd.DataFrame([summary]), timeline, pes
 
 
+def _layer_multipliers(accelerator: Accelerator) -> dict[str, str]:
+    """Return the column of a machine with several units that says which layers are on others."""
+    units = accelerator.layer_multipliers
+    own = " ".join(f"{layer}={unit}" for layer, unit in sorted(units.items()))
+    return {"layer_multipliers": own} if own else {}
+
+
 def _pes(accelerator: Accelerator) -> int:
     return accelerator.array.rows * accelerator.array.cols
 
@@ -115,6 +123,11 @@ def _mode(accelerator: Accelerator) -> str:
     """Return how the multipliers' energy was told, in one word."""
     config = accelerator.multiplier_energy
     return f"toggles_{config.toggles}" if config.mode == "toggles" else config.mode
+
+
+def _unit_of(record: LayerRecord, accelerator: Accelerator) -> str:
+    """Return what multiplies in a layer; nothing in one of the vector unit."""
+    return accelerator.unit_of(record.layer) if record.macs else ""
 
 
 _ActionRow = tuple[str, str, str, int, float, float]
@@ -168,6 +181,7 @@ def _layer_row(
     return {
         "layer": record.layer,
         "op": record.op,
+        **({"multiplier": _unit_of(record, accelerator)} if accelerator.layer_multipliers else {}),
         "macs": record.macs,
         "compute_cycles": record.compute_cycles,
         "stall_cycles": record.stall_cycles,

@@ -184,8 +184,11 @@ def accelergy_files(
     counts = [
         Entry(paths[pair[0]], pair[1], count * numbers[pair]) for pair, count in totals.items()
     ]
-    unit = MULTIPLIERS[accelerator.multiplier]
-    known = {} if unit.circuit is None else {f"multiplier.{unit.name}": unit.circuit.area_um2()}
+    known = {
+        f"multiplier.{unit.name}": unit.circuit.area_um2()
+        for unit in (MULTIPLIERS[name] for name in accelerator.units)
+        if unit.circuit is not None
+    }
     areas = [Entry(paths[component], "", float(area)) for component, area in known.items()]
     found = {"ERT": energies, "ART": areas, "action_counts": counts}
     files = {kind: AccelergyFile(kind, version, _ordered(own)) for kind, own in found.items()}

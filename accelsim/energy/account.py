@@ -225,20 +225,21 @@ def instances(accelerator: Accelerator) -> dict[str, int]:
 
     A PE has a multiplier, an accumulator and registers for an activation, a weight and a psum, or
     its RFs in the rs dataflow, of registers or SRAMs; the GLB three partitions or one memory; the
-    vector unit its lanes.
+    vector unit its lanes. Where layers have units of their own, a PE has all of these units and
+    their accumulators, and registers for the widest psum.
     """
     pes = accelerator.array.rows * accelerator.array.cols
-    unit = MULTIPLIERS[accelerator.multiplier]
-    accumulator = accumulator_of(unit, accelerator.accumulator)
-    registers = 2 + accumulator.bytes // WORD_BYTES  # activation, weight, psum
+    units = [MULTIPLIERS[name] for name in accelerator.units]
+    accumulators = [accumulator_of(unit, accelerator.accumulator) for unit in units]
+    registers = 2 + max(one.bytes for one in accumulators) // WORD_BYTES  # activation, weight, psum
     files = rf_capacities(accelerator)
     srams = {f"rf.{name}": size for name, size in files.items() if size >= SRAM_RF_BYTES}
     if files:
         registers = (sum(files.values()) - sum(srams.values())) // WORD_BYTES
     partitions = [f"glb.{partition}" for partition in glb_capacities(accelerator)]
     return {
-        f"multiplier.{unit.name}": pes,
-        f"accumulator.{accumulator.name}": pes,
+        **{f"multiplier.{unit.name}": pes for unit in units},
+        **{f"accumulator.{one.name}": pes for one in accumulators},
         "rf": pes * registers,
         **dict.fromkeys(srams, pes),
         "vector_unit": accelerator.vector_unit.lanes,

@@ -62,7 +62,7 @@ def check_mode(accelerator: Accelerator, table: EnergyTable, *, values: bool) ->
             f"{owner} needs the operands, and a timing-only simulation has none; simulate with "
             "values, or choose multiplier_energy.mode=fixed"
         )
-    unit = MULTIPLIERS[accelerator.multiplier]
+    units = [MULTIPLIERS[name] for name in accelerator.units]
     if mode == "toggles":
         if not isinstance(DATAFLOWS[accelerator.array.dataflow], SystolicDataflow):
             raise ConfigError(
@@ -70,15 +70,17 @@ def check_mode(accelerator: Accelerator, table: EnergyTable, *, values: bool) ->
                 f"{accelerator.array.dataflow!r}; choose one of them, or another "
                 "multiplier_energy.mode"
             )
-        circuit_of(unit)
+        for unit in units:
+            circuit_of(unit)
         _toggle_factor(table)
         return
-    if _makes_something_of_zero(unit):
-        raise ConfigError(
-            f"{owner}: multiplier {unit.name!r} has products with zero that are not zero, so that "
-            "gating them would change the results; choose multiplier_energy.mode=fixed"
-        )
-    table.energy_pj(f"multiplier.{unit.name}", "gated")
+    for unit in units:
+        if _makes_something_of_zero(unit):
+            raise ConfigError(
+                f"{owner}: multiplier {unit.name!r} has products with zero that are not zero, so "
+                "that gating them would change the results; choose multiplier_energy.mode=fixed"
+            )
+        table.energy_pj(f"multiplier.{unit.name}", "gated")
 
 
 def circuit_of(unit: Multiplier) -> Circuit:
@@ -104,10 +106,10 @@ def describe_mode(accelerator: Accelerator, table: EnergyTable) -> dict[str, Any
     config = accelerator.multiplier_energy
     if config.mode != "toggles":
         return {"mode": config.mode}
-    unit = MULTIPLIERS[accelerator.multiplier]
+    units = [MULTIPLIERS[name] for name in accelerator.units]
     return {
         **config.model_dump(mode="json"),
-        "circuit": circuit_of(unit).name,
+        "circuit": ", ".join(circuit_of(unit).name for unit in units),
         "circuit_voltage_v": SUPPLY_V,
         "table_voltage_v": table.voltage_v,
         "energy_factor": _toggle_factor(table),
@@ -122,7 +124,7 @@ def flowing_operands(
 ) -> list[LayerOperands]:
     """Return the operands of every layer of *steps* as they reach the array of *accelerator*.
 
-    The layers are computed by the accelerator's own unit and accumulator, so that each gets what
+    The layers are computed by the accelerator's own units and accumulator, so that each gets what
     it gets on the machine, to the bit.
 
     Parameters
@@ -134,11 +136,12 @@ def flowing_operands(
     orders : sequence of AccumulationOrder, optional
         Of the additions of each of them, where k does not ascend.
     """
-    unit, scheme = MULTIPLIERS[accelerator.multiplier], scheme_of(accelerator)
+    scheme = scheme_of(accelerator)
     order_of = dict(zip((layer.name for layer, _ in steps), orders or (), strict=False))
     tilings = {layer.name: tiling for layer, tiling in steps}
     tensors, found = {INPUT: trace.images}, []
     for layer in trace.layers:
+        unit = MULTIPLIERS[accelerator.unit_of(layer.name)]
         if isinstance(layer, MacLayer):
             quantization = layer_quantization(layer, unit, scheme)
             found.append(LayerOperands.of(layer, tilings[layer.name], tensors, quantization))
@@ -156,7 +159,7 @@ def gated_counts(
 
     Together they are as many as the products before.
     """
-    unit = f"multiplier.{MULTIPLIERS[accelerator.multiplier].name}"
+    unit = f"multiplier.{MULTIPLIERS[accelerator.unit_of(operands.layer.name)].name}"
     gated = operands.layer.shape.macs - operands.nonzero_products()
     return {**counts, (unit, "compute"): counts[unit, "compute"] - gated, (unit, "gated"): gated}
 
@@ -168,17 +171,25 @@ def multiplier_toggles(
     table: EnergyTable,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, LayerToggles]:
-    """Return layer -> switching energy of its multipliers at the table's voltage."""
-    unit, config = MULTIPLIERS[accelerator.multiplier], accelerator.multiplier_energy
-    factor, circuit = _toggle_factor(table), circuit_of(unit)
-    found = toggle_energies(
-        Streams(operands, array, circuit.ports),
-        circuit,
-        transitions=config.transitions,
-        seed=config.seed,
-        progress=progress,
-    )
-    return {one.layer: one.scaled(factor) for one in found}
+    """Return layer -> switching energy of its multipliers at the table's voltage.
+
+    Each unit is followed by itself over its own layers: in the others it keeps its last operands.
+    """
+    config, factor = accelerator.multiplier_energy, _toggle_factor(table)
+    toggles: dict[str, LayerToggles] = {}
+    for name in accelerator.units:
+        circuit = circuit_of(MULTIPLIERS[name])
+        own = [one for one in operands if accelerator.unit_of(one.layer.name) == name]
+        if own:
+            found = toggle_energies(
+                Streams(own, array, circuit.ports),
+                circuit,
+                transitions=config.transitions,
+                seed=config.seed,
+                progress=progress,
+            )
+            toggles |= {one.layer: one.scaled(factor) for one in found}
+    return toggles
 
 
 def _toggle_factor(table: EnergyTable) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +29,14 @@ Units = tuple[Multiplier, Accumulator]
 
 def run_trace(
     trace: Trace,
-    multiplier: Multiplier | str,
+    multiplier: Multiplier | str | Callable[[str], str],
     accumulator: Accumulator | str,
     scheme: Scheme | None = None,
     orders: Sequence[AccumulationOrder] | None = None,
 ) -> Float:
     """Return the output of *trace* with a unit's products, float32 of the output layer's shape.
+
+    *multiplier* may be a function of a layer's name, such as `Accelerator.unit_of`.
 
     The same bits as the machine and as `accelsim.nn.approximate`: every sum in k order, or by
     *orders*, one for each MAC layer, where the dataflow has another
@@ -57,7 +59,8 @@ def run_trace(
     tensors: dict[str, Float] = {INPUT: trace.images}
     for layer in trace.layers:
         order = order_of.get(layer.name)
-        tensors[layer.name] = run_layer(layer, tensors, multiplier, accumulator, scheme, order)
+        unit = multiplier(layer.name) if callable(multiplier) else multiplier
+        tensors[layer.name] = run_layer(layer, tensors, unit, accumulator, scheme, order)
     return tensors[trace.output]
 
 

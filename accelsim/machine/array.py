@@ -16,6 +16,7 @@ from accelsim.dataflows.spatial import SpatialArray
 from accelsim.dataflows.tiling import NOTHING_STAYS, ArrayModel, Budget, Stays, Tiling
 from accelsim.errors import ConfigError
 from accelsim.layer import WORD_BYTES, MacLayer, Trace
+from accelsim.layer_units import by_unit, check_layers
 from accelsim.machine.dram_timing import estimate
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.multipliers.base import latency_cycles
@@ -188,6 +189,8 @@ def accumulation_orders(
     ------
     MappingError
         A layer does not fit the array.
+    ConfigError
+        The configuration names units for layers that are not there.
 
     Examples
     --------
@@ -200,13 +203,15 @@ def accumulation_orders(
     >>> order.sizes  # products that one PE adds up
     array([10, 10, 10])
     """
-    array = array_model(accelerator)
-    if isinstance(array, ArrayModel):
-        return None
+    check_layers(trace, accelerator)
+    arrays = {unit: array_model(machine) for unit, machine in by_unit(accelerator).items()}
     link, objective = _link(accelerator), accelerator.mapper.objective
     orders = []
     for layer in trace.layers:
         if isinstance(layer, MacLayer):
+            array = arrays[accelerator.unit_of(layer.name)]
+            if isinstance(array, ArrayModel):
+                return None
             one = mapping_of_one(
                 layer.shape, array, layer=layer.name, link=link, objective=objective
             )

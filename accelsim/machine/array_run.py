@@ -118,15 +118,16 @@ class ArrayRun(ABC):
     def __init__(self, state: State, glb: Glb, dma: Dma, step: MacStep, drains: int) -> None:
         self.state, self.glb, self.dma, self.step, self.drains = state, glb, dma, step, drains
         self.values = dma.dram.values
-        self.multiplier = MULTIPLIERS[state.accelerator.multiplier]
-        self.accumulator = accumulator_of(self.multiplier, state.accelerator.accumulator)
+        machine = state.machine_of(step.name)
+        self.multiplier = MULTIPLIERS[machine.multiplier]
+        self.accumulator = accumulator_of(self.multiplier, machine.accumulator)
         self.psum_words = self.accumulator.bytes // WORD_BYTES
-        self.work = unit_work(state.accelerator)
+        self.work = unit_work(machine)
         # Constants are integers beforehand; a matmul's second operand is none.
         self.quantizes_weights = self.work.quantizes and isinstance(step.layer.weight, Operand)
         self.quantization = None
         if self.values:
-            scheme = scheme_of(state.accelerator)
+            scheme = scheme_of(machine)
             self.quantization = layer_quantization(step.layer, self.multiplier, scheme)
         self.free = {name: glb.free_slots(name) for name in PARTITIONS}
         self.fetched, self.summed, self.finished = (

@@ -18,7 +18,7 @@ from accelsim.machine.dma import Dma
 from accelsim.machine.dram import Dram
 from accelsim.machine.glb import Glb
 from accelsim.machine.mac import MacRun
-from accelsim.machine.memo import LayerMemo, machine_key, step_key
+from accelsim.machine.memo import LayerMemo, layer_key, step_key
 from accelsim.machine.program import MacStep, Program, VectorStep, compile_program
 from accelsim.machine.row_run import RowRun
 from accelsim.machine.state import Entry, State
@@ -135,19 +135,20 @@ def run_program(
     constants = [(program.images, trace.images), *_parameters(program)]
     dram = Dram(state, glb, program.dram_words, values=values, constants=constants)
     dma = Dma(state, dram)
-    array, records = array_model(accelerator), []
-    machine = None if memo is None else machine_key(accelerator)
+    arrays = {unit: array_model(machine) for unit, machine in state.machines.items()}
+    keys = {} if memo is None else {unit: layer_key(one) for unit, one in state.machines.items()}
+    records = []
     for done, step in enumerate(program.steps):
         if progress is not None:
             progress(step.name, done, len(program.steps))
-        state.layer = step.name
-        if memo is None or machine is None:
-            records.append(_run_step(step, state, glb, dma, array))
+        state.layer, unit = step.name, accelerator.unit_of(step.name)
+        if memo is None:
+            records.append(_run_step(step, state, glb, dma, arrays[unit]))
             continue
-        key = step_key(step, machine, dram)
-        known = memo.find(key, step.name, state.now, accelerator)
+        key = step_key(step, keys[unit], dram)
+        known = memo.find(key, step.name, state.now, state.machines[unit])
         if known is None:
-            records.append(_run_step(step, state, glb, dma, array))
+            records.append(_run_step(step, state, glb, dma, arrays[unit]))
             memo.keep(key, records[-1], dram.history())
         else:
             record, after = known

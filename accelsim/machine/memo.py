@@ -18,6 +18,7 @@ from accelsim.accumulators import accumulator_of
 from accelsim.clock import clock_mhz_of
 from accelsim.config import Accelerator
 from accelsim.layer import Operand
+from accelsim.layer_units import by_unit
 from accelsim.machine.array import array_model
 from accelsim.machine.block import Block
 from accelsim.machine.dram import Dram
@@ -27,7 +28,7 @@ from accelsim.multipliers import MULTIPLIERS
 if TYPE_CHECKING:
     from accelsim.machine.machine import LayerRecord
 
-__all__ = ["LayerMemo", "machine_key", "step_key"]
+__all__ = ["LayerMemo", "layer_key", "machine_key", "step_key"]
 
 UNITS = ("multiplier", "accumulator")
 
@@ -82,12 +83,19 @@ class LayerMemo:
         self._records[key] = replace(record, counts=counts), after
 
 
-def machine_key(accelerator: Accelerator) -> tuple[Hashable, Hashable]:
-    """Return what of *accelerator* layers of the vector unit feel, and layers of the array besides.
+def machine_key(accelerator: Accelerator) -> Hashable:
+    """Return what all layers feel of *accelerator*.
 
     Two machines with equal keys take the same cycles and count the same for every network whose
     layers get the same tilings.
     """
+    keys = {unit: layer_key(machine) for unit, machine in by_unit(accelerator).items()}
+    own = frozenset((layer, keys[unit]) for layer, unit in accelerator.layer_multipliers.items())
+    return keys[accelerator.multiplier], own
+
+
+def layer_key(accelerator: Accelerator) -> tuple[Hashable, Hashable]:
+    """Return what of a machine of one unit layers of the vector unit feel, and others besides."""
     dram = accelerator.dram
     memories = (
         accelerator.glb,
@@ -104,7 +112,7 @@ def machine_key(accelerator: Accelerator) -> tuple[Hashable, Hashable]:
 def step_key(
     step: MacStep | VectorStep, machine: tuple[Hashable, Hashable], dram: Dram
 ) -> Hashable:
-    """Return what determines the record of *step* on a machine of this key."""
+    """Return what determines the record of *step* on a machine of this `layer_key`."""
     memories, array = machine
     before = dram.history()
     placed = before is not None

@@ -27,6 +27,7 @@ from accelsim.layer import (
     VectorLayer,
     View,
 )
+from accelsim.layer_units import by_unit, check_layers
 from accelsim.machine.array import PeArray, array_model, budget_of, tiling_of
 from accelsim.machine.block import Block
 from accelsim.machine.vector_tiling import vector_tile
@@ -155,6 +156,8 @@ class UnitWork:
 def unit_work(accelerator: Accelerator) -> UnitWork:
     """Return the work that units and accumulators of *accelerator* make on the way in and out.
 
+    Of a machine with `layer_multipliers`, in the layers that are not named.
+
     A float32 psum is done as it is. A float64 one is narrowed, which counts as an addition. An
     integer one is made a float32 (an addition) and scaled (a multiplication); a zero point of the
     activations adds a constant of the filter, one of the weights the constant and the product of
@@ -178,14 +181,16 @@ def unit_work(accelerator: Accelerator) -> UnitWork:
 
 def possible_actions(accelerator: Accelerator) -> list[tuple[str, str]]:
     """Return every (component, action) that a machine may count: what an energy table must have."""
-    multiplier = MULTIPLIERS[accelerator.multiplier]
-    work = unit_work(accelerator)
+    machines = by_unit(accelerator).values()
+    units = [MULTIPLIERS[machine.multiplier] for machine in machines]
+    adders = [accumulator_of(unit, accelerator.accumulator) for unit in units]
+    quantizes = any(unit_work(machine).quantizes for machine in machines)
     rows = isinstance(DATAFLOWS[accelerator.array.dataflow], RowStationary)
     files = [f"rf.{operand}" for operand in RF_OPERANDS] if rows else ["rf"]
-    actions = [*OPERATIONS, *(["quantize"] if work.quantizes else [])]
+    actions = [*OPERATIONS, *(["quantize"] if quantizes else [])]
     return [
-        (f"multiplier.{multiplier.name}", "compute"),
-        (f"accumulator.{accumulator_of(multiplier, accelerator.accumulator).name}", "add"),
+        *((f"multiplier.{unit.name}", "compute") for unit in units),
+        *((f"accumulator.{name}", "add") for name in dict.fromkeys(one.name for one in adders)),
         *((memory, action) for memory in (*files, *MEMORIES) for action in ("read", "write")),
         *(("dram", action) for action in DEVICE_ACTIONS if accelerator.dram.is_device),
         *(("vector_unit", action) for action in actions),
@@ -204,12 +209,13 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
     UnknownNameError
         The configuration names a multiplier, accumulator or dataflow that does not exist.
     ConfigError
-        A layer adds more products than ``auto`` has room for, or the configuration asks for what
-        its dataflow cannot do.
+        A layer adds more products than ``auto`` has room for, the configuration asks for what its
+        dataflow cannot do, or it names units for layers that are not there.
     """
     check_trace(trace)
-    array, allocator, resident = array_model(accelerator), _Allocator(), _Allocator()
-    multiplier = MULTIPLIERS[accelerator.multiplier]
+    check_layers(trace, accelerator)
+    arrays = {unit: (one, array_model(one)) for unit, one in by_unit(accelerator).items()}
+    allocator, resident = _Allocator(), _Allocator()
     tensors = {INPUT: allocator.tensor(trace.images.shape)}
     fused = _fused_relus(trace)
     readers = _next_readers(trace, fused) if accelerator.glb.forwarding else {}
@@ -224,23 +230,25 @@ def compile_program(trace: Trace, accelerator: Accelerator) -> Program:
         held = source.words if layer.source in staying else 0
         reader, words = readers.get(layer.name), prod(layer.output_shape)
         if reader is not None and all(
-            _fits(one, accelerator, array, kept)
+            _fits(one, *arrays[accelerator.unit_of(one.name)], kept)
             for one, kept in ((layer, held + words), (reader, words))
         ):
             staying.add(layer.name)
         stays = Stays(layer.source in staying, layer.name in staying)
-        budget = budget_of(accelerator, held + words * stays.ofmap)
+        machine, array = arrays[accelerator.unit_of(layer.name)]
+        budget = budget_of(machine, held + words * stays.ofmap)
         target = (resident if stays.ofmap else allocator).tensor(layer.output_shape)
         tensors[layer.name] = target
         if isinstance(layer, MacLayer):
             owner = f"layer {layer.name!r}"
-            check_depth(multiplier, accelerator.accumulator, layer.shape.gemm.k, owner)
+            unit = MULTIPLIERS[machine.multiplier]
+            check_depth(unit, machine.accumulator, layer.shape.gemm.k, owner)
             tiling = tiling_of(
                 layer,
-                accelerator,
+                machine,
                 array,
                 held_words=held + words * stays.ofmap,
-                spills=accelerator.mapper.spills,
+                spills=machine.mapper.spills,
                 stays=stays,
             )
             spilled = None

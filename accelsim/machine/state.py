@@ -11,6 +11,7 @@ import simpy
 from accelsim.config import Accelerator
 from accelsim.errors import StallError
 from accelsim.layer import WORD_BYTES
+from accelsim.layer_units import by_unit
 
 __all__ = ["NOTHING", "Clock", "Entry", "Handover", "Process", "State", "Work", "moving"]
 
@@ -193,3 +194,9 @@ class State(Clock):
     def __init__(self, accelerator: Accelerator, *, keeps_timeline: bool = True) -> None:
         super().__init__(keeps_timeline=keeps_timeline)
         self.accelerator = accelerator
+        self.machines = by_unit(accelerator)
+        """Multiplier -> the machine as layers on that unit see it."""
+
+    def machine_of(self, layer: str) -> Accelerator:
+        """Return the machine with the unit of *layer* alone."""
+        return self.machines[self.accelerator.unit_of(layer)]

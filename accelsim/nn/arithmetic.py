@@ -15,6 +15,7 @@ from accelsim.accumulators import Accumulator
 from accelsim.dataflows.order import AccumulationOrder
 from accelsim.multipliers import Multiplier
 from accelsim.nn.effective import EffectiveWeights
+from accelsim.nn.layer_unit import LayerUnit
 from accelsim.quantization import LayerQuantization
 
 __all__ = ["Arithmetic", "BitAccurate", "Call", "ExactOnEffective", "Window", "array_of"]
@@ -32,15 +33,26 @@ class Call:
     ----------
     operand : int
         Place of its first activation among all that the network's layers read.
+    unit : LayerUnit
+        What it runs on.
     layer : LayerQuantization or None
         Of a unit of integers.
     order : AccumulationOrder or None
         Of its additions, None: k ascending.
+    arithmetic : Arithmetic
+        Of its outputs.
     """
 
     operand: int
+    unit: LayerUnit
     layer: LayerQuantization | None
     order: AccumulationOrder | None
+    arithmetic: Arithmetic
+
+    @property
+    def adding(self) -> tuple[Multiplier, Accumulator]:
+        """Multiplier and accumulator."""
+        return self.unit.multiplier, self.unit.accumulator
 
 
 class Arithmetic(Protocol):
@@ -53,15 +65,11 @@ class Arithmetic(Protocol):
     def matmul(self, call: Call, x: Tensor, w: Tensor) -> Tensor: ...
 
 
-@dataclass(frozen=True, eq=False)
 class BitAccurate:
     """The unit's products, added by its accumulator."""
 
-    multiplier: Multiplier
-    accumulator: Accumulator
-
     def conv2d(self, call: Call, x: Tensor, w: Tensor, b: Tensor | None, at: Window) -> Tensor:
-        unit, adder, layer, order = self.multiplier, self.accumulator, call.layer, call.order
+        (unit, adder), layer, order = call.adding, call.layer, call.order
         images, weight, bias = array_of(x), array_of(w), None if b is None else array_of(b)
         if layer is None:
             output = kernels.conv2d(unit, adder, images, weight, bias, *at, order)
@@ -70,7 +78,7 @@ class BitAccurate:
         return torch.from_numpy(output)
 
     def linear(self, call: Call, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
-        unit, adder, layer, order = self.multiplier, self.accumulator, call.layer, call.order
+        (unit, adder), layer, order = call.adding, call.layer, call.order
         rows, weight, bias = array_of(x), array_of(w), None if b is None else array_of(b)
         if layer is None:
             output = kernels.linear(unit, adder, rows, weight, bias, order)
@@ -79,7 +87,7 @@ class BitAccurate:
         return torch.from_numpy(output)
 
     def matmul(self, call: Call, x: Tensor, w: Tensor) -> Tensor:
-        unit, adder, layer, order = self.multiplier, self.accumulator, call.layer, call.order
+        (unit, adder), layer, order = call.adding, call.layer, call.order
         first, second = array_of(x), array_of(w)
         if layer is None:
             output = kernels.matmul(unit, adder, first, second, order)
@@ -88,28 +96,31 @@ class BitAccurate:
         return torch.from_numpy(output)
 
 
-@dataclass(frozen=True, eq=False)
 class ExactOnEffective:
     """Torch's own products and sums, of clipped activations with effective weights."""
-
-    effective: EffectiveWeights
 
     # The guard of `accelsim.nn.interception` refuses products that are not a unit's: no modes here.
 
     def conv2d(self, call: Call, x: Tensor, w: Tensor, b: Tensor | None, at: Window) -> Tensor:
-        applied = self.effective.of_weight(call.operand, call.layer, w)
+        applied = _effective(call).of_weight(call.operand, call.layer, w)
         with _disable_current_modes():
             return functional.conv2d(_clipped(call, x), applied, b, *at)
 
     def linear(self, call: Call, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
-        applied = self.effective.of_weight(call.operand, call.layer, w)
+        applied = _effective(call).of_weight(call.operand, call.layer, w)
         with _disable_current_modes():
             return functional.linear(_clipped(call, x), applied, b)
 
     def matmul(self, call: Call, x: Tensor, w: Tensor) -> Tensor:
-        applied = self.effective.of_second(call.operand, call.layer, w)
+        applied = _effective(call).of_second(call.operand, call.layer, w)
         with _disable_current_modes():
             return _clipped(call, x) @ applied
+
+
+def _effective(call: Call) -> EffectiveWeights:
+    if call.unit.effective is None:
+        raise TypeError(f"unit {call.unit.multiplier.name!r} has no effective weights")
+    return call.unit.effective
 
 
 def array_of(tensor: Tensor) -> Any:

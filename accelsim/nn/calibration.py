@@ -22,7 +22,8 @@ from accelsim.errors import ConfigError, DataError, nearest
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier, Multiplier
 from accelsim.nn.gradients import UnitGradient
 from accelsim.nn.interception import copied, run
-from accelsim.nn.operators import Integers, Unit
+from accelsim.nn.layer_unit import Integers, LayerUnit
+from accelsim.nn.operators import Unit
 from accelsim.nn.samples import Drawing
 from accelsim.quantization import Calibration, Scheme
 from accelsim.workload import WORKLOADS, check_images, workload_split
@@ -92,12 +93,12 @@ def calibrate(
     array = images.detach().numpy() if isinstance(images, Tensor) else images
     check_images(array, any_rank=True)
     make, range_of = OBSERVERS[observer]
-    watch = _Watch(make)
+    watch, exact = _Watch(make), LayerUnit(MULTIPLIERS["exact_fp32"])
     with torch.no_grad():
         for first in range(0, len(array), BATCH):
             batch = torch.from_numpy(np.ascontiguousarray(array[first : first + BATCH]))
             watch.calls = 0
-            run(Unit(MULTIPLIERS["exact_fp32"], "float32", network, observe=watch), network, batch)
+            run(Unit(network, exact, observe=watch), network, batch)
     ranges = tuple(range_of(one) for one in watch.observers)
     samples = tuple(one.drawn() for one in watch.drawings)
     return Calibration(ranges, f"{observer} over {len(array)} images", samples)

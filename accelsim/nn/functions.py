@@ -8,18 +8,13 @@ layer's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from accelsim.dataflows.order import AccumulationOrder
 from accelsim.nn.arithmetic import Call
 from accelsim.nn.gradients import where_inside
-from accelsim.quantization import LayerQuantization
-
-if TYPE_CHECKING:
-    from accelsim.nn.operators import Unit
 
 __all__ = ["Conv2dFunction", "LinearFunction", "MatmulFunction"]
 
@@ -30,8 +25,7 @@ class Conv2dFunction(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        unit: Unit,
-        layer: LayerQuantization | None,
+        call: Call,
         images: Tensor,
         weight: Tensor,
         bias: Tensor | None,
@@ -39,20 +33,19 @@ class Conv2dFunction(torch.autograd.Function):
         padding: tuple[int, int],
         dilation: tuple[int, int],
         groups: int,
-        order: AccumulationOrder | None,
     ) -> Tensor:
         ctx.save_for_backward(images, weight)
         ctx.settings = (stride, padding, dilation)
         ctx.groups, ctx.bias = groups, None if bias is None else list(bias.shape)
-        ctx.unit, ctx.call = unit, Call(unit.operands - 1, layer, order)
+        ctx.call = call
         window = (stride, padding, dilation, groups)
-        return unit.arithmetic.conv2d(ctx.call, images, weight, bias, window)
+        return call.arithmetic.conv2d(call, images, weight, bias, window)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         images, weight = ctx.saved_tensors
-        wanted = list(ctx.needs_input_grad[2:5])
-        through, effective = ctx.unit.gradient, ctx.unit.effective
+        wanted = list(ctx.needs_input_grad[1:4])
+        through, effective = ctx.call.unit.gradient, ctx.call.unit.effective
         if through is not None:
             settings = (*ctx.settings, ctx.groups)
             gradients = (
@@ -67,7 +60,7 @@ class Conv2dFunction(torch.autograd.Function):
             )
             to_images, *others = gradients
             gradients = _unclipped(ctx, "activations", images, to_images), *others
-        return None, None, *gradients, None, None, None, None, None
+        return None, *gradients, None, None, None, None
 
 
 class LinearFunction(torch.autograd.Function):
@@ -76,30 +69,28 @@ class LinearFunction(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        unit: Unit,
-        layer: LayerQuantization | None,
+        call: Call,
         rows: Tensor,
         weight: Tensor,
         bias: Tensor | None,
-        order: AccumulationOrder | None,
     ) -> Tensor:
         ctx.save_for_backward(rows, weight)
-        ctx.unit, ctx.call = unit, Call(unit.operands - 1, layer, order)
-        return unit.arithmetic.linear(ctx.call, rows, weight, bias)
+        ctx.call = call
+        return call.arithmetic.linear(call, rows, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         rows, weight = ctx.saved_tensors
         (grad,) = grads
-        wants_rows, wants_weight, wants_bias = ctx.needs_input_grad[2:5]
+        wants_rows, wants_weight, wants_bias = ctx.needs_input_grad[1:4]
         to_bias = grad.sum(0) if wants_bias else None
-        through, effective = ctx.unit.gradient, ctx.unit.effective
+        through, effective = ctx.call.unit.gradient, ctx.call.unit.effective
         if through is not None:
-            return None, None, *through.linear(ctx.call.layer, grad, rows, weight), to_bias, None
+            return None, *through.linear(ctx.call.layer, grad, rows, weight), to_bias
         if effective is not None and wants_rows:
             weight = effective.of_weight(ctx.call.operand, ctx.call.layer, weight)
         to_rows = _unclipped(ctx, "activations", rows, grad @ weight if wants_rows else None)
-        return None, None, to_rows, grad.T @ rows if wants_weight else None, to_bias, None
+        return None, to_rows, grad.T @ rows if wants_weight else None, to_bias
 
 
 class MatmulFunction(torch.autograd.Function):
@@ -108,24 +99,22 @@ class MatmulFunction(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        unit: Unit,
-        layer: LayerQuantization | None,
+        call: Call,
         first: Tensor,
         second: Tensor,
-        order: AccumulationOrder | None,
     ) -> Tensor:
         ctx.save_for_backward(first, second)
-        ctx.unit, ctx.call = unit, Call(unit.operands - 2, layer, order)
-        return unit.arithmetic.matmul(ctx.call, first, second)
+        ctx.call = call
+        return call.arithmetic.matmul(call, first, second)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         first, second = ctx.saved_tensors
         (grad,) = grads
-        wants_first, wants_second = ctx.needs_input_grad[2:4]
-        through, effective = ctx.unit.gradient, ctx.unit.effective
+        wants_first, wants_second = ctx.needs_input_grad[1:3]
+        through, effective = ctx.call.unit.gradient, ctx.call.unit.effective
         if through is not None:
-            return None, None, *through.matmul(ctx.call.layer, grad, first, second), None
+            return None, *through.matmul(ctx.call.layer, grad, first, second)
         by_first, by_second = second, first
         if effective is not None and wants_first:
             by_first = effective.of_second(ctx.call.operand, ctx.call.layer, second)
@@ -134,11 +123,11 @@ class MatmulFunction(torch.autograd.Function):
         to_first = grad @ by_first.mT if wants_first else None
         to_second = by_second.mT @ grad if wants_second else None
         to_first = _unclipped(ctx, "activations", first, to_first)
-        return None, None, to_first, _unclipped(ctx, "weights", second, to_second), None
+        return None, to_first, _unclipped(ctx, "weights", second, to_second)
 
 
 def _unclipped(ctx: Any, role: str, values: Tensor, grads: Tensor | None) -> Tensor | None:
     """Return *grads* of *values*; effective ones are 0 where the quantizer of *role* clips."""
-    if grads is None or ctx.unit.effective is None or ctx.call.layer is None:
+    if grads is None or ctx.call.unit.effective is None or ctx.call.layer is None:
         return grads
     return where_inside(getattr(ctx.call.layer, role), values, grads)

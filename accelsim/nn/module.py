@@ -10,16 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from accelsim.accumulators import AUTO, accumulator_of
+from accelsim.accumulators import AUTO
 from accelsim.dataflows.order import AccumulationOrder
 from accelsim.errors import ConfigError, nearest
-from accelsim.kernels.derivatives import require_table
-from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier, Multiplier
-from accelsim.nn.calibration import integers_of, ranges_of
-from accelsim.nn.effective import EffectiveWeights
-from accelsim.nn.gradients import UnitGradient
+from accelsim.nn.assembly import units_of
 from accelsim.nn.interception import copied, run
-from accelsim.nn.operators import Integers, Unit
+from accelsim.nn.layer_unit import Integers
+from accelsim.nn.operators import Unit, Units
 from accelsim.nn.wrapper import Wrapper
 from accelsim.quantization import Calibration, Scheme
 
@@ -31,7 +28,7 @@ GRADIENTS = ("exact", "effective", "unit", "none")
 def approximate(
     model: nn.Module,
     *,
-    multiplier: str = "ax_fpm",
+    multiplier: str | Sequence[str] = "ax_fpm",
     accumulator: str = AUTO,
     gradient: str = "exact",
     calibration: NDArray[np.float32] | Tensor | Calibration | None = None,
@@ -45,9 +42,10 @@ def approximate(
     ----------
     model : torch.nn.Module
         Any module, on the CPU in float32. It is copied and stays as it is.
-    multiplier : str
+    multiplier : str or sequence of str
         Key of `accelsim.multipliers.MULTIPLIERS`; operands are (activation, weight). A unit file
-        is read now, and not again.
+        is read now, and not again. Or one for each convolution, linear layer and matmul as they are
+        called: `accelsim.layer_multipliers`. Units of integers and of floats may be mixed.
     accumulator : str
         Key of `accelsim.accumulators.ACCUMULATORS`: the type in which the products are summed;
         ``"auto"``: the usual one of the multiplier, ``"float32"`` for floating-point units.
@@ -81,18 +79,18 @@ def approximate(
     UnknownNameError
         If no multiplier or accumulator has that name.
     ConfigError
-        If *gradient* is unknown or the unit has no table for it, a unit of integers is not
+        If *gradient* is unknown or a unit has no table for it, a unit of integers is not
         calibrated, or a module of *model* cannot be converted; it is named.
     DataError
         If *calibration* cannot be used, or a parameter holds NaN or infinity.
 
     Notes
     -----
-    The forward pass raises `DataError` for operands that are not float32 on the CPU or *orders* of
-    another network, and `TraceError` for products other than convolutions in one or two dimensions,
-    transposed ones too, linear, matmul and attention (conv3d, recurrent layers). Products that a
-    module computes outside torch, or elementwise with ``*``, cannot be seen; those are the vector
-    unit's, and exact.
+    The forward pass raises `DataError` for operands that are not float32 on the CPU and for units
+    or *orders* of another network, and `TraceError` for products other than convolutions in one or
+    two dimensions, transposed ones too, linear, matmul and attention (conv3d, recurrent layers).
+    Products that a module computes outside torch, or elementwise with ``*``, cannot be seen; those
+    are the vector unit's, and exact.
 
     Attention is taken apart into two matmuls and a softmax. Softmax, norms and activation functions
     are computed as the vector unit does: in float64, rounded once; means and interpolations in
@@ -125,21 +123,10 @@ def approximate(
             f"gradient must be one of {', '.join(GRADIENTS)}, got {gradient!r}."
             f"{nearest(gradient, GRADIENTS)}"
         )
-    unit = MULTIPLIERS[multiplier]
-    accumulator_of(unit, accumulator)
-    through = None
-    if gradient == "unit":
-        through = UnitGradient.of(require_table(unit, smoothing), smoothing)
     network = copied(model)
-    ranges = None
-    if gradient == "effective" or isinstance(unit, IntegerMultiplier):
-        ranges = ranges_of(unit, model, calibration)
-    integers = integers_of(unit, ranges, scheme, through)
-    effective = EffectiveWeights(unit, ranges) if gradient == "effective" else None
+    units = units_of(model, multiplier, accumulator, gradient, calibration, scheme, smoothing)
     orders = None if orders is None else tuple(orders)
-    return ApproximateModule(
-        network, multiplier, unit, accumulator, gradient, integers, orders, effective
-    )
+    return ApproximateModule(network, multiplier, units, accumulator, gradient, orders)
 
 
 class ApproximateModule(Wrapper):
@@ -157,48 +144,45 @@ class ApproximateModule(Wrapper):
     ----------
     network : torch.nn.Module
         The copied network. Called by itself it is exact.
-    multiplier, accumulator, gradient : str
+    multiplier : str or sequence of str
         As given to `approximate`.
-    unit : Multiplier
-        The unit itself, as *multiplier* was when `approximate` was called.
-    integers : Integers or None
-        Calibration and scheme of a unit of integers.
+    units : LayerUnit or tuple of LayerUnit
+        The unit itself, as *multiplier* was when `approximate` was called, or one for each layer.
+    accumulator, gradient : str
+        As given to `approximate`.
     orders : tuple of AccumulationOrder or None
         Of the layers' additions; None: k ascending.
-    effective : EffectiveWeights or None
-        What the gradient ``"effective"`` goes through.
     """
 
     def __init__(
         self,
         network: nn.Module,
-        multiplier: str,
-        unit: Multiplier,
+        multiplier: str | Sequence[str],
+        units: Units,
         accumulator: str,
         gradient: str,
-        integers: Integers | None = None,
         orders: tuple[AccumulationOrder, ...] | None = None,
-        effective: EffectiveWeights | None = None,
     ) -> None:
         super().__init__(network)
         self.multiplier = multiplier
-        self.unit = unit
+        self.units = units
         self.accumulator = accumulator
         self.gradient = gradient
-        self.integers = integers
         self.orders = orders
-        self.effective = effective
+
+    def multiplier_of(self, call: int) -> str:
+        """Return the multiplier of the layer that is called as number *call*, from 0."""
+        return self.multiplier if isinstance(self.multiplier, str) else self.multiplier[call]
+
+    @property
+    def integers(self) -> Integers | None:
+        """Calibration and scheme of a unit of integers; None where there is none."""
+        several = self.units if isinstance(self.units, tuple) else (self.units,)
+        return next((one.integers for one in several if one.integers is not None), None)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Return the network's outputs, every product made by the unit."""
-        unit = Unit(
-            self.unit,
-            self.accumulator,
-            self.network,
-            self.integers,
-            orders=self.orders,
-            effective=self.effective,
-        )
+        unit = Unit(self.network, self.units, orders=self.orders)
         gradient = torch.is_grad_enabled() and self.gradient != "none"
         with torch.set_grad_enabled(gradient):
             outputs = run(unit, self.network, *args, **kwargs)

@@ -5,91 +5,64 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from accelsim.accumulators import accumulator_of, check_depth
+from accelsim.accumulators import check_depth
 from accelsim.dataflows.order import AccumulationOrder
 from accelsim.errors import DataError
-from accelsim.formats import IntegerFormat
-from accelsim.multipliers import Multiplier
-from accelsim.nn.arithmetic import Arithmetic, BitAccurate, Window, array_of
-from accelsim.nn.effective import EffectiveWeights
+from accelsim.nn.arithmetic import Arithmetic, BitAccurate, Call, Window, array_of
 from accelsim.nn.functions import Conv2dFunction, LinearFunction, MatmulFunction
-from accelsim.nn.gradients import UnitGradient
+from accelsim.nn.layer_unit import LayerUnit
 from accelsim.nn.lowering import padded, pair, transposed
-from accelsim.quantization import (
-    Calibration,
-    LayerQuantization,
-    Scheme,
-    quantize_layer,
-    quantize_matmul,
-)
+from accelsim.quantization import quantize_layer, quantize_matmul
 from accelsim.tracing.attention import additive_mask, check_attention, scale_of
 
-__all__ = ["Integers", "Unit"]
+__all__ = ["Unit", "Units"]
 
 _OWN_ORDERS = "make those of this very network: accelsim.accumulation_orders(trace, accelerator)"
+_OWN_UNITS = "make those of this very network: accelsim.layer_multipliers(trace, accelerator)"
 Range = tuple[float, float]
-
-
-@dataclass(frozen=True, eq=False)
-class Integers:
-    """How float32 operands reach a unit of integers, and gradients come back."""
-
-    operands: IntegerFormat
-    calibration: Calibration
-    scheme: Scheme
-    gradient: UnitGradient | None = None
-    """None: the gradients are the exact layer's."""
+Units = LayerUnit | tuple[LayerUnit, ...]
+"""One for all layers, or one for each, as they are called."""
 
 
 class Unit:
-    """Convolutions, linear and matmul with torch's arguments, on one multiplier and accumulator.
+    """Convolutions, linear and matmul with torch's arguments, on a multiplier and an accumulator.
 
     Parameters
     ----------
-    multiplier : Multiplier
-    accumulator : str
-        Registered name, or ``auto``.
     network : torch.nn.Module
         Whose layers are computed, for their names.
-    integers : Integers, optional
-        How a unit of integers is reached; needed by those.
+    units : LayerUnit or tuple of LayerUnit
+        What computes them. Of several, those that ask for a calibration have the same.
     observe : callable, optional
         Called with (layer, activations) before each operator, for a matmul with either operand.
     orders : sequence of AccumulationOrder, optional
         Of the additions of each layer, as they are called; k ascending by default.
-    effective : EffectiveWeights, optional
-        What gradients go through.
     arithmetic : Arithmetic, optional
         Of the outputs, `BitAccurate` by default.
     """
 
     def __init__(
         self,
-        multiplier: Multiplier,
-        accumulator: str,
         network: nn.Module,
-        integers: Integers | None = None,
+        units: Units,
         observe: Callable[[str, Tensor], None] | None = None,
         orders: Sequence[AccumulationOrder] | None = None,
-        effective: EffectiveWeights | None = None,
         arithmetic: Arithmetic | None = None,
     ) -> None:
-        self.multiplier = multiplier
-        self.accumulator = accumulator_of(multiplier, accumulator)
-        self._asked_for = accumulator
         self.network = network
-        self.integers = integers
+        self.units = units
         self.observe = observe
         self.orders = orders
-        self.effective = effective
-        self.arithmetic = arithmetic or BitAccurate(multiplier, self.accumulator)
+        self.arithmetic = arithmetic or BitAccurate()
         self.calls = self.operands = 0
         """Layers called so far, and activations that they have read."""
+        several = units if isinstance(units, tuple) else (units,)
+        known = (one.calibration for one in several)
+        self._calibration = next((one for one in known if one is not None), None)
         self._constants = _storages(network)
 
     def convolution(
@@ -140,9 +113,9 @@ class Unit:
         if input.dim() == 0:
             raise DataError(f"{self._name('linear', weight)}: input must be (..., K), got ()")
         rows = input.reshape(-1, input.shape[-1])
-        layer = self._layer("linear", rows, weight, weight)
+        call = self._call("linear", rows, weight, weight)
         with self._named("linear", weight):
-            output = LinearFunction.apply(self, layer, rows, weight, bias, self._order_of_call())
+            output = LinearFunction.apply(call, rows, weight, bias)
         return output.reshape(*input.shape[:-1], len(weight))
 
     def matmul(self, input: Tensor, other: Tensor) -> Tensor:  # noqa: A002
@@ -163,17 +136,20 @@ class Unit:
                 f"{owner}: batches {tuple(input.shape[:-2])} and {tuple(other.shape[:-2])} do not "
                 "broadcast; expand or reshape one"
             ) from None
-        layer, ranges = None, self._ranges("matmul", None, input.shape[-1], input, other)
-        if self.integers is not None:
+        first_operand, layer = self.operands, None
+        unit, ranges = self._called("matmul", None, input.shape[-1], input, other)
+        if unit.integers is not None:
             low, high = ranges
-            integers = self.integers
-            layer = quantize_matmul((low, high), integers.operands, integers.scheme, owner)
+            own = unit.integers
+            layer = quantize_matmul((low, high), own.operands, own.scheme, owner)
         first, second = (
             one.expand(*batch, *one.shape[-2:]).reshape(-1, *one.shape[-2:])
             for one in (input, other)
         )
         with self._named("matmul", None):
-            output = MatmulFunction.apply(self, layer, first, second, self._order_of_call())
+            order = self._order_of_call()
+            call = Call(first_operand, unit, layer, order, self.arithmetic)
+            output = MatmulFunction.apply(call, first, second)
         return output.reshape(*batch, input.shape[-2], other.shape[-1])
 
     def _as_images(
@@ -207,10 +183,9 @@ class Unit:
         window: Window,
     ) -> Tensor:
         """Return the convolution of *images* with *kernel*, which *input* and *weight* became."""
-        layer = self._layer(operator, images, kernel, weight)
+        call = self._call(operator, images, kernel, weight)
         with self._named(operator, weight):
-            order = self._order_of_call()
-            output = Conv2dFunction.apply(self, layer, images, kernel, bias, *window, order)
+            output = Conv2dFunction.apply(call, images, kernel, bias, *window)
         if weight.dim() == 3:
             output = output.squeeze(3)
         return output if input.dim() == weight.dim() else output.squeeze(0)
@@ -249,19 +224,13 @@ class Unit:
         weights = (scores if mask is None else scores + mask).softmax(-1)
         return self.matmul(weights, value)
 
-    @property
-    def gradient(self) -> UnitGradient | None:
-        """How gradients come back through the unit, None: as the exact layer's."""
-        return None if self.integers is None else self.integers.gradient
-
-    @property
-    def _calibration(self) -> Calibration | None:
-        if self.integers is not None:
-            return self.integers.calibration
-        return None if self.effective is None else self.effective.calibration
-
     def finish(self) -> None:
-        """Check that the network has called as many layers as there are orders and ranges for."""
+        """Check that the network has called as many layers as there are units and ranges for."""
+        if isinstance(self.units, tuple) and self.calls != len(self.units):
+            raise DataError(
+                f"the network called {self.calls} convolutions, linear layers and matmuls, but "
+                f"there are {len(self.units)} multipliers for them; {_OWN_UNITS}"
+            )
         if self.orders is not None and self.calls != len(self.orders):
             raise DataError(
                 f"the network called {self.calls} convolutions, linear layers and matmuls, but "
@@ -276,39 +245,41 @@ class Unit:
                 "same way through it"
             )
 
-    def _layer(
-        self, operator: str, activations: Tensor, weight: Tensor, parameter: Tensor
-    ) -> LayerQuantization | None:
-        """Return the quantization of the layer that is called now, None without any.
+    def _call(self, operator: str, activations: Tensor, weight: Tensor, parameter: Tensor) -> Call:
+        """Return the call of a layer; *weight* is what its unit gets of *parameter*."""
+        operand, layer = self.operands, None
+        depth = math.prod(weight.shape[1:])
+        unit, ranges = self._called(operator, parameter, depth, activations)
+        if unit.integers is not None:
+            owner, own = self._name(operator, parameter), unit.integers
+            layer = quantize_layer(ranges[0], array_of(weight), own.operands, own.scheme, owner)
+        with self._named(operator, parameter):
+            return Call(operand, unit, layer, self._order_of_call(), self.arithmetic)
 
-        *weight* is what the unit gets of *parameter*.
-        """
-        ranges = self._ranges(operator, parameter, math.prod(weight.shape[1:]), activations)
-        if self.integers is None:
-            return None
-        owner, integers = self._name(operator, parameter), self.integers
-        return quantize_layer(
-            ranges[0], array_of(weight), integers.operands, integers.scheme, owner
-        )
-
-    def _ranges(
+    def _called(
         self, operator: str, weight: Tensor | None, depth: int, *activations: Tensor
-    ) -> tuple[Range, ...]:
-        """Return the ranges of the activations that are read now, none where nobody calibrated.
+    ) -> tuple[LayerUnit, tuple[Range, ...]]:
+        """Count a call; return its unit, and the ranges of what it reads if anybody calibrated.
 
         *depth* products are summed for an output.
         """
         first, calibration = self.operands, self._calibration
         self.calls += 1
         self.operands += len(activations)
+        if isinstance(self.units, tuple) and self.calls > len(self.units):
+            raise DataError(
+                f"{self._name(operator, weight)} is called as number {self.calls}, but there are "
+                f"multipliers for {len(self.units)}; {_OWN_UNITS}"
+            )
+        unit = self.units[self.calls - 1] if isinstance(self.units, tuple) else self.units
         if self.observe is None and calibration is None:
-            return ()
+            return unit, ()
         owner = self._name(operator, weight)
         if self.observe is not None:
             for one in activations:
                 self.observe(owner, one)
         if calibration is None:
-            return ()
+            return unit, ()
         ranges = calibration.ranges
         if self.operands > len(ranges):
             raise DataError(
@@ -316,9 +287,9 @@ class Unit:
                 f"{len(ranges)} activations of convolutions, linear layers and matmuls; calibrate "
                 "this very network: accelsim.nn.calibrate(model, images)"
             )
-        if self.integers is not None:
-            check_depth(self.multiplier, self._asked_for, depth, owner)
-        return ranges[first : self.operands]
+        if unit.integers is not None:
+            check_depth(unit.multiplier, unit.asked_for, depth, owner)
+        return unit, ranges[first : self.operands]
 
     def _order_of_call(self) -> AccumulationOrder | None:
         """Return the order of additions of the layer that is called now, None: k ascending."""

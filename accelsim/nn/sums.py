@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from accelsim.errors import DataError
 from accelsim.nn.interception import run
 from accelsim.nn.module import ApproximateModule
-from accelsim.nn.operators import Integers, Unit
+from accelsim.nn.operators import Unit
 
 __all__ = ["AdjustedModule", "AdjustingUnit", "LayerCall"]
 
@@ -55,7 +55,7 @@ class AdjustingUnit(Unit):
     Parameters
     ----------
     base : ApproximateModule
-        Its unit, accumulator, network and integers are taken.
+        Its network, units and orders are taken.
     adjust : callable, optional
         Called with a `LayerCall`; returns what takes the place of its sums.
     weights : callable, optional
@@ -69,8 +69,7 @@ class AdjustingUnit(Unit):
         adjust: Callable[[LayerCall], Tensor] | None = None,
         weights: Callable[[Tensor, int], Tensor] | None = None,
     ) -> None:
-        integers: Integers | None = base.integers
-        super().__init__(base.unit, base.accumulator, base.network, integers, orders=base.orders)
+        super().__init__(base.network, base.units, orders=base.orders)
         self.adjust = adjust
         self.weights = weights
         self._adjusted = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from accelsim.accumulators import AUTO
-from accelsim.multipliers import MULTIPLIERS, Multiplier
 from accelsim.nn.arithmetic import ExactOnEffective
-from accelsim.nn.calibration import integers_of, ranges_of
-from accelsim.nn.effective import EffectiveWeights
+from accelsim.nn.assembly import units_of
 from accelsim.nn.interception import copied, run
-from accelsim.nn.operators import Integers, Unit
+from accelsim.nn.operators import Unit, Units
 from accelsim.nn.wrapper import Wrapper
 from accelsim.quantization import Calibration, Scheme
 
@@ -23,7 +22,7 @@ __all__ = ["SurrogateModule", "surrogate"]
 
 def surrogate(
     model: nn.Module,
-    multiplier: str,
+    multiplier: str | Sequence[str],
     calibration: NDArray[np.float32] | Tensor | Calibration | None = None,
     scheme: Scheme | None = None,
 ) -> SurrogateModule:
@@ -40,8 +39,8 @@ def surrogate(
     ----------
     model : torch.nn.Module
         Any module, on the CPU in float32. It is copied and stays as it is.
-    multiplier : str
-        Key of `accelsim.multipliers.MULTIPLIERS`.
+    multiplier : str or sequence of str
+        As of `accelsim.nn.approximate`.
     calibration : images or Calibration, optional
         Activations over which the slopes are taken, as for `accelsim.nn.approximate`; units of
         integers cannot do without.
@@ -69,11 +68,9 @@ def surrogate(
     >>> round(surrogate(layer, "mitchell_fp32")(torch.ones(1, 1)).item(), 3)
     1.414
     """
-    unit = MULTIPLIERS[multiplier]
     network = copied(model)
-    ranges = ranges_of(unit, model, calibration)
-    integers = integers_of(unit, ranges, scheme)
-    return SurrogateModule(network, multiplier, unit, EffectiveWeights(unit, ranges), integers)
+    units = units_of(model, multiplier, AUTO, "effective", calibration, scheme)
+    return SurrogateModule(network, multiplier, units)
 
 
 class SurrogateModule(Wrapper):
@@ -86,40 +83,20 @@ class SurrogateModule(Wrapper):
     ----------
     network : torch.nn.Module
         The copied network. Called by itself it has the weights as they are.
-    multiplier : str
+    multiplier : str or sequence of str
         As given to `surrogate`.
-    unit : Multiplier
-        The unit itself.
-    effective : EffectiveWeights
-        What it effectively applies.
-    integers : Integers or None
-        Calibration and scheme of a unit of integers.
+    units : LayerUnit or tuple of LayerUnit
+        The unit itself and what it effectively applies, or one for each layer.
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        multiplier: str,
-        unit: Multiplier,
-        effective: EffectiveWeights,
-        integers: Integers | None = None,
-    ) -> None:
+    def __init__(self, network: nn.Module, multiplier: str | Sequence[str], units: Units) -> None:
         super().__init__(network)
         self.multiplier = multiplier
-        self.unit = unit
-        self.effective = effective
-        self.integers = integers
+        self.units = units
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Return the network's outputs with effective weights."""
-        unit = Unit(
-            self.unit,
-            AUTO,
-            self.network,
-            self.integers,
-            effective=self.effective,
-            arithmetic=ExactOnEffective(self.effective),
-        )
+        unit = Unit(self.network, self.units, arithmetic=ExactOnEffective())
         outputs = run(unit, self.network, *args, **kwargs)
         unit.finish()
         return outputs

@@ -77,7 +77,7 @@ def test_a_call_can_be_made_again_on_another_unit(model, images):
         return call.sums
 
     def second(call):
-        unit = Unit(other.unit, other.accumulator, other.network)
+        unit = Unit(other.network, other.units)
         return again.append(call.compute(unit, call.first, call.second)) or again[-1]
 
     with torch.no_grad():

@@ -75,7 +75,7 @@ def sample_outputs(
 
     def see(call: LayerCall, unit: Tensor) -> None:
         found = parts.setdefault(call.index, [])
-        lengths = _lengths(call, Unit(exact.unit, exact.accumulator, exact.network))
+        lengths = _lengths(call, Unit(exact.network, exact.units))
         columns = {
             "exact": call.sums.numpy().ravel(),
             "unit": unit.numpy().ravel(),
@@ -97,7 +97,8 @@ def sample_outputs(
         _with_errors(pd.concat(parts[row.call]), row.gain, row.exact_rms)
         for row in layers.itertuples()
     ]
-    table = pd.concat(samples, ignore_index=True).assign(multiplier=net.multiplier)
+    table = pd.concat(samples, ignore_index=True)
+    table["multiplier"] = table["call"].map(net.multiplier_of)
     names = ["call", "layer", "operator", "multiplier", "cosine", "exact", "unit", *MEASURES]
     return table[names]
 

@@ -57,7 +57,7 @@ def layer_gains(
 
     compare_sums(net, images, see, batch_size)
     table = pd.DataFrame([fits[index].row() for index in sorted(fits)])
-    table.insert(3, "multiplier", net.multiplier)
+    table.insert(3, "multiplier", [net.multiplier_of(index) for index in sorted(fits)])
     table.insert(4, "images", len(images))
     return table
 

@@ -35,7 +35,7 @@ def compare_sums(
     Parameters
     ----------
     net : ApproximateModule
-        Its unit, accumulator and calibration are looked at.
+        Its units, with their accumulators and calibration, are looked at.
     images : (N, ...) float32
     see : callable
         Called with a `LayerCall` of the exact layer and the unit's sums, layer by layer, batch by
@@ -51,7 +51,7 @@ def compare_sums(
     exact = exactly(net)
     for first in range(0, len(images), batch_size):
         # A new one for each batch, since it counts the calls.
-        unit = Unit(net.unit, net.accumulator, net.network, net.integers)
+        unit = Unit(net.network, net.units)
 
         def show(call: LayerCall, unit: Unit = unit) -> Tensor:
             see(call, call.compute(unit, call.first, call.second))
