@@ -10,9 +10,11 @@ from typing import Any
 import pandas as pd
 
 from accelsim.accumulators import AUTO
+from accelsim.config import Accelerator
 from accelsim.differences import cost_of
 from accelsim.errors import DataError
 from accelsim.folders import find_results, read_manifest, read_table
+from accelsim.layer_units import of_any_unit, unit_label
 from accelsim.results import BASELINE, Run, load_run
 from accelsim.statistics import Estimate
 
@@ -67,7 +69,7 @@ def compare_results(folders: Iterable[str | Path]) -> pd.DataFrame:
                     "calibration (trace_hash)": summary["trace_hash"],
                 }
                 check_same(conditions, "calibrated run", calibrated, folder)
-            _add(columns, str(summary["multiplier"]), cost_quantities(summary), folder)
+            _add(columns, unit_label(run.accelerator), cost_quantities(summary), folder)
         elif manifest["kind"] == "score":
             for _, row in _checked_scores(folder, conditions).iterrows():
                 _add(columns, str(row["target"]), attack_quantities(row), folder)
@@ -93,7 +95,7 @@ def compare_results(folders: Iterable[str | Path]) -> pd.DataFrame:
 
 
 def run_conditions(run: Run) -> dict[str, object]:
-    """Return what must be the same in all runs: everything but the multiplier."""
+    """Return what must be the same in all runs: everything but the multipliers."""
     summary = run.summary.iloc[0]
     return {
         "workload": summary["workload"],
@@ -101,9 +103,9 @@ def run_conditions(run: Run) -> dict[str, object]:
         "images": summary["images"],
         # Without the ranges, which only units of integers have.
         "weights or images (network_hash)": run.manifest.get("network_hash", summary["trace_hash"]),
-        "configuration": run.accelerator.replace(
-            multiplier="any", accumulator=_asked_for(run.accelerator.accumulator)
-        ).config_hash,
+        "configuration": of_any_unit(run.accelerator)
+        .replace(accumulator=_asked_for(run.accelerator.accumulator))
+        .config_hash,
         "energy table (table_hash)": summary["table_hash"],
     }
 
@@ -144,7 +146,16 @@ def score_conditions(row: pd.Series, manifest: Mapping[str, Any]) -> dict[str, o
         **same,
         "accumulator": _asked_for(manifest.get("accumulator", row["accumulator"])),
         "images or labels (data_hash)": manifest.get("data_hash", "not recorded"),
+        "accelerator": _whose_pes(manifest.get("accelerator")),
     }
+
+
+def _whose_pes(fields: Mapping[str, Any] | None) -> str:
+    """Return in whose PEs units were judged, in words."""
+    if fields is None:
+        return "none"
+    machine = of_any_unit(Accelerator.from_dict(fields))  # judges are called by their units
+    return f"{machine.name}, {machine.config_hash}"
 
 
 def _asked_for(accumulator: str) -> str:

@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from accelsim.errors import ConfigError, UnknownNameError, nearest
-from accelsim.fields import field_types
+from accelsim.fields import LAYERS, field_types
 from accelsim.notebook import facts_html
 from accelsim.sections import (
     NUMBER,
@@ -62,7 +62,6 @@ __all__ = [
 ]
 
 PRESET_DIR = Path(__file__).parent / "presets"
-LAYERS = "layer_multipliers"
 
 
 class Accelerator(Section):

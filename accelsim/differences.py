@@ -9,6 +9,7 @@ import pandas as pd
 from accelsim.config import Accelerator
 from accelsim.errors import DataError
 from accelsim.fields import field_types
+from accelsim.layer_units import unit_label
 
 if TYPE_CHECKING:
     from accelsim.results import Run
@@ -99,8 +100,9 @@ def _check_same_network(first: Run, second: Run) -> None:
 
 def _labels(first: Accelerator, second: Accelerator) -> list[str]:
     """Return what each is called: its multiplier if that differs, else the fields that do."""
-    if first.multiplier != second.multiplier:
-        return [first.multiplier, second.multiplier]
+    units = [unit_label(first), unit_label(second)]
+    if units[0] != units[1]:
+        return units
     fields = [
         name
         for name in field_types(Accelerator)

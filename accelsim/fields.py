@@ -6,7 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-__all__ = ["field_types", "field_words"]
+__all__ = ["LAYERS", "field_types", "field_words", "last_name"]
+
+LAYERS = "layer_multipliers"
+"""The field whose parts are named by layers."""
 
 
 def field_types(section: type[BaseModel]) -> dict[str, Any]:
@@ -19,6 +22,16 @@ def field_types(section: type[BaseModel]) -> dict[str, Any]:
         else:
             found[name] = kind
     return found
+
+
+def last_name(name: str) -> str:
+    """Return the last part of a dotted name, or the layer, which may have dots of its own.
+
+    >>> last_name("array.rows"), last_name("layer_multipliers.features.0")
+    ('rows', 'features.0')
+    """
+    mapping, _, layer = name.partition(".")
+    return layer if mapping == LAYERS else name.rpartition(".")[2]
 
 
 def field_words(section: type[BaseModel], name: str) -> list[str]:

@@ -13,13 +13,20 @@ from accelsim.accumulators import accumulator_of
 from accelsim.clock import clock_mhz_of
 from accelsim.errors import ConfigError, nearest
 from accelsim.layer import MacLayer
-from accelsim.multipliers import MULTIPLIERS
+from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 
 if TYPE_CHECKING:
     from accelsim.config import Accelerator
     from accelsim.layer import Trace
 
-__all__ = ["by_unit", "check_layers", "layer_multipliers", "of_any_unit", "unit_label"]
+__all__ = [
+    "by_unit",
+    "check_layers",
+    "layer_multipliers",
+    "of_any_unit",
+    "takes_integers",
+    "unit_label",
+]
 
 SHOWN_LAYERS = 3
 """Layers of a unit that a label names."""
@@ -96,6 +103,11 @@ def layer_multipliers(trace: Trace, accelerator: Accelerator) -> tuple[str, ...]
     check_layers(trace, accelerator)
     layers = (layer.name for layer in trace.layers if isinstance(layer, MacLayer))
     return tuple(accelerator.unit_of(name) for name in layers)
+
+
+def takes_integers(accelerator: Accelerator) -> bool:
+    """Return whether a unit does, so that activations must have a range."""
+    return any(isinstance(MULTIPLIERS[unit], IntegerMultiplier) for unit in accelerator.units)
 
 
 def unit_label(accelerator: Accelerator) -> str:

@@ -22,6 +22,7 @@ from accelsim.folders import (
     read_table,
     write_results,
 )
+from accelsim.layer_units import unit_label
 from accelsim.notebook import facts_html, rows_html
 from accelsim.timeline import STRETCHES, WINDOWS, write_perfetto, write_vcd
 
@@ -52,14 +53,16 @@ class Run:
     outputs: np.ndarray | None
     """float32, (images, classes): the simulated images' read from the DRAM; None without values."""
     layers: pd.DataFrame
-    """A row per step of the machine; a ReLU behind a MAC layer is part of that layer's row."""
+    """A row per step of the machine; a ReLU behind a MAC layer is part of that layer's row. Where
+    layers have multipliers of their own, ``multiplier`` says which."""
     actions: pd.DataFrame | None
     """layer, component, action, count, energy_per_action_pj, energy_pj: all that a layer's energy
     is the sum of, a row for each action that it counted. What goes on all the time is counted in
     cycles. In mode toggles the multipliers' energy is that of their netlist, and its share of one
     product the mean. None for a run that an accelsim saved which did not keep it."""
     summary: pd.DataFrame
-    """One row."""
+    """One row. Delay and latency of the multiplier are those of column ``multiplier``; where layers
+    have others, ``layer_multipliers`` lists them."""
     timeline: pd.DataFrame
     """cycle_start, cycle_end, block, what, layer, tile: when a block was busy; bytes, macs,
     queued_cycles, latency_cycles: see `accelsim.machine.state.Work`."""
@@ -179,7 +182,7 @@ class Run:
         row = self.summary.iloc[0]
         accuracy = "not known" if np.isnan(row["accuracy"]) else f"{100 * row['accuracy']:.1f} %"
         facts = facts_html(
-            f"{row['workload']} on {row['accelerator']} with {row['multiplier']}",
+            f"{row['workload']} on {row['accelerator']} with {unit_label(self.accelerator)}",
             {
                 "images": row["images"],
                 "accuracy": accuracy,
@@ -205,8 +208,9 @@ class Run:
     def __repr__(self) -> str:
         row = self.summary.iloc[0]
         return (
-            f"<Run of {row['workload']} on {row['accelerator']} with {row['multiplier']}: "
-            f"{row['images']} images, {row['latency_cycles']} cycles, {row['energy_uj']:.1f} uJ>"
+            f"<Run of {row['workload']} on {row['accelerator']} with "
+            f"{unit_label(self.accelerator)}: {row['images']} images, "
+            f"{row['latency_cycles']} cycles, {row['energy_uj']:.1f} uJ>"
         )
 
 
@@ -247,7 +251,7 @@ def _kept(run: Run, table: pd.DataFrame | None, what: str) -> pd.DataFrame:
     if table is None:
         version = run.manifest["versions"]["accelsim"]
         raise DataError(
-            f"the run of {run.accelerator.multiplier} was saved without its {what}, by an "
+            f"the run of {unit_label(run.accelerator)} was saved without its {what}, by an "
             f"older accelsim ({version}); simulate it again"
         )
     return table
@@ -298,4 +302,4 @@ def load_runs(folders: Sequence[str | Path]) -> list[Run]:
         names = ", ".join(map(str, folders))
         raise DataError(f"no simulated run in {names}; make one with accelsim simulate --out")
     runs = [load_run(place) for place in places]
-    return sorted(runs, key=lambda run: run.accelerator.multiplier != BASELINE)
+    return sorted(runs, key=lambda run: unit_label(run.accelerator) != BASELINE)

@@ -9,6 +9,7 @@ import pandas as pd
 from accelsim.comparison import check_same, run_conditions
 from accelsim.energy import looked_up
 from accelsim.errors import DataError
+from accelsim.layer_units import unit_label
 from accelsim.results import Run, actions_of
 
 __all__ = ["CONSTANTS", "FACTORS", "sensitivity"]
@@ -55,7 +56,7 @@ def sensitivity(runs: Sequence[Run]) -> pd.DataFrame:
     conditions: dict[str, dict[str, object]] = {}
     parts: dict[str, pd.DataFrame] = {}
     for run in runs:
-        unit = run.accelerator.multiplier
+        unit = unit_label(run.accelerator)
         if unit in parts:
             raise DataError(f"two runs have the multiplier {unit!r}; give one for each")
         check_same(conditions, "run", run_conditions(run), unit)

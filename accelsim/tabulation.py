@@ -23,7 +23,7 @@ from accelsim.multipliers import MULTIPLIERS
 from accelsim.results import ACTION_COLUMNS, PE_COLUMNS
 from accelsim.version import __version__
 
-__all__ = ["tabulate"]
+__all__ = ["tabulate", "unit_timing"]
 
 
 def tabulate(
@@ -58,7 +58,7 @@ def tabulate(
         columns=PE_COLUMNS,
     )
     cycles, images = result.total_cycles, len(trace.images)
-    clock_mhz, timing = clock_mhz_of(accelerator), pe_timing(accelerator)
+    clock_mhz = clock_mhz_of(accelerator)
     latency_us = cycles / clock_mhz
     multiplier = MULTIPLIERS[accelerator.multiplier]
     summary = {
@@ -71,9 +71,7 @@ def tabulate(
         "rows": accelerator.array.rows,
         "cols": accelerator.array.cols,
         "clock_mhz": clock_mhz,
-        "multiplier_delay_ps": delays_ps_of(accelerator)[0],
-        "multiplier_latency_cycles": timing.multiply_cycles,
-        "pe_interval_cycles": DATAFLOWS[accelerator.array.dataflow].interval(timing),
+        **unit_timing(accelerator),
         "images": images,
         "macs": int(layers["macs"].sum()),
         "latency_cycles": cycles,
@@ -108,6 +106,16 @@ def tabulate(
     return layers, actions, pd.DataFrame([summary]), timeline, pes
 
 
+def unit_timing(accelerator: Accelerator) -> dict[str, float]:
+    """Return the columns of a summary that say how fast the accelerator's `multiplier` is."""
+    timing = pe_timing(accelerator)
+    return {
+        "multiplier_delay_ps": delays_ps_of(accelerator)[0],
+        "multiplier_latency_cycles": timing.multiply_cycles,
+        "pe_interval_cycles": DATAFLOWS[accelerator.array.dataflow].interval(timing),
+    }
+
+
 def _layer_multipliers(accelerator: Accelerator) -> dict[str, str]:
     """Return the column of a machine with several units that says which layers are on others."""
     units = accelerator.layer_multipliers
@@ -126,8 +134,8 @@ def _mode(accelerator: Accelerator) -> str:
 
 
 def _unit_of(record: LayerRecord, accelerator: Accelerator) -> str:
-    """Return what multiplies in a layer; nothing in one of the vector unit."""
-    return accelerator.unit_of(record.layer) if record.macs else ""
+    """Return what multiplies in a layer; a dash for one of the vector unit."""
+    return accelerator.unit_of(record.layer) if record.macs else "-"
 
 
 _ActionRow = tuple[str, str, str, int, float, float]

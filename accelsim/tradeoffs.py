@@ -10,7 +10,9 @@ import pandas as pd
 
 from accelsim.comparison import attacked, load_scores
 from accelsim.errors import DataError
+from accelsim.fields import last_name
 from accelsim.folders import find_results, read_manifest, read_table
+from accelsim.layer_units import of_any_unit, unit_label
 from accelsim.results import BASELINE, Run, load_run
 
 __all__ = ["run_trade_offs", "shared_attacks", "trade_offs"]
@@ -69,11 +71,11 @@ def run_trade_offs(runs: Sequence[Run], rates: pd.DataFrame | None = None) -> pd
     DataError
         They are of several networks, a unit has no rates, or no attack was met by all.
     """
-    several = len({run.accelerator.replace(multiplier="any").config_hash for run in runs}) > 1
+    several = len({of_any_unit(run.accelerator) for run in runs}) > 1
     rows = []
     for run in runs:
         row: dict[str, Any] = run.summary.iloc[0].to_dict()
-        name = row["multiplier"]
+        name = row["multiplier"] = unit_label(run.accelerator)
         rows.append({**row, "unit": f"{row['accelerator']} {name}" if several else name})
     points = pd.DataFrame(rows)
     if rates is None:
@@ -104,7 +106,7 @@ def _of_sweep(place: Path) -> pd.DataFrame:
     if done.empty or not {*COSTS} <= {*done}:
         raise DataError(f"the sweep in {str(place)!r} has no finished point; run it again")
     names = [
-        ", ".join(f"{field.rpartition('.')[2]} {row[field]}" for field in manifest["grid"])
+        ", ".join(f"{last_name(field)} {row[field]}" for field in manifest["grid"])
         for row in done.to_dict("records")
     ]
     return _points(done.assign(unit=names))

@@ -68,7 +68,7 @@ def test_layers_take_the_cycles_and_counts_of_machines_of_their_unit(timed):
     """Energy, too, but for the leakage, which is of all units in every layer."""
     mixed = timed["mixed"].layers.set_index("layer")
     assert dict(mixed["multiplier"]) == {
-        **UNITS, "conv2": "exact_fp32", "linear2": "exact_fp32", "pool1": "", "pool2": "",
+        **UNITS, "conv2": "exact_fp32", "linear2": "exact_fp32", "pool1": "-", "pool2": "-",
     }  # fmt: skip
     for layer, row in mixed.iterrows():
         alone = timed[MIXED.unit_of(layer)].layers.set_index("layer").loc[layer]

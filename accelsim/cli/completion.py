@@ -45,20 +45,23 @@ def choices(*words: str) -> Completer:
 def fields(prefix: str = "") -> Completer:
     """Return a completer of ``FIELD=VALUE`` for fields of the accelerator that start so.
 
-    A field comes with ``=``, and behind it the words that the field takes.
+    A field comes with ``=``, and behind it the words that the field takes; that of layers with a
+    dot, behind which a layer's name goes.
     """
 
     def complete(incomplete: str) -> list[tuple[str, str]]:
         from accelsim.config import Accelerator
-        from accelsim.fields import field_types, field_words
+        from accelsim.fields import LAYERS, field_types, field_words
 
         field, equals, _ = incomplete.partition("=")
         if not equals:
             known = [name for name in field_types(Accelerator) if name.startswith(prefix)]
-            return _matching({f"{name}=": "" for name in known}, incomplete)
+            ended = [f"{name}." if name == LAYERS else f"{name}=" for name in known]
+            return _matching(dict.fromkeys(ended, ""), incomplete)
         words = dict.fromkeys(field_words(Accelerator, field), "")
-        if field in NAMED:
-            words |= Catalog().names(NAMED[field])
+        kind = "multiplier" if field.startswith(f"{LAYERS}.") else field
+        if kind in NAMED:
+            words |= Catalog().names(NAMED[kind])
         return _matching({f"{field}={word}": text for word, text in words.items()}, incomplete)
 
     return complete

@@ -121,7 +121,8 @@ def score(
     Without -m: exact_fp32 and ax_fpm; without --attack: fgsm and pgd. Units of integers are
     calibrated on the first 128 training images; --set quantization.per_channel=false and the like
     change their scheme. With --accelerator, units are judged as they are in its PEs (which matters
-    where its dataflow is rs), quantization is its own, and --set changes any of its fields.
+    where its dataflow is rs), quantization is its own, and --set changes any of its fields: layers
+    in layer_multipliers stay on their units, the others run on each of -m.
 
     Example: accelsim score lenet5_digits -m ax_fpm --attack pgd --epsilon 0.1 --out scores/x
     """
@@ -138,6 +139,7 @@ def score(
     if accumulator is None:
         accumulator = "auto" if machine is None else machine.accumulator
     units = unique(multiplier or ["exact_fp32", "ax_fpm"])
+    in_pes = units if machine is None else unique([*units, *machine.layer_multipliers.values()])
     attacks = unique(attack or ["fgsm", "pgd"])
     gradients = unique(gradient or ["exact", "effective"])
     plans = plans_of(attacks, epsilon)
@@ -163,7 +165,7 @@ def score(
     extra: dict[str, dict[str, Any]] = {"transfer": {"sources": unique(source or ["torch"])},
              "white_box": {"gradients": gradients}, "black_box": {"queries": queries}}  # fmt: skip
     settings |= extra.get(scenario, {})
-    if any(isinstance(MULTIPLIERS[name], IntegerMultiplier) for name in units):
+    if any(isinstance(MULTIPLIERS[name], IntegerMultiplier) for name in in_pes):
         from accelsim.nn import CALIBRATION_IMAGES, WORKLOAD_CALIBRATION
 
         train = _training(workload, data, CALIBRATION_IMAGES)
@@ -174,7 +176,7 @@ def score(
         }
     if machine is not None:
         settings["accelerator"] = machine.model_dump(mode="json")
-    if files := file_fingerprints(units):
+    if files := file_fingerprints(in_pes):
         settings["unit_files"] = files
     folder = None if out is None else ScoreFolder(out, settings, attacks)
     asked = attacks if folder is None else folder.attacks

@@ -74,8 +74,9 @@ def simulate(
     """Run WORKLOAD on the simulated machine: logits, cycles, energy.
 
     Of a topology, rows of a CSV file of SCALE-Sim, each layer runs for itself, without operands.
-    Without -m the accelerator's own unit is used. Units of integers are calibrated on the first
-    128 training images; --set quantization.per_channel=false and the like change their scheme.
+    Without -m the accelerator's own unit is used; single layers run on others with --set
+    layer_multipliers.conv1=ax_fpm. Units of integers are calibrated on the first 128 training
+    images; --set quantization.per_channel=false and the like change their scheme.
     WORKLOAD may be an .onnx file: name a set with --data, or see the cycles with --timing-only.
 
     Example: accelsim simulate lenet5_digits -m exact_fp32 -m ax_fpm --set array.rows=32
@@ -96,13 +97,11 @@ def simulate(
     folder = None if out is None else Path(out)
     folders = _folders(folder or Path(), [machine.multiplier for machine in machines])
 
-    from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
+    from accelsim.layer_units import takes_integers
     from accelsim.simulation import simulate as run_simulation
 
     integer = {
-        machine.multiplier: isinstance(MULTIPLIERS[machine.multiplier], IntegerMultiplier)
-        and not timing_only
-        for machine in machines
+        machine.multiplier: takes_integers(machine) and not timing_only for machine in machines
     }
     if is_topology(name):
         traced = calibrated = _topology(name, images or 1, weights, data, values=not timing_only)
@@ -210,18 +209,22 @@ def _as_json(run: Run) -> dict[str, object]:
 
 
 def _print_layers(run: Run) -> None:
+    from accelsim.layer_units import unit_label
+
     row, gated = run.summary.iloc[0], ""
+    units = ["unit"] if "multiplier" in run.layers else []
     images = f"{row['images']} images" + (f", {row['weights']}" if "weights" in row else "")
     if "gated_macs" in row:
         gated = f"; {row['gated_macs'] / row['macs']:.1%} of the MACs gated"
     print_table(
-        f"{row['workload']} on {row['accelerator']} with {row['multiplier']}, "
+        f"{row['workload']} on {row['accelerator']} with {unit_label(run.accelerator)}, "
         f"{images}; compute and stall in cycles{gated}",
-        ["layer", "op", "M MACs", "compute", "stall", "util %", "DRAM KiB", "uJ"],
+        ["layer", "op", *units, "M MACs", "compute", "stall", "util %", "DRAM KiB", "uJ"],
         [
             [
                 layer.layer,
                 layer.op,
+                *(layer.multiplier for _ in units),
                 f"{layer.macs / 1e6:.3f}",
                 f"{layer.compute_cycles:,}",
                 f"{layer.stall_cycles:,}",
@@ -231,7 +234,7 @@ def _print_layers(run: Run) -> None:
             ]
             for layer in run.layers.itertuples(index=False)
         ],
-        text=(0, 1),
+        text=range(2 + len(units)),
     )
 
 
@@ -258,6 +261,8 @@ def _print_toggles(run: Run) -> None:
 
 
 def _print_summary(runs: list[Run]) -> None:
+    from accelsim.layer_units import unit_label
+
     first = runs[0].summary.iloc[0]
     rows = []
     for run in runs:
@@ -265,7 +270,7 @@ def _print_summary(runs: list[Run]) -> None:
         accuracy = "-" if row["accuracy"] != row["accuracy"] else f"{100 * row['accuracy']:.1f}"
         rows.append(
             [
-                str(row["multiplier"]),
+                unit_label(run.accelerator),
                 f"{row['latency_cycles']:,}",
                 f"{row['latency_us_per_image']:.1f}",
                 f"{row['latency_cycles'] / first['latency_cycles']:.2f}x",
@@ -275,7 +280,7 @@ def _print_summary(runs: list[Run]) -> None:
             ]
         )
     print_table(
-        f"All layers; ratios to {first['multiplier']}",
+        f"All layers; ratios to {unit_label(runs[0].accelerator)}",
         ["multiplier", "cycles", "us/image", "ratio", "uJ/image", "ratio", "accuracy %"],
         rows,
     )

@@ -107,9 +107,11 @@ def describe_mode(accelerator: Accelerator, table: EnergyTable) -> dict[str, Any
     if config.mode != "toggles":
         return {"mode": config.mode}
     units = [MULTIPLIERS[name] for name in accelerator.units]
+    circuits = {unit.name: circuit_of(unit).name for unit in units}
     return {
         **config.model_dump(mode="json"),
-        "circuit": ", ".join(circuit_of(unit).name for unit in units),
+        "circuit": ", ".join(circuits.values()),
+        **({"circuits": circuits} if len(circuits) > 1 else {}),
         "circuit_voltage_v": SUPPLY_V,
         "table_voltage_v": table.voltage_v,
         "energy_factor": _toggle_factor(table),

@@ -13,6 +13,8 @@ __all__ = ["cost_by_point"]
 def cost_by_point(table: pd.DataFrame, title: str) -> Figure:
     """Return a point for each row, a look for each unit: left and low is better.
 
+    Points some of whose layers are on other units have a look of their own.
+
     Parameters
     ----------
     table : DataFrame
@@ -26,10 +28,14 @@ def cost_by_point(table: pd.DataFrame, title: str) -> Figure:
     DataError
         There is no row.
     """
-    _, units = groups(table, "points", "multiplier")
+    groups(table, "points", "multiplier")
+    looks = table["multiplier"]
+    if "layer_multipliers" in table:
+        looks = looks.where(table["layer_multipliers"].isna(), looks + " and others")
+    units = list(looks.unique())
     figure, (axes,) = new_figure(9, 4.6)
     for number, unit in enumerate(units):
-        own = table[table["multiplier"] == unit]
+        own = table[looks == unit]
         axes.plot(
             own["latency_us_per_image"], own["energy_uj_per_image"], ls="", ms=6, label=unit,
             **line_look(number),

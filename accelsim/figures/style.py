@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from accelsim.errors import DataError, nearest
+from accelsim.layer_units import of_any_unit, unit_label
 from accelsim.results import Run
 
 __all__ = [
@@ -52,7 +53,7 @@ def new_figure(
 
 
 def run_labels(runs: Sequence[Run]) -> list[str]:
-    """Return a label per run: its multiplier, and its accelerator where those differ.
+    """Return a label per run: its multipliers, and its accelerator where those differ.
 
     Raises
     ------
@@ -68,9 +69,9 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
                 "the runs are of different networks: "
                 f"{first.summary['workload'].iloc[0]} and {run.summary['workload'].iloc[0]}"
             )
-    labels = [run.accelerator.multiplier for run in runs]
-    if len({run.accelerator.replace(multiplier="any").config_hash for run in runs}) > 1:
-        labels = [f"{run.accelerator.name}\n{run.accelerator.multiplier}" for run in runs]
+    labels = [unit_label(run.accelerator) for run in runs]
+    if len({of_any_unit(run.accelerator) for run in runs}) > 1:
+        labels = [f"{run.accelerator.name}\n{unit_label(run.accelerator)}" for run in runs]
     if len(set(labels)) < len(labels):
         raise DataError(
             f"runs cannot be told apart by name: {', '.join(sorted(labels))}; give the "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from accelsim.comparison import Quantities, attack_quantities, cost_quantities, in_order
 from accelsim.errors import DataError
+from accelsim.layer_units import unit_label
 from accelsim.report.results import LabelledRun, Results
 from accelsim.report.tables import DASH, TIMES, Cell, Column, Table, estimated, shown
 from accelsim.results import BASELINE
@@ -63,7 +64,7 @@ def _columns(results: Results) -> list[dict[str, Quantities]]:
     """Return the columns of each headline: label -> its quantities, the first the reference."""
     costs = {one.label: _of_run(one) for one in results.runs}
     attacked = _of_scores(results)
-    units = {one.run.accelerator.multiplier for one in results.runs}
+    units = {unit_label(one.run.accelerator) for one in results.runs}
     if units == set(costs):
         costs = {name: costs.get(name, {}) | attacked.get(name, {}) for name in (*costs, *attacked)}
         attacked = {}

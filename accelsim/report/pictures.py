@@ -21,6 +21,7 @@ from accelsim.figures import (
     roofline,
 )
 from accelsim.figures.kinds import drawn_trade_offs
+from accelsim.layer_units import unit_label
 from accelsim.report.results import Results, Score, Sweep
 from accelsim.tradeoffs import run_trade_offs, shared_attacks
 
@@ -75,7 +76,7 @@ def _trade_off_picture(results: Results) -> Picture:
     """Return what runs cost and are worth; under attack if all of their units met one attack."""
     runs = [one.run for one in results.runs]
     rates = _rates(results.scores) if results.scores else None
-    units = [one.accelerator.multiplier for one in runs]
+    units = [unit_label(one.accelerator) for one in runs]
     if rates is not None and shared_attacks(rates, list(dict.fromkeys(units))).empty:
         rates = None
     table = run_trade_offs(runs, rates).assign(unit=[one.label for one in results.runs])

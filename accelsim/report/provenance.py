@@ -64,9 +64,11 @@ def provenance(results: Results) -> Provenance:
         stated = str(one.run.summary["table_hash"].iloc[0])
         used = _figures(one.stored, _counted(one), stated, one.label, figures, found)
         if _toggled(one):
-            unit = LookUp(f"multiplier.{one.run.accelerator.multiplier}", "compute")
-            key = (f"gate netlist of {one.label}", "")
-            used[unit] = figures.setdefault(key, {})[unit] = _netlist(one, len(figures))
+            own = figures.setdefault((f"gate netlist of {one.label}", ""), {})
+            for component in _multipliers(one):
+                look = LookUp(component, "compute")
+                anchor = f"figure-netlist-{len(figures) - 1}-{len(own) + 1}"
+                used[look] = own[look] = _netlist(one, component, anchor)
         if one.run.actions is not None:
             found.spent.append((one.label, _spent(one, used, len(found.spent))))
     for sweep in results.sweeps:
@@ -92,9 +94,16 @@ def _counted(one: LabelledRun) -> list[tuple[str, str]] | None:
     if actions is None:
         return None
     pairs = dict.fromkeys(zip(actions["component"], actions["action"], strict=True))
-    if _toggled(one):
-        pairs.pop((f"multiplier.{one.stored.multiplier}", "compute"), None)
-    return list(pairs)
+    products = [(unit, "compute") for unit in _multipliers(one)] if _toggled(one) else []
+    return [pair for pair in pairs if pair not in products]
+
+
+def _multipliers(one: LabelledRun) -> list[str]:
+    """Return the components that made the products of a run."""
+    if one.run.actions is None:
+        return [f"multiplier.{name}" for name in one.stored.units]
+    computed = one.run.actions.loc[one.run.actions["action"] == "compute", "component"]
+    return list(computed.unique())
 
 
 def _toggled(one: LabelledRun) -> bool:
@@ -144,7 +153,7 @@ def _figures(
 
 def _possible(machine: Accelerator) -> Iterable[tuple[str, str]]:
     """Return every (component, action) that a machine may charge."""
-    gated = [(f"multiplier.{machine.multiplier}", "gated")]
+    gated = [(f"multiplier.{name}", "gated") for name in machine.units]
     zeros = gated if machine.multiplier_energy.mode == "zero_gated" else []
     return all_counts(dict.fromkeys([*possible_actions(machine), *zeros], 0), 0, machine)
 
@@ -210,25 +219,27 @@ def _notes(rows: Sequence[EnergyRow]) -> Iterator[str]:
             yield row.note
 
 
-def _netlist(one: LabelledRun, place: int) -> Figure:
+def _netlist(one: LabelledRun, component: str, anchor: str) -> Figure:
     """Return the figure that stands for the toggles of a unit's netlist."""
-    mode, unit = one.run.manifest["multiplier_energy"], one.run.accelerator.multiplier
+    mode = one.run.manifest["multiplier_energy"]
+    unit = component.removeprefix("multiplier.")
+    circuit = mode.get("circuits", {}).get(unit, mode["circuit"])
     amount = math.nan
     if one.run.actions is not None:
         actions = one.run.actions
-        own = actions[(actions["component"] == f"multiplier.{unit}")]
+        own = actions[actions["component"] == component]
         own = own[own["action"] == "compute"]
         amount = float(own["energy_pj"].sum() / own["count"].sum())
     return Figure(
-        f"figure-netlist-{place}",
-        f"multiplier.{unit}",
+        anchor,
+        component,
         "compute",
         "",
         amount,
         "pJ",
-        f"{mode['toggles']} toggles of {mode['circuit']} {TIMES} {mode['energy_factor']:.3f}",
+        f"{mode['toggles']} toggles of {circuit} {TIMES} {mode['energy_factor']:.3f}",
         "modelled",
-        (f"gate netlist of {mode['circuit']}, {CIRCUIT_CELLS}",),
+        (f"gate netlist of {circuit}, {CIRCUIT_CELLS}",),
         (
             "The mean over the products of this run, whose operands were followed; the factor "
             f"leads from {mode['circuit_voltage_v']:g} V to {mode['table_voltage_v']:g} V",

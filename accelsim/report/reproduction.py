@@ -54,7 +54,7 @@ def machine_options(
         changed = {
             name: value
             for name, value in wanted.items()
-            if value != base[name] and name not in ("multiplier", *varied)
+            if value != base.get(name) and name not in ("multiplier", *varied)
         }
         settings = [part for name, value in changed.items() for part in _set(name, value)]
         return ["--accelerator", accelerator.name, *settings], ""

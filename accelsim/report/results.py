@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import numbers
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from accelsim.config import Accelerator
 from accelsim.errors import ConfigError, DataError
 from accelsim.figures.style import run_labels
 from accelsim.folders import find_results, read_manifest, read_table
+from accelsim.layer_units import of_any_unit, unit_label
 from accelsim.results import BASELINE, Run, load_run
 from accelsim.robustness.outcomes import KEYS
 from accelsim.robustness.study import STORE as OUTCOMES_STORE
@@ -139,7 +140,7 @@ def gather(folders: Iterable[str | Path]) -> Results:
             score = _score(folder, manifest)
             scores.append(score)
             for _, row in score.rates.iterrows():
-                same = {**score_conditions(row, manifest), "accelerator": _machine(manifest)}
+                same = score_conditions(row, manifest)
                 del same["scenario"]
                 check_same(conditions, "score", same, folder, "multiplier, attack and scenario")
         elif manifest["kind"] == "sweep":
@@ -154,7 +155,7 @@ def gather(folders: Iterable[str | Path]) -> Results:
     networks = sorted({str(found["workload"]) for found in conditions.values()})
     if len(networks) > 1:
         raise DataError(f"results of several networks: {', '.join(networks)}; give those of one")
-    runs.sort(key=lambda one: one[1].accelerator.multiplier != BASELINE)
+    runs.sort(key=lambda one: unit_label(one[1].accelerator) != BASELINE)
     return Results(networks[0], _labelled(runs), tuple(scores), tuple(sweeps))
 
 
@@ -190,8 +191,7 @@ def _told_apart(runs: Sequence[Run]) -> list[Run]:
     found = []
     for run in runs:
         machine = run.accelerator
-        fields = plain_fields(machine)
-        del fields["multiplier"]
+        fields = plain_fields(of_any_unit(machine))
         known = of_name.setdefault(machine.name, [])
         if fields not in known:
             known.append(fields)
@@ -215,15 +215,6 @@ def _as_given(cell: Any, values: Sequence[Any] | str) -> Any:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
-
-
-def _machine(manifest: Mapping[str, Any]) -> str:
-    """Return whose order of additions a score has, in words."""
-    fields = manifest.get("accelerator")
-    if fields is None:
-        return "none"
-    machine = Accelerator.from_dict(fields)
-    return f"{machine.name}, {machine.config_hash}"
 
 
 def _score(folder: Path, manifest: dict[str, Any]) -> Score:

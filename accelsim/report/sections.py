@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import Any
 
 import pandas as pd
 
 from accelsim.errors import AccelsimError
+from accelsim.layer_units import by_unit
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.report.results import LabelledRun, Results, Sweep, plain_fields
 from accelsim.report.tables import Cell, Column, Table, number
+from accelsim.tabulation import unit_timing
 
 __all__ = ["configuration", "layer_table", "point_table", "unit_table"]
+
+TIMING = ("multiplier_delay_ps", "multiplier_latency_cycles", "pe_interval_cycles")
 
 
 def configuration(results: Results) -> list[Table]:
@@ -30,8 +35,8 @@ def configuration(results: Results) -> list[Table]:
     heads = [Column("field", numeric=False), *(Column(one, numeric=False) for one in machines)]
     differing: list[list[Cell]] = []
     same: list[list[Cell]] = []
-    for name in next(iter(machines.values())):
-        values = [_plain(own[name]) for own in machines.values()]
+    for name in dict.fromkeys(chain.from_iterable(machines.values())):
+        values = [_plain(own.get(name, "")) for own in machines.values()]
         differs = len(set(values)) > 1
         tone = "differs" if differs else ""
         (differing if differs else same).append(
@@ -60,23 +65,29 @@ def unit_table(results: Results) -> Table | None:
         Column("unit", numeric=False), Column("what it is", numeric=False), Column("delay", "ps"),
         Column("latency", "cycles"), Column("interval", "cycles"), Column("clock", "MHz"),
     ]  # fmt: skip
-    rows = []
-    for one in results.runs:
-        summary, name = one.run.summary.iloc[0], one.stored.multiplier
-        try:
-            unit = MULTIPLIERS[name]
-            what, origin = unit.title, unit.delay_source
-        except AccelsimError as error:
-            what, origin = "not there any more", str(error)
-        if one.stored.array.multiplier_delay_ps is not None:
-            origin = "array.multiplier_delay_ps of the configuration"
-        rows.append([
-            Cell(one.label), Cell(what, more=(f"Delay: {origin}",)),
-            number(summary["multiplier_delay_ps"]),
-            number(summary["multiplier_latency_cycles"]), number(summary["pe_interval_cycles"]),
-            number(summary["clock_mhz"]),
-        ])  # fmt: skip
+    rows = [_unit_row(one, name) for one in results.runs for name in one.stored.units]
     return Table("units", "Multipliers of the runs", heads, rows) if rows else None
+
+
+def _unit_row(one: LabelledRun, name: str) -> list[Cell]:
+    """Return what multiplier *name* of a run is; the summary tells how fast the first one was."""
+    machine, timing = one.stored, one.run.summary.iloc[0].to_dict()
+    label = one.label if len(machine.units) == 1 else f"{one.label}: {name}"
+    try:
+        unit = MULTIPLIERS[name]
+        what, origin = unit.title, unit.delay_source
+        if name != machine.multiplier:
+            timing |= unit_timing(by_unit(machine)[name])
+    except AccelsimError as error:
+        what, origin = "not there any more", str(error)
+        if name != machine.multiplier:
+            timing |= dict.fromkeys(TIMING, math.nan)
+    if machine.array.multiplier_delay_ps is not None:
+        origin = "array.multiplier_delay_ps of the configuration"
+    return [
+        Cell(label), Cell(what, more=(f"Delay: {origin}",)),
+        *(number(timing[column]) for column in (*TIMING, "clock_mhz")),
+    ]  # fmt: skip
 
 
 def layer_table(one: LabelledRun, place: int) -> Table:
@@ -88,10 +99,15 @@ def layer_table(one: LabelledRun, place: int) -> Table:
         Column("total", "cycles"), Column("utilization", "%"), Column("DRAM", "KiB"),
         Column("energy", "uJ/image"), Column("share", "%"),
     ]  # fmt: skip
+    units = "multiplier" in one.run.layers
+    if units:
+        heads.insert(2, Column("multiplier", numeric=False))
     total = one.run.layers["energy_pj"].sum()
     rows = [
         [
-            Cell(str(row.layer)), Cell(str(row.op)), number(row.macs / 1e6),
+            Cell(str(row.layer)), Cell(str(row.op)),
+            *([Cell(str(row.multiplier))] if units else []),
+            number(row.macs / 1e6),
             number(row.compute_cycles), number(row.stall_cycles), number(row.total_cycles),
             number(100 * row.utilization),
             number((row.dram_read_bytes + row.dram_write_bytes) / 1024),

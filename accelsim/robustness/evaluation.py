@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +118,8 @@ def evaluate(
     accelerator : Accelerator or str, optional
         Whose networks are judged (or a preset's name, or a YAML file's path): each unit and
         *accumulator* in its PEs, products added in the order of its dataflow, see
-        `accelsim.accumulation_orders`. Without: k ascending.
+        `accelsim.accumulation_orders`. Without: k ascending. Layers that it has on units of their
+        own stay there, and judges are then called as `accelsim.layer_units.unit_label` does it.
     chunk : int
         Images attacked together: what a kill can cost, and what workers share out.
     folder, workers, progress
@@ -139,8 +140,8 @@ def evaluate(
     UnknownNameError
         If an attack, a multiplier or the accumulator does not exist.
     ConfigError
-        If a setting cannot be used, a unit of integers is not calibrated, or an attack needs
-        gradients of a network that has none.
+        If a setting cannot be used, a unit of integers is not calibrated, an attack needs gradients
+        of a network that has none, or *accelerator* has units for layers that are not there.
     MappingError
         If *accelerator* cannot run the network.
     DataError
@@ -156,9 +157,12 @@ def evaluate(
     images = check_images(images)
     labels = check_labels(labels, len(images))
     exact = copy.deepcopy(model).eval()
-    integers = [name for name in multipliers if isinstance(MULTIPLIERS[name], IntegerMultiplier)]
+    judges = _judges(exact, images, multipliers, accumulator, accelerator)
+    units = {name for one in judges.values() for name in one.units}
     ranges = None
-    if integers and calibration is not None:
+    if calibration is not None and any(
+        isinstance(MULTIPLIERS[name], IntegerMultiplier) for name in units
+    ):
         from accelsim.nn.calibration import as_calibration
 
         ranges = as_calibration(model, calibration)
@@ -167,10 +171,11 @@ def evaluate(
         accumulator,
         ranges,
         scheme,
-        _orders(exact, images, multipliers, accumulator, accelerator),
+        {name: one.orders for name, one in judges.items()},
         smoothing or Smoothing(),
+        {name: one.units for name, one in judges.items() if name not in multipliers},
     )
-    for name in multipliers:
+    for name in judges:
         networks.on(name)
     if not judge(exact, images, labels, batch_size).right.any():
         raise DataError(
@@ -180,7 +185,7 @@ def evaluate(
     pieces = pieces_of(
         scenario,
         networks,
-        multipliers,
+        list(judges),
         plans,
         images,
         labels,
@@ -301,23 +306,34 @@ def _check_once(field: str, names: Sequence[str]) -> None:
         raise ConfigError(f"{field} must name each once, got {', '.join(twice)} twice")
 
 
-def _orders(
+class _Judge(NamedTuple):
+    """What a network runs on."""
+
+    units: tuple[str, ...]
+    """One, or one for each layer."""
+    orders: tuple[AccumulationOrder, ...] | None = None
+    """Of the additions of each layer."""
+
+
+def _judges(
     model: nn.Module,
     images: NDArray[np.float32],
     multipliers: Sequence[str],
     accumulator: str,
     accelerator: Accelerator | str | None,
-) -> dict[str, tuple[AccumulationOrder, ...] | None]:
-    """Return multiplier -> the orders in which *accelerator* adds its products."""
+) -> dict[str, _Judge]:
+    """Return what the networks are called -> what they run on, in the PEs of *accelerator*."""
     if accelerator is None:
-        return dict.fromkeys(multipliers)
+        return {name: _Judge((name,)) for name in multipliers}
     from accelsim.config import Accelerator
+    from accelsim.layer_units import layer_multipliers, unit_label
     from accelsim.machine.array import accumulation_orders
     from accelsim.tracing import trace
 
     machine = Accelerator.load(accelerator) if isinstance(accelerator, str) else accelerator
-    traced = trace(model, images[:1])
-    return {
-        name: accumulation_orders(traced, machine.replace(multiplier=name, accumulator=accumulator))
-        for name in multipliers
-    }
+    traced, judges = trace(model, images[:1]), {}
+    for name in multipliers:
+        own = machine.replace(multiplier=name, accumulator=accumulator)
+        units = layer_multipliers(traced, own) if own.layer_multipliers else (name,)
+        judges[unit_label(own)] = _Judge(units, accumulation_orders(traced, own))
+    return judges

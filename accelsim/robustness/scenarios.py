@@ -96,6 +96,9 @@ class Networks:
     orders : mapping
         Unit -> orders of its additions; k ascending where a unit is not named.
     smoothing : Smoothing
+    layered : mapping
+        What stands for a unit where layers have units of their own -> the unit of each layer, in
+        the order of their calls.
     """
 
     model: nn.Module
@@ -104,6 +107,7 @@ class Networks:
     scheme: Scheme | None = None
     orders: Mapping[str, Sequence[AccumulationOrder] | None] = field(default_factory=dict)
     smoothing: Smoothing = field(default_factory=Smoothing)
+    layered: Mapping[str, Sequence[str]] = field(default_factory=dict)
     _made: dict[tuple[str, str], nn.Module] = field(default_factory=dict, repr=False)
 
     def on(self, unit: str, gradient: str = "none") -> nn.Module:
@@ -123,7 +127,7 @@ class Networks:
             else:
                 made = approximate(
                     self.model,
-                    multiplier=unit,
+                    multiplier=self.layered.get(unit, unit),
                     accumulator=self.accumulator,
                     gradient=gradient,
                     calibration=self.calibration,
@@ -139,7 +143,7 @@ class Networks:
 
         if (unit, "surrogate") not in self._made:
             self._made[unit, "surrogate"] = surrogate(
-                self.model, multiplier=unit, calibration=self.calibration
+                self.model, self.layered.get(unit, unit), calibration=self.calibration
             ).eval()
         return self._made[unit, "surrogate"]
 
@@ -250,19 +254,26 @@ def _white_box(
 ) -> Iterator[tuple[Source, Targets]]:
     follows = ATTACKS[plan.attack].access == "gradient"
     for name in units:
-        for gradient in _choices(name, gradients) if follows else ("none",):
+        of_layers = networks.layered.get(name, (name,))
+        for gradient in _choices(name, of_layers, gradients) if follows else ("none",):
             yield (
                 Source(name, networks.on(name, gradient), gradient),
                 {name: networks.on(name)},
             )
 
 
-def _choices(unit: str, gradients: Sequence[str]) -> list[str]:
-    """Return the gradients that *unit* has: one if it is exact, no table's without a table."""
+def _choices(unit: str, of_layers: Sequence[str], gradients: Sequence[str]) -> list[str]:
+    """Return the gradients that *unit* has: one if it is exact, no table's without a table.
+
+    *of_layers*: the units that it stands for.
+    """
     from accelsim.kernels.derivatives import DERIVATIVE_BITS
 
-    entry = MULTIPLIERS[unit]
-    tabled = isinstance(entry, IntegerMultiplier) and entry.operands.bits <= DERIVATIVE_BITS
+    entries = [MULTIPLIERS[name] for name in of_layers]
+    tabled = all(
+        isinstance(one, IntegerMultiplier) and one.operands.bits <= DERIVATIVE_BITS
+        for one in entries
+    )
     has = [one for one in gradients if one != "unit" or tabled]
     if not has:
         raise ConfigError(

@@ -12,8 +12,8 @@ from typing import Any
 from accelsim.config import Accelerator
 from accelsim.errors import AccelsimError, DataError
 from accelsim.layer import Trace
+from accelsim.layer_units import check_layers, takes_integers
 from accelsim.machine import LayerMemo
-from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.multipliers.imported import file_fingerprints
 from accelsim.simulation import check_machine, simulate
 from accelsim.store import point_key
@@ -60,9 +60,8 @@ class Point:
 
     @property
     def calibrated(self) -> bool:
-        """Whether it needs a calibrated trace: its unit takes integers, and gets some."""
-        unit = MULTIPLIERS[self.accelerator.multiplier]
-        return self.values and isinstance(unit, IntegerMultiplier)
+        """Whether it needs a calibrated trace: a unit takes integers, and gets some."""
+        return self.values and takes_integers(self.accelerator)
 
 
 def point_of(
@@ -93,6 +92,7 @@ def point_of(
     point = Point(dict(varied), machine, Inputs(name, images, data), values, "")
     traced, labels = _traced(point.inputs, point.calibrated)
     check_operands(traced, values=values)
+    check_layers(traced, machine)
     point = Point(point.varied, machine, point.inputs, values, traced.fingerprint)
     determined_by = {
         "accelerator": machine.model_dump(mode="json"),
@@ -103,7 +103,7 @@ def point_of(
         "version": __version__,
         "model": MODEL_VERSION,
     }
-    files = file_fingerprints([machine.multiplier])
+    files = file_fingerprints(machine.units)
     return point_key({**determined_by, **({"unit_files": files} if files else {})}), point
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from accelsim.config import Accelerator
 from accelsim.errors import DataError
 from accelsim.files import write_atomically
+from accelsim.layer_units import unit_label
 from accelsim.timeline.activity import activity
 from accelsim.timeline.selection import STRETCHES, WINDOWS, Cycles, Selection, Span, select
 
@@ -97,7 +98,7 @@ def write_perfetto(
 
 def _names(accelerator: Accelerator, tracks: dict[str, int]) -> Iterator[Event]:
     """Yield what names the process and its tracks, and puts these in order."""
-    title = f"{accelerator.name}, {accelerator.multiplier} (1 us = 1 cycle)"
+    title = f"{accelerator.name}, {unit_label(accelerator)} (1 us = 1 cycle)"
     yield {"ph": "M", "name": "process_name", "args": {"name": title}}
     for name, place in tracks.items():
         yield {"ph": "M", "tid": place, "name": "thread_name", "args": {"name": name}}

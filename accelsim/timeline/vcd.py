@@ -12,6 +12,7 @@ import pandas as pd
 from accelsim.config import Accelerator
 from accelsim.errors import ConfigError, DataError
 from accelsim.files import write_atomically
+from accelsim.layer_units import unit_label
 from accelsim.timeline.activity import activity
 from accelsim.timeline.selection import STRETCHES, WINDOWS, Cycles, Selection, select
 from accelsim.version import __version__
@@ -65,7 +66,7 @@ def write_vcd(
         ) from None
     part = select(timeline, cycles, stretches)
     counted = activity(timeline, accelerator, windows=windows, cycles=part.cycles)
-    comment = f"{accelerator.name} {accelerator.multiplier}: 1 ns is 1 cycle"
+    comment = f"{accelerator.name} {unit_label(accelerator)}: 1 ns is 1 cycle"
     if part.left_out is not None:
         comment += f". {part.left_out}"
     changes = [*_blocks(part), *_counters(counted)]
