@@ -48,6 +48,11 @@ def by_unit(accelerator: Accelerator) -> dict[str, Accelerator]:
     names: dict[str, str] = {}
     for unit in accelerator.units:
         name = MULTIPLIERS[unit].name
+        if MULTIPLIERS[unit].delay_ps is None:
+            raise ConfigError(
+                f"multiplier {unit!r} has no known delay, so it cannot be one of several in a PE; "
+                "import it with delay_ps=, or use accelsim.nn.approximate, which needs none"
+            )
         other = names.setdefault(name, unit)
         if other != unit:
             raise ConfigError(

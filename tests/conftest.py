@@ -47,6 +47,14 @@ def runs(small_trace, small_labels):
     ]
 
 
+@pytest.fixture(scope="session")
+def mixed_run(small_trace, small_labels):
+    """The default machine with one layer on the other unit."""
+    machine = accelsim.Accelerator.preset("edge_16x16")
+    mixed = machine.replace(layer_multipliers={"conv1": "ax_fpm"})
+    return accelsim.simulate(small_trace, mixed, labels=small_labels, seed=7)
+
+
 @pytest.fixture
 def in_this_process(monkeypatch):
     """Points of a sweep run one by one in this process, which has imported torch already.

@@ -121,3 +121,30 @@ def test_rejects_scores_of_other_images_or_labels(tmp_path):
         write_manifest(folder, {"kind": "score", "data_hash": data})
     with pytest.raises(DataError, match=r"differ in images or labels \(data_hash\): 0123 and"):
         compare_results(folders)
+
+
+MIXED = "exact_fp32, ax_fpm in conv1"
+
+
+def test_a_run_of_several_units_has_a_column_of_its_own(saved, mixed_run, runs, tmp_path):
+    mixed_run.save(tmp_path / "mixed")
+    table = compare_results([saved, tmp_path / "mixed"])
+    assert list(table.columns) == ["quantity", "unit", "exact_fp32", "ax_fpm", MIXED]
+    by_name = table.set_index("quantity")
+    assert by_name.loc["latency", MIXED] == mixed_run.summary["latency_us_per_image"][0]
+    beside = runs[0].compare(mixed_run)
+    assert list(beside.columns) == ["quantity", "unit", "exact_fp32", MIXED, "ratio"]
+    varied = accelsim.sensitivity([*runs, mixed_run])
+    assert list(varied["multiplier"].unique()) == ["exact_fp32", "ax_fpm", MIXED]
+
+
+def test_rejects_scores_of_different_accelerators(tmp_path):
+    for name in ("one", "other"):
+        score(tmp_path / name)
+    machine = accelsim.Accelerator.preset("eyeriss_168")
+    manifest = {"kind": "score", "accelerator": machine.model_dump(mode="json")}
+    write_manifest(tmp_path / "one", manifest)
+    with pytest.raises(
+        DataError, match=r"differ in accelerator: eyeriss_168, \w+ and, in .* none;"
+    ):
+        compare_results([tmp_path / "one", tmp_path / "other"])

@@ -138,3 +138,58 @@ def test_rejects_yaml_that_python_cannot_hold(text, tmp_path):
     path.write_text(text)
     with pytest.raises(ConfigError, match="bad.yaml"):
         Accelerator.from_yaml(path)
+
+
+def test_layers_have_multipliers_by_name_with_dots_of_their_own(tmp_path):
+    machine = Accelerator.preset("edge_16x16")
+    mixed = machine.replace(**{"layer_multipliers.features.0": "ax_fpm"})
+    assert mixed.layer_multipliers == {"features.0": "ax_fpm"}
+    assert mixed.units == ("exact_fp32", "ax_fpm")
+    assert [mixed.unit_of(name) for name in ("features.0", "fc")] == ["ax_fpm", "exact_fp32"]
+    more = mixed.replace(**{"layer_multipliers.fc": "ax_fpm", "multiplier": "heap"})
+    assert more.layer_multipliers == {"features.0": "ax_fpm", "fc": "ax_fpm"}
+    assert more.units == ("heap", "ax_fpm")
+    path = tmp_path / "machine.yaml"
+    path.write_text(more.to_yaml())
+    assert Accelerator.from_yaml(path) == more
+    assert len({machine, mixed, more, Accelerator.from_yaml(path)}) == 3
+    assert more.replace(layer_multipliers=mixed.layer_multipliers, multiplier="exact_fp32") == mixed
+
+
+def test_a_machine_without_them_is_written_and_named_as_ever():
+    """The hash is that of a time before there was the field; it names points in stores."""
+    machine = Accelerator.preset("edge_16x16")
+    assert machine.config_hash == "a918df7ce7a0af96"
+    assert "layer_multipliers" not in machine.to_yaml()
+    assert machine.replace(layer_multipliers={}) == machine
+    mixed = machine.replace(layer_multipliers={"conv1": "ax_fpm"})
+    assert mixed.config_hash != machine.config_hash
+    assert "layer_multipliers" in Accelerator.model_json_schema()["properties"]
+
+
+def test_unit_files_of_layers_lie_beside_the_file(tmp_path):
+    text = Accelerator.preset("edge_16x16").to_yaml()
+    path = tmp_path / "machine.yaml"
+    path.write_text(text + "layer_multipliers: {conv1: mine.npz, fc: ax_fpm}\n")
+    found = Accelerator.from_yaml(path).layer_multipliers
+    assert found == {"conv1": str(tmp_path / "mine.npz"), "fc": "ax_fpm"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"layer_multipliers.conv1": None},
+            r"layer_multipliers\.conv1: input should be a valid str",
+        ),
+        ({"layer_multipliers": "ax_fpm"}, "layer_multipliers: input should be a valid .*'ax_fpm'"),
+        ({"layer_multiplier.conv1": "ax_fpm"}, "no field .* Did you mean 'layer_multipliers'"),
+        (
+            {"layer_multipliers.conv1": "ax_fpm", "array.multiplier_delay_ps": 900.0},
+            r"array\.multiplier_delay_ps is the delay of one unit; set it to null, for each unit",
+        ),
+    ],
+)
+def test_rejects_multipliers_of_layers(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        Accelerator.preset("edge_16x16").replace(**changes)

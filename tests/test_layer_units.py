@@ -191,6 +191,8 @@ def test_rejects_units_that_cannot_share_a_pe(trace, small_trace, monkeypatch):
         accelsim.simulate(trace, adding)
     with pytest.raises(DataError, match="layer 'linear1': multiplier 'exact_int8' takes int8, so"):
         accelsim.simulate(small_trace, MIXED)  # which is not calibrated
+    with pytest.raises(ConfigError, match="'exact_int2' has no known delay, so it cannot be one"):
+        accelsim.simulate(trace, EDGE.replace(layer_multipliers={"conv1": "exact_int2"}))
     known = accelsim.MULTIPLIERS["ax_fpm"]
     monkeypatch.setattr("accelsim.layer_units.MULTIPLIERS", {"one": known, "other": known})
     twins = EDGE.replace(multiplier="one", layer_multipliers={"conv1": "other"})

@@ -229,3 +229,11 @@ def test_saving_without_values_takes_old_outputs_away(runs, tmp_path):
 def test_rejects_a_name_that_is_too_long(tmp_path):
     with pytest.raises(DataError, match="cannot be written: File name too long"):
         prepare_folder(tmp_path / ("x" * 999), "run")
+
+
+def test_a_run_of_several_units_is_called_by_all_of_them(mixed_run, tmp_path):
+    loaded = accelsim.load_run(mixed_run.save(tmp_path / "x"))
+    pd.testing.assert_frame_equal(loaded.layers, mixed_run.layers)
+    assert loaded.accelerator == mixed_run.accelerator
+    assert "with exact_fp32, ax_fpm in conv1: 2 images" in repr(loaded)
+    assert "with exact_fp32, ax_fpm in conv1" in loaded._repr_html_()

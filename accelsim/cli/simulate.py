@@ -212,19 +212,28 @@ def _print_layers(run: Run) -> None:
     from accelsim.layer_units import unit_label
 
     row, gated = run.summary.iloc[0], ""
-    units = ["unit"] if "multiplier" in run.layers else []
+    # What fits into 80 columns: with units by layer, operators of the vector unit's layers alone.
+    several = "multiplier" in run.layers
     images = f"{row['images']} images" + (f", {row['weights']}" if "weights" in row else "")
     if "gated_macs" in row:
         gated = f"; {row['gated_macs'] / row['macs']:.1%} of the MACs gated"
     print_table(
         f"{row['workload']} on {row['accelerator']} with {unit_label(run.accelerator)}, "
         f"{images}; compute and stall in cycles{gated}",
-        ["layer", "op", *units, "M MACs", "compute", "stall", "util %", "DRAM KiB", "uJ"],
+        [
+            "layer",
+            "unit or op" if several else "op",
+            "M MACs",
+            "compute",
+            "stall",
+            "util %",
+            "DRAM KiB",
+            "uJ",
+        ],
         [
             [
                 layer.layer,
-                layer.op,
-                *(layer.multiplier for _ in units),
+                layer.multiplier if several and layer.macs else layer.op,
                 f"{layer.macs / 1e6:.3f}",
                 f"{layer.compute_cycles:,}",
                 f"{layer.stall_cycles:,}",
@@ -234,7 +243,7 @@ def _print_layers(run: Run) -> None:
             ]
             for layer in run.layers.itertuples(index=False)
         ],
-        text=range(2 + len(units)),
+        text=(0, 1),
     )
 
 

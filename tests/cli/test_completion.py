@@ -49,6 +49,9 @@ def complete(capsys, monkeypatch):
                                                        for name in ("is", "os", "rs", "ws")]),
         ("accelsim simulate x --set mapper.objective=t", ["mapper.objective=traffic"]),
         ("accelsim simulate x --set array.rows=", []),
+        ("accelsim simulate x --set layer_m", ["layer_multipliers."]),
+        ("accelsim simulate x --set layer_multipliers.conv1=ax_fpm_", [
+            f"layer_multipliers.conv1=ax_fpm_{name}" for name in ("carry", "flat")]),
         ("accelsim simulate x --set nothing=", []),
         ("accelsim plot x --kind r", ["robustness", "roofline"]),
         ("accelsim plot x --kind ", [*FIGURES]),

@@ -113,3 +113,19 @@ def test_a_row_stationary_accelerator(accelsim, tmp_path):
     assert manifest["accelerator"]["array"]["dataflow"] == "rs"
     code, _, err = accelsim("score", "lenet5_digits", "-m", "ax_fpm", *attack)
     assert (code, "scores made with other settings" in err) == (2, True)
+
+
+def test_layers_on_other_units_are_told(accelsim, tmp_path):
+    setting = ("--set", "layer_multipliers.conv1=ax_fpm", "--images", "1", "--timing-only")
+    code, text, _ = accelsim("simulate", "lenet5_digits", *setting, "--out", tmp_path / "x")
+    assert code == 0
+    lines = text.splitlines()
+    assert "lenet5_digits on edge_16x16 with exact_fp32, ax_fpm in conv1, 1 images" in lines[0]
+    rows = {line.split()[0]: line.split()[1] for line in lines[1:] if " " in line}
+    assert [rows[name] for name in ("conv1", "pool1", "conv2")] == [
+        "ax_fpm", "max_pool2d", "exact_fp32"
+    ]  # fmt: skip
+    assert any(line.startswith("exact_fp32, ax_fpm in  ") for line in lines)  # and conv1 below
+    code, text, _ = accelsim("config", "show", *setting[:2])
+    assert code == 0
+    assert "layer_multipliers:\n  conv1: ax_fpm\n" in text

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import pandas as pd
 import pytest
 
 from accelsim.folders import read_manifest
@@ -80,3 +81,46 @@ def _stored(path):
             return database.execute("SELECT count(*) FROM points").fetchone()[0]
         except sqlite3.OperationalError:
             return 0
+
+
+LETTERS = "a, 16, 16, 8\nb, 16, 16, 8\n"
+
+
+@pytest.mark.usefixtures("in_this_process")
+@pytest.mark.parametrize("search", ["grid", "random", "nsga2", "tpe"])
+def test_a_sweep_over_the_multipliers_of_layers(accelsim, tmp_path, search):
+    if search in ("nsga2", "tpe"):
+        pytest.importorskip("optuna")
+    path, out = tmp_path / "net.csv", tmp_path / "s"
+    path.write_text(LETTERS)
+    units = [f"--vary=layer_multipliers.{layer}=exact_fp32,ax_fpm" for layer in "ab"]
+    how = [] if search == "grid" else ["--search", search, "--points", "4"]
+    code, text, _ = accelsim("sweep", path, "--timing-only", *units, *how, "--out", out)
+    assert code == 0
+    assert "layer_multipliers.a" in text
+    table = pd.read_csv(out / "results.csv").set_index(
+        ["layer_multipliers.a", "layer_multipliers.b"]
+    )
+    if search != "grid":  # an optimizer may propose one twice
+        assert len(table) == table.index.nunique() > 1
+    else:
+        saved = 1 - table["energy_multiplier_uj"] / table["energy_multiplier_uj"].iloc[0]
+        assert list(saved) == pytest.approx(
+            [0, saved.iloc[3] / 2, saved.iloc[3] / 2, 0.48], abs=0.1
+        )
+        assert table["layer_multipliers"].iloc[1] == "a=exact_fp32 b=ax_fpm"
+        assert table["config_hash"].nunique() == 4
+        leak = table["energy_leakage_uj"] / table["latency_us"]  # of both units where there are two
+        assert leak.iloc[0] < 0.8 * leak.iloc[1]
+        assert leak.iloc[1:].to_numpy() == pytest.approx(leak.iloc[1])
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_layer_that_no_network_has_is_told_before_the_first_point(accelsim, tmp_path):
+    path, out = tmp_path / "net.csv", tmp_path / "s"
+    path.write_text(LETTERS)
+    vary = "layer_multipliers.aa=exact_fp32,ax_fpm"
+    code, _, text = accelsim("sweep", path, "--timing-only", "--vary", vary, "--out", out)
+    assert code == 2
+    assert "layer_multipliers.aa=exact_fp32: 'aa' is none of the network's layers" in text
+    assert not out.exists()

@@ -362,3 +362,37 @@ def test_an_older_manifest_will_do(folders, tmp_path):
     path.write_text(json.dumps(kept))
     assert "--scenario transfer" in report([tmp_path / "score"])
     assert load_run(folders / "sim" / "ax_fpm").actions is not None
+
+
+def test_layers_on_other_units_are_told(runs, mixed_run, tmp_path):
+    for name, run in {"exact": runs[0], "mixed": mixed_run}.items():
+        run.save(tmp_path / name)
+    page = report([tmp_path])
+    parsed = Page(page)
+    label = "exact_fp32, ax_fpm in conv1"
+    tables = {name: rows[1:] for name, rows in parsed.tables.items()}
+    units = tables["units"]
+    assert [row[0] for row in units] == ["exact_fp32", f"{label}: exact_fp32", f"{label}: ax_fpm"]
+    assert units[1][2] == units[0][2] != units[2][2]  # delays
+    layers = tables["layers-1"]
+    assert [row[2] for row in layers] == [
+        "ax_fpm", "-", "exact_fp32", "-", "exact_fp32", "exact_fp32"
+    ]  # fmt: skip
+    assert len(tables["layers-0"][0]) == len(layers[0]) - 1
+    assert "layer_multipliers.conv1" in [row[0] for row in tables["fields-differing"]]
+    assert any("--set layer_multipliers.conv1=ax_fpm" in one for one in parsed.commands)
+
+
+def test_toggles_of_several_units_have_their_netlists(mixed_run, tmp_path):
+    machine = mixed_run.accelerator.replace(**{"multiplier_energy.mode": "toggles"})
+    told = {"mode": "toggles", "toggles": "functional", "circuit": "one, other"}
+    told |= {"energy_factor": 0.696, "circuit_voltage_v": 1.1, "table_voltage_v": 0.9}
+    told["circuits"] = {"exact_fp32": "one", "ax_fpm": "other"}
+    manifest = {**mixed_run.manifest, "multiplier_energy": told}
+    manifest["accelerator"] = machine.model_dump(mode="json")
+    replace(mixed_run, accelerator=machine, manifest=manifest).save(tmp_path / "toggles")
+    parsed = Page(report([tmp_path / "toggles"]))
+    assert len(parsed.ids) == len(set(parsed.ids))
+    figures = {row[0]: row[5] for row in parsed.tables["figures-1"][1:]}
+    assert figures["multiplier.exact_fp32"].startswith("functional toggles of one ")
+    assert figures["multiplier.ax_fpm"].startswith("functional toggles of other ")

@@ -196,6 +196,32 @@ def test_units_are_judged_as_they_are_in_an_accelerator(lenet, monkeypatch):
     assert rows.mean_confidence_clean.to_numpy() == pytest.approx(plain.mean_confidence_clean)
 
 
+@pytest.mark.parametrize("scenario", ["transfer", "white_box", "adaptive"])
+def test_layers_of_an_accelerator_stay_on_their_units(tiny, scenario):
+    """Judges are networks on several units, and are called so."""
+    model, images, labels = tiny
+    machine = accelsim.Accelerator.preset("edge_16x16").replace(
+        layer_multipliers={"1": "exact_int8"}
+    )
+    outcomes = evaluate(
+        model, images, labels, attacks=["fgsm"], multipliers=["exact_fp32"], scenario=scenario,
+        accelerator=machine, calibration=images, gradients=["exact", "unit"],
+    )  # fmt: skip
+    assert set(outcomes["target"]) == {"exact_fp32, exact_int8 in 1"}
+    alone = evaluate(
+        model, images, labels, attacks=["fgsm"], multipliers=["exact_int8"], scenario=scenario,
+        calibration=images, gradients=["exact", "unit"],
+    )  # fmt: skip
+    same = ["target_right", "target_fooled", "confidence_clean", "gradient"]
+    assert outcomes[same].equals(alone[same])
+
+
+def test_rejects_an_accelerator_with_units_for_other_layers(tiny):
+    machine = accelsim.Accelerator.preset("edge_16x16").replace(layer_multipliers={"2": "ax_fpm"})
+    with pytest.raises(ConfigError, match="'2' is none of the network's layers"):
+        evaluate(*tiny, attacks=["fgsm"], multipliers=["exact_fp32"], accelerator=machine)
+
+
 def test_rejects_an_accelerator_that_cannot_run_the_network(lenet):
     machine = accelsim.Accelerator.preset("eyeriss_168").replace(**{"array.rows": 2})
     with pytest.raises(MappingError, match="layer 'conv1' does not fit the row-stationary array"):
