@@ -61,8 +61,8 @@ class Run:
     cycles. In mode toggles the multipliers' energy is that of their netlist, and its share of one
     product the mean. None for a run that an accelsim saved which did not keep it."""
     summary: pd.DataFrame
-    """One row. Delay and latency of the multiplier are those of column ``multiplier``; where layers
-    have others, ``layer_multipliers`` lists them."""
+    """One row. Accumulator, delay and latency are those of column ``multiplier``; where layers have
+    others, ``layer_multipliers`` lists them."""
     timeline: pd.DataFrame
     """cycle_start, cycle_end, block, what, layer, tile: when a block was busy; bytes, macs,
     queued_cycles, latency_cycles: see `accelsim.machine.state.Work`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,20 +84,30 @@ def run_trade_offs(runs: Sequence[Run], rates: pd.DataFrame | None = None) -> pd
     units = list(points["multiplier"].unique())
     if missing := sorted({*units} - {*rates["target"]}):
         raise DataError(
-            f"the scores do not judge {', '.join(missing)}; score them too: accelsim score "
-            f"{points['workload'].iloc[0]} {' '.join(f'-m {name}' for name in missing)}"
+            f"the scores do not judge {'; '.join(missing)}; score them too: "
+            f"{_scoring(run for run in runs if unit_label(run.accelerator) in missing)}"
         )
     shared = shared_attacks(rates, units)
     if shared.empty:
         raise DataError(
-            f"the scores have no attack that {', '.join(units)} all met (same source, gradient, "
-            "attack, settings and epsilon); score them alike: accelsim score "
-            f"{points['workload'].iloc[0]} {' '.join(f'-m {name}' for name in units)}"
+            f"the scores have no attack that {'; '.join(units)} all met (same source, gradient, "
+            f"attack, settings and epsilon); score them alike: {_scoring(runs)}"
         )
     strongest = shared.groupby("target").agg(
         accuracy=("clean_accuracy", "first"), robust_accuracy=("robust_accuracy", "min")
     )
     return _points(points.drop(columns="accuracy").join(strongest, on="multiplier"))
+
+
+def _scoring(runs: Iterable[Run]) -> str:
+    """Return the command that scores the units of *runs*, in words where layers have their own."""
+    runs = list(runs)
+    units = sorted({run.accelerator.multiplier for run in runs})
+    layered = any(run.accelerator.layer_multipliers for run in runs)
+    words = ["accelsim score", str(runs[0].summary["workload"].iloc[0])]
+    words += [f"-m {unit}" for unit in units]
+    words += ["--accelerator FILE|PRESET --set layer_multipliers.LAYER=NAME"] if layered else []
+    return " ".join(words)
 
 
 def _of_sweep(place: Path) -> pd.DataFrame:

@@ -100,12 +100,31 @@ def test_registers_hold_the_widest_psum():
     assert instances(EDGE)["rf"] == 256 * (2 + 1)
 
 
-def test_an_automatic_clock_is_that_of_the_slowest_unit(trace):
-    machine = MIXED.replace(clock_mhz="auto")
+def test_a_layer_is_added_up_in_the_order_of_its_unit(trace):
+    """In the rs dataflow psums of 64 bits leave room for fewer, which changes linear1's mapping."""
+    machine = accelsim.Accelerator.preset("eyeriss_168")
+    exact, wide = (
+        accelsim.accumulation_orders(trace, machine.replace(multiplier=unit, accumulator="auto"))
+        for unit in ("exact_fp32", "exact_int16")
+    )
+    mixed = machine.replace(
+        multiplier="exact_fp32", accumulator="auto", layer_multipliers={"linear1": "exact_int16"}
+    )
+    sizes = [one.sizes.tolist() for one in accelsim.accumulation_orders(trace, mixed)]
+    assert sizes == [one.sizes.tolist() for one in (*exact[:2], wide[2], exact[3])]
+    assert exact[2].sizes.tolist() != wide[2].sizes.tolist()
+
+
+@pytest.mark.parametrize("base", UNITS.values())
+def test_an_automatic_clock_is_that_of_the_slowest_unit(trace, base):
+    machine = EDGE.replace(
+        clock_mhz="auto", multiplier=base, layer_multipliers={**UNITS, "conv2": "exact_fp32"}
+    )
     alone = {unit: machine.replace(multiplier=unit, layer_multipliers={}) for unit in MIXED.units}
     clocks = {unit: clock_mhz_of(one) for unit, one in alone.items()}
     assert clock_mhz_of(machine) == min(clocks.values()) < max(clocks.values())
     assert {clock_mhz_of(one) for one in by_unit(machine).values()} == {clock_mhz_of(machine)}
+    assert set(by_unit(machine)) == set(MIXED.units)
     run = accelsim.simulate(trace, machine, values=False)
     slowest = min(clocks, key=clocks.get)
     at_its_clock = alone[slowest].replace(clock_mhz=clocks[slowest], multiplier="ax_fpm")
@@ -114,12 +133,14 @@ def test_an_automatic_clock_is_that_of_the_slowest_unit(trace):
 
 
 def test_a_memo_keeps_layers_of_different_units_apart(trace, timed):
-    memo = LayerMemo()
-    for name, machine in {"mixed": MIXED, "ax_fpm": EDGE.replace(multiplier="ax_fpm")}.items():
-        run = accelsim.simulate(trace, machine, values=False, memo=memo)
-        assert run.layers.equals(timed[name].layers)
-        assert run.actions.equals(timed[name].actions)
-    assert memo.hits  # conv1 of the second
+    alone = {unit: EDGE.replace(multiplier=unit) for unit in ("exact_fp32", "ax_fpm")}
+    for machines in ({"mixed": MIXED, **alone}, {**alone, "mixed": MIXED}):
+        memo = LayerMemo()
+        for name, machine in machines.items():
+            run = accelsim.simulate(trace, machine, values=False, memo=memo)
+            assert run.layers.equals(timed[name].layers)
+            assert run.actions.equals(timed[name].actions)
+        assert memo.hits >= 5  # conv1 by one unit, conv2, linear2 by the other; pools thrice
     other = EDGE.replace(layer_multipliers={"conv2": "ax_fpm", "linear1": "exact_int8"})
     assert len({machine_key(one) for one in (MIXED, other, EDGE)}) == 3
     assert machine_key(MIXED) == machine_key(MIXED.replace(name="other"))

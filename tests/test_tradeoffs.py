@@ -146,3 +146,29 @@ def test_rejects_several_networks(saved, tmp_path):
     scores = folder_of(tmp_path / "scores", "score", "scores.csv", other)
     with pytest.raises(DataError, match="results of several networks: lenet5_digits, alexnet"):
         trade_offs([saved, scores])
+
+
+def test_a_run_of_several_units_wants_scores_of_its_own(saved, mixed_run, tmp_path):
+    mixed_run.save(tmp_path / "mixed")
+    label = "exact_fp32, ax_fpm in conv1"
+    points = trade_offs([saved, tmp_path / "mixed"]).set_index("unit")
+    assert set(points.index) == {"exact_fp32", "ax_fpm", label}
+    scores = folder_of(tmp_path / "score", "score", "scores.csv", SCORES)
+    with pytest.raises(
+        DataError, match=f"do not judge {label}; .* -m exact_fp32 --accelerator FILE"
+    ):
+        trade_offs([saved, tmp_path / "mixed", scores])
+    own = SCORES.assign(target=SCORES["target"].replace("ax_fpm", label))
+    judged = folder_of(tmp_path / "own", "score", "scores.csv", own)
+    points = trade_offs([saved / "exact_fp32", tmp_path / "mixed", judged]).set_index("unit")
+    assert points.loc[label, "robust_accuracy"] == 0.4
+
+
+def test_points_of_a_sweep_name_layers_whole(tmp_path):
+    table = pd.DataFrame(
+        {"layer_multipliers.features.0": ["ax_fpm"], "latency_us_per_image": [9.0],
+         "energy_uj_per_image": [5.0], "workload": ["net"], "error": [None]},
+    )  # fmt: skip
+    grid = {"layer_multipliers.features.0": ["ax_fpm"]}
+    place = folder_of(tmp_path / "sweep", "sweep", "results.csv", table, grid=grid)
+    assert list(trade_offs([place])["unit"]) == ["features.0 ax_fpm"]

@@ -21,6 +21,15 @@ def test_every_point_is_where_its_costs_are():
     assert rendered(figure, "svg").startswith(b"<?xml")
 
 
+def test_points_with_layers_on_other_units_have_a_look_of_their_own():
+    table = TABLE.assign(layer_multipliers=[None, None, "conv1=exact_fp32"])
+    (axes,) = cost_by_point(table, "Points").axes
+    drawn = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
+    assert drawn == {
+        "exact_fp32": [[10, 5]], "ax_fpm": [[10, 3]], "ax_fpm and others": [[4, 6]]
+    }  # fmt: skip
+
+
 def test_rejects_a_table_without_rows():
     with pytest.raises(DataError, match="the table has no row"):
         cost_by_point(TABLE[:0], "Points")
