@@ -3,20 +3,22 @@
 Run ``python plots/verdicts.py WORKLOAD`` after ``robustness.py`` has kept outcomes of it, in any
 scenarios and presets. The claims are those of ``claims.yaml``; every approximate unit is asked for
 each. Before a claim is judged the sanity checks are run on all that was kept of the unit, see
-``docs/checks.md``; the controls are units that round and approximate nothing. Writes
+``docs/checks.md``; the controls are units that round and approximate nothing, and what
+``robustness.py --control`` has made, but for the gain and noise of other units. Writes
 ``results/verdicts_<workload>.csv``, a row for each claim, unit and run, and prints how the runs of
 each claim and unit came out, with the numbers of the checks that stand in the way.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
-from study import kept_outcomes, label
+from study import kept_outcomes, label, unit_of
 
 import accelsim
 from accelsim.errors import ConfigError, DataError
+from accelsim.multipliers import MULTIPLIERS
 from accelsim.nn import approximate, calibrate_workload, slope_ratio
 from accelsim.robustness.checks import (
     RULES,
@@ -94,12 +96,18 @@ def accuracy_lost(workload: str, unit: str, weights: Path | None = None) -> list
     return found
 
 
+def controls(unit: str, targets: Iterable[str]) -> list[str]:
+    """Return which of *targets* are controls that *unit* has to beat."""
+    networks = [name for name in targets if name not in MULTIPLIERS]
+    units = [name for name in CONTROLS if name in set(targets)]
+    return [*units, *(name for name in networks if unit_of(name) in (None, unit))]
+
+
 def judged(workload: str, outcomes: pd.DataFrame, unit: str, weights: Path | None) -> list[dict]:
     """Return a row for each claim and run of *unit*."""
-    targets = set(outcomes["target"])
-    controls = [name for name in CONTROLS if name in targets]
+    beaten = controls(unit, outcomes["target"].unique())
     of_network = network_checks(workload, unit, weights)
-    checks = run_checks(Study(outcomes, unit, controls=controls), of_network)
+    checks = run_checks(Study(outcomes, unit, controls=beaten), of_network)
     paper = load_yaml(HERE / "claims.yaml", "table of claims", ConfigError)["attacks"]
     rows = []
     for name, measures, source, every, claim in claims(workload):
@@ -174,7 +182,8 @@ def main() -> None:
     asked = arguments()
     name, weights = asked.workload, asked.weights
     outcomes = outcomes_in(asked.folder or kept_outcomes(name, weights))
-    units = [one for one in outcomes["target"].unique() if not one.startswith("exact_")]
+    units = [name for name in outcomes["target"].unique()
+             if name in MULTIPLIERS and not name.startswith("exact_")]  # fmt: skip
     if not units:
         raise DataError(f"no approximate unit was judged on {name}; give robustness.py some")
     table = pd.DataFrame([row for unit in units for row in judged(name, outcomes, unit, weights)])
