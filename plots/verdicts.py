@@ -4,7 +4,8 @@ Run ``python plots/verdicts.py WORKLOAD`` after ``robustness.py`` has kept outco
 scenarios and presets. The claims are those of ``claims.yaml``; every approximate unit is asked for
 each. Before a claim is judged the sanity checks are run on all that was kept of the unit, see
 ``docs/checks.md``; the controls are units that round and approximate nothing, and what
-``robustness.py --control`` has made, but for the gain and noise of other units. Writes
+``robustness.py --control`` had attacked, but for the gain and noise of other units. Of each unit
+``UNIT_noise`` has to be among them, and ``weights_po2`` and ``exact_int8``. Writes
 ``results/verdicts_<workload>.csv``, a row for each claim, unit and run, and prints how the runs of
 each claim and unit came out, with the numbers of the checks that stand in the way.
 """
@@ -38,8 +39,10 @@ from accelsim.yaml_files import load_yaml
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-CONTROLS = ("exact_bfloat16", "exact_int8")
-"""Units that cost no approximate circuit; compared with where they were judged."""
+NEEDED = ("{unit}_noise", "weights_po2", "exact_int8")
+"""Controls without which check 11 is not run: noise like a unit's, powers of two, few bits."""
+CONTROLS = ("exact_bfloat16",)
+"""Units that cost no approximate circuit; controls where they were judged."""
 IMAGES = 64
 """For the checks that need the network."""
 STEPS = (0.05, 0.2, 0.5)
@@ -97,10 +100,12 @@ def accuracy_lost(workload: str, unit: str, weights: Path | None = None) -> list
 
 
 def controls(unit: str, targets: Iterable[str]) -> list[str]:
-    """Return which of *targets* are controls that *unit* has to beat."""
-    networks = [name for name in targets if name not in MULTIPLIERS]
-    units = [name for name in CONTROLS if name in set(targets)]
-    return [*units, *(name for name in networks if unit_of(name) in (None, unit))]
+    """Return the controls that *unit* has to beat: those needed, and others among *targets*."""
+    needed = [name.format(unit=unit) for name in NEEDED]
+    judged = [name for name in targets if name not in MULTIPLIERS or name in CONTROLS]
+    return needed + [
+        name for name in judged if name not in needed and unit_of(name) in (None, unit)
+    ]
 
 
 def judged(workload: str, outcomes: pd.DataFrame, unit: str, weights: Path | None) -> list[dict]:

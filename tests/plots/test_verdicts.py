@@ -30,7 +30,7 @@ def test_every_claim_is_judged(kept, script, tmp_path, capsys, monkeypatch):
         "noise_plain", "confidence", "accuracy",
     ] == asked  # fmt: skip
     assert set(table["unit"]) == {"ax_fpm"}
-    assert beaten == [["weights_po2"]]
+    assert beaten == [["ax_fpm_noise", "weights_po2", "exact_int8"]]
     first = table[table["claim"] == "transfer_80"]
     # Of both averages there is nothing: no run fools on 20 images.
     assert list(first["attack"]) == ["fgsm 0.2", "deepfool", *["nothing to measure"] * 2]
@@ -52,10 +52,12 @@ def test_every_claim_is_judged(kept, script, tmp_path, capsys, monkeypatch):
 def test_controls_are_networks_and_units_without_an_approximate_circuit(script):
     """But for those that imitate another unit."""
     controls = script("verdicts", NAME).controls
-    given = ["exact_fp32", "ax_fpm", "exact_int8", "weights_po2", "ax_fpm_noise", "mine"]
-    others = ["ax_fpm_flat", "ax_fpm_flat_gain", "drum4_s8_noise_gain"]
-    expected = ["exact_int8", "weights_po2", "ax_fpm_noise", "mine"]
-    assert controls("ax_fpm", [*given, *others]) == expected
+    given = ["exact_fp32", "ax_fpm", "exact_int8", "weights_po2", "ax_fpm_gain", "mine"]
+    others = ["ax_fpm_flat", "exact_bfloat16", "ax_fpm_flat_gain", "drum4_s8_noise_gain"]
+    needed = ["ax_fpm_noise", "weights_po2", "exact_int8"]
+    found = controls("ax_fpm", [*given, *others])
+    assert found == [*needed, "ax_fpm_gain", "mine", "exact_bfloat16"]
+    assert controls("ax_fpm_flat", ["exact_fp32"]) == ["ax_fpm_flat_noise", *needed[1:]]
 
 
 def test_rejects_outcomes_without_an_approximate_unit(script, tmp_path, monkeypatch):
