@@ -283,8 +283,13 @@ def _white_box(
 ) -> Iterator[tuple[Source, Targets]]:
     follows = ATTACKS[plan.attack].access == "gradient"
     for name in units:
-        has = ["exact"] if name in networks.controls else _choices(name, gradients)
-        for gradient in has if follows else ("none",):
+        if not follows:
+            chosen = ["none"]
+        elif name in networks.controls:
+            chosen = ["exact"]
+        else:
+            chosen = _choices(name, gradients)
+        for gradient in chosen:
             yield (
                 Source(name, networks.on(name, gradient), gradient),
                 {name: networks.on(name)},

@@ -44,6 +44,11 @@ def test_white_box_attacks_each_unit_by_each_gradient_it_has(lenet):
     ]
 
 
+def test_a_white_box_without_gradients_asks_for_none(lenet):
+    found = told(pieces(lenet, "white_box", "boundary", gradients=("unit",)))
+    assert found == [(unit, "none", [unit]) for unit in UNITS]
+
+
 def test_adaptive_attacks_what_the_unit_effectively_applies(lenet):
     found = pieces(lenet, "adaptive", units=("ax_fpm",))
     assert told(found) == [
