@@ -105,6 +105,16 @@ def written(path: Path, rates: pd.DataFrame) -> pd.DataFrame:
     return rates
 
 
+def drawn(rates: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the figure: transfer from the exact network, by attacks with a budget.
+
+    Of an attack's runs with more and less effort the one that fools more is drawn.
+    """
+    of = (rates["scenario"] == "transfer") & (rates["source"] == TORCH) & rates["epsilon"].notna()
+    points = ["target", "attack", "norm", "epsilon"]
+    return rates[of].sort_values("robust_accuracy").drop_duplicates(points).sort_index()
+
+
 def main() -> None:
     """Attack, judge, keep; then write the rates."""
     asked = arguments()
@@ -141,8 +151,7 @@ def main() -> None:
     rates.insert(0, "weights", weights_hash(name, asked.weights))
     rates.insert(0, "workload", name)
     kept = written(RESULTS / f"robustness_{title}_{asked.preset}.csv", rates)
-    budgets = kept[(kept["scenario"] == "transfer") & kept["epsilon"].notna()]
-    budgets = budgets[budgets["source"] == TORCH]
+    budgets = drawn(kept)
     if len(budgets):
         text = f"{title}: examples of the exact network, up to {budgets['images'].max()} images"
         picture = HERE / f"robustness_{title}_{asked.preset}.png"

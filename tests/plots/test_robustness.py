@@ -25,3 +25,17 @@ def test_units_and_controls_meet_the_same_attacks(script, tmp_path, monkeypatch,
     assert "weights_po2" in capsys.readouterr().out
     robustness.main()
     assert capsys.readouterr().err.strip() == "12 12"  # pieces, all of them kept
+
+
+def test_of_several_efforts_the_strongest_is_drawn(script):
+    drawn = script("robustness").drawn
+    row = {"scenario": "transfer", "source": "torch", "target": "ax_fpm", "norm": "linf"}
+    apgd = row | {"attack": "apgd_dlr", "epsilon": 0.1}
+    rates = pd.DataFrame([
+        apgd | {"settings": "once", "robust_accuracy": 0.5},
+        apgd | {"settings": "twice", "robust_accuracy": 0.4},
+        apgd | {"settings": "once", "robust_accuracy": 0.1, "epsilon": 0.2},
+        apgd | {"settings": "once", "robust_accuracy": 0.1, "source": "ax_fpm"},
+        row | {"attack": "ddn", "settings": "", "epsilon": None, "robust_accuracy": 0.2},
+    ])  # fmt: skip
+    assert list(drawn(rates).index) == [1, 2]
