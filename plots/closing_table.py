@@ -6,9 +6,9 @@ for these weights, else of the images that were attacked), the robust accuracy a
 infinity norm, in the worst case of each image and by attack, the smallest perturbation in L2 that
 a white box or an adaptive attacker found (the median), and latency and energy of one image on one
 machine. The worst case is over all scenarios, sources, gradients, attacks and settings that were
-tried on the unit; of the black box, over proxies of its own. ``--clock auto`` lets every unit have
-the clock that it allows, which is what a faster unit is bought for; ``--clock preset`` keeps the
-machine's.
+tried on the unit; of the black box, over proxies of its own. Controls (``robustness.py --control``)
+stand beside the units, without latency and energy. ``--clock auto`` lets every unit have the clock
+that it allows, which is what a faster unit is bought for; ``--clock preset`` keeps the machine's.
 
 Writes ``results/closing_<workload>.csv``, the same as a Markdown table, ``.md``, and the Pareto
 plot of the units whose costs are known, ``closing_<workload>.png``.
@@ -114,6 +114,8 @@ def cost(trace: accelsim.Trace, unit: str, machine: accelsim.Accelerator) -> dic
     DataError
         If the machine adds in another order than the outcomes were judged by: k ascending.
     """
+    if unit not in MULTIPLIERS:
+        return {"note": "a control, no unit, so that no machine can be built"}
     if MULTIPLIERS[unit].delay_ps is None:
         return {"note": "no delay is known, so that no machine can be built"}
     machine = machine.replace(multiplier=unit)

@@ -8,6 +8,12 @@ Rows of earlier runs on the same weights stay, so that scenarios, attacks and un
 by one. ``--images`` takes fewer images than the preset asks for; ``--weights`` other weights, whose
 file's name goes into that of the results. Proxies of the black box have the workload's own shape,
 and ask for 5,000 training images (all, where there are fewer) once each.
+
+``--control`` has networks that need no approximate circuit attacked and judged beside the units,
+for check 11: ``UNIT_gain``, ``UNIT_noise`` and ``UNIT_noise_gain`` (what UNIT does to each layer's
+sums, measured on 500 training images: a factor, Gaussian noise of the same power, both),
+``weights_po2`` (powers of two) and ``weights_int2`` to ``weights_int16``. Ask for all at once:
+those that judge in transfer are kept together.
 """
 
 import argparse
@@ -17,7 +23,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pandas as pd
-from study import kept_outcomes, label
+from study import controls, kept_outcomes, label
 
 import accelsim
 from accelsim.figures import accuracy_by_epsilon
@@ -53,6 +59,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--scenario", action="append", choices=SCENARIOS)
     parser.add_argument("--attack", action="append", help="of the preset's, these alone")
     parser.add_argument("--unit", action="append", help="these units alone")
+    parser.add_argument("--control", action="append", default=[], help="e.g. ax_fpm_noise")
     parser.add_argument("--source", action="append", help="of transfer: torch, or units")
     parser.add_argument("--gradient", action="append", help="of the white box: these alone")
     parser.add_argument("--weights", type=Path, help="a file in place of the shipped weights")
@@ -98,6 +105,16 @@ def written(path: Path, rates: pd.DataFrame) -> pd.DataFrame:
     return rates
 
 
+def drawn(rates: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the figure: transfer from the exact network, by attacks with a budget.
+
+    Of an attack's runs with more and less effort the one that fools more is drawn.
+    """
+    of = (rates["scenario"] == "transfer") & (rates["source"] == TORCH) & rates["epsilon"].notna()
+    points = ["target", "attack", "norm", "epsilon"]
+    return rates[of].sort_values("robust_accuracy").drop_duplicates(points).sort_index()
+
+
 def main() -> None:
     """Attack, judge, keep; then write the rates."""
     asked = arguments()
@@ -106,6 +123,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     model, images, labels = accelsim.load_workload(name, weights=asked.weights)
     ranges = calibrate_workload(name, model)
+    beside = controls(asked.control, model, name, ranges)
     tables = []
     for scenario in asked.scenario or SCENARIOS:
         for (count, seed), plans in groups(asked, scenario).items():
@@ -116,6 +134,7 @@ def main() -> None:
                     labels[:count],
                     attacks=plans,
                     multipliers=asked.unit or UNITS,
+                    controls=beside,
                     scenario=scenario,
                     sources=asked.source or (TORCH,),
                     gradients=asked.gradient or ("exact", "effective", "smoothed"),
@@ -132,8 +151,7 @@ def main() -> None:
     rates.insert(0, "weights", weights_hash(name, asked.weights))
     rates.insert(0, "workload", name)
     kept = written(RESULTS / f"robustness_{title}_{asked.preset}.csv", rates)
-    budgets = kept[(kept["scenario"] == "transfer") & kept["epsilon"].notna()]
-    budgets = budgets[budgets["source"] == TORCH]
+    budgets = drawn(kept)
     if len(budgets):
         text = f"{title}: examples of the exact network, up to {budgets['images'].max()} images"
         picture = HERE / f"robustness_{title}_{asked.preset}.png"

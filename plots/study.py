@@ -1,21 +1,46 @@
 """What the analyses have in common: networks, units, images, and what is kept of attacks."""
 
 import sys
-from functools import cache
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from torch import nn
 
 import accelsim
 from accelsim.datasets.base import folder_or_default
+from accelsim.errors import ConfigError
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.nn import ApproximateModule, approximate, calibrate_workload
+from accelsim.quantization import Calibration
+from accelsim.robustness.analyses import layer_gains
+from accelsim.robustness.controls import (
+    exact_times_gain,
+    gaussian_noise,
+    power_of_two_weights,
+    quantized_weights,
+)
 from accelsim.workload import WORKLOADS, weights_hash, workload_split
 
 UNITS = [
     "ax_fpm", "ax_fpm_carry", "ax_fpm_flat", "ax_bfloat16", "exact_bfloat16", "mitchell_fp32",
     "drum4_u8",
 ]  # fmt: skip
+GAIN_IMAGES = 500
+"""Training images on which gain and noise of layers are measured."""
+LIKE: dict[str, Callable[[nn.Module, pd.DataFrame], nn.Module]] = {
+    "gain": exact_times_gain,
+    "noise": gaussian_noise,
+    "noise_gain": lambda model, layers: gaussian_noise(model, layers, gain=True),
+}
+"""What a control takes from a unit -> function of the exact network and the unit's layer gains."""
+ROUNDED: dict[str, Callable[[nn.Module], nn.Module]] = {
+    "weights_po2": power_of_two_weights,
+    **{f"weights_int{bits}": partial(quantized_weights, bits=bits) for bits in range(2, 17)},
+}
+"""Control that takes nothing from a unit -> function of the exact network."""
 WITHOUT_DATA = ["lenet5_digits"]
 WITH_DATA = ["lenet5_classic_mnist", "lenet5_mnist", "alexnet_cifar10"]
 
@@ -57,3 +82,41 @@ def on_unit(workload: str, multiplier: str) -> ApproximateModule:
     return approximate(
         network(workload), multiplier=multiplier, gradient="none", calibration=ranges
     )
+
+
+def unit_of(control: str) -> str | None:
+    """Return the unit whose gain or noise a control of this name has, if any."""
+    for kind in LIKE:
+        unit = control.removesuffix(f"_{kind}")
+        if unit != control and unit in MULTIPLIERS:
+            return unit
+    return None
+
+
+def controls(
+    names: Iterable[str], model: nn.Module, workload: str, ranges: Calibration
+) -> dict[str, nn.Module]:
+    """Return name -> control of *model*; gains are measured on the workload's training images.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such control.
+    """
+    units = {name: unit_of(name) for name in names}
+    gains: dict[str, pd.DataFrame] = {}
+    made = {}
+    for name, unit in units.items():
+        if name in ROUNDED:
+            made[name] = ROUNDED[name](model)
+            continue
+        if unit is None:
+            raise ConfigError(
+                f"no control named {name!r}; there are {', '.join(ROUNDED)} and, of each "
+                f"multiplier UNIT, {', '.join(f'UNIT_{kind}' for kind in LIKE)}"
+            )
+        if unit not in gains:
+            net = approximate(model, multiplier=unit, gradient="none", calibration=ranges)
+            gains[unit] = layer_gains(net, images(workload, "train", GAIN_IMAGES)[0])
+        made[name] = LIKE[name.removeprefix(f"{unit}_")](model, gains[unit])
+    return made

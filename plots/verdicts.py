@@ -3,20 +3,23 @@
 Run ``python plots/verdicts.py WORKLOAD`` after ``robustness.py`` has kept outcomes of it, in any
 scenarios and presets. The claims are those of ``claims.yaml``; every approximate unit is asked for
 each. Before a claim is judged the sanity checks are run on all that was kept of the unit, see
-``docs/checks.md``; the controls are units that round and approximate nothing. Writes
+``docs/checks.md``; the controls are units that round and approximate nothing, and what
+``robustness.py --control`` had attacked, but for the gain and noise of other units. Of each unit
+``UNIT_noise`` has to be among them, and ``weights_po2`` and ``exact_int8``. Writes
 ``results/verdicts_<workload>.csv``, a row for each claim, unit and run, and prints how the runs of
 each claim and unit came out, with the numbers of the checks that stand in the way.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
-from study import kept_outcomes, label
+from study import kept_outcomes, label, unit_of
 
 import accelsim
 from accelsim.errors import ConfigError, DataError
+from accelsim.multipliers import MULTIPLIERS
 from accelsim.nn import approximate, calibrate_workload, slope_ratio
 from accelsim.robustness.checks import (
     RULES,
@@ -36,8 +39,10 @@ from accelsim.yaml_files import load_yaml
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-CONTROLS = ("exact_bfloat16", "exact_int8")
-"""Units that cost no approximate circuit; compared with where they were judged."""
+NEEDED = ("{unit}_noise", "weights_po2", "exact_int8")
+"""Controls without which check 11 is not run: noise like a unit's, powers of two, few bits."""
+CONTROLS = ("exact_bfloat16",)
+"""Units that cost no approximate circuit; controls where they were judged."""
 IMAGES = 64
 """For the checks that need the network."""
 STEPS = (0.05, 0.2, 0.5)
@@ -94,12 +99,20 @@ def accuracy_lost(workload: str, unit: str, weights: Path | None = None) -> list
     return found
 
 
+def controls(unit: str, targets: Iterable[str]) -> list[str]:
+    """Return the controls that *unit* has to beat: those needed, and others among *targets*."""
+    needed = [name.format(unit=unit) for name in NEEDED]
+    judged = [name for name in targets if name not in MULTIPLIERS or name in CONTROLS]
+    return needed + [
+        name for name in judged if name not in needed and unit_of(name) in (None, unit)
+    ]
+
+
 def judged(workload: str, outcomes: pd.DataFrame, unit: str, weights: Path | None) -> list[dict]:
     """Return a row for each claim and run of *unit*."""
-    targets = set(outcomes["target"])
-    controls = [name for name in CONTROLS if name in targets]
+    beaten = controls(unit, outcomes["target"].unique())
     of_network = network_checks(workload, unit, weights)
-    checks = run_checks(Study(outcomes, unit, controls=controls), of_network)
+    checks = run_checks(Study(outcomes, unit, controls=beaten), of_network)
     paper = load_yaml(HERE / "claims.yaml", "table of claims", ConfigError)["attacks"]
     rows = []
     for name, measures, source, every, claim in claims(workload):
@@ -174,7 +187,8 @@ def main() -> None:
     asked = arguments()
     name, weights = asked.workload, asked.weights
     outcomes = outcomes_in(asked.folder or kept_outcomes(name, weights))
-    units = [one for one in outcomes["target"].unique() if not one.startswith("exact_")]
+    units = [name for name in outcomes["target"].unique()
+             if name in MULTIPLIERS and not name.startswith("exact_")]  # fmt: skip
     if not units:
         raise DataError(f"no approximate unit was judged on {name}; give robustness.py some")
     table = pd.DataFrame([row for unit in units for row in judged(name, outcomes, unit, weights)])

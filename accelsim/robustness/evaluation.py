@@ -54,6 +54,7 @@ def evaluate(
     *,
     attacks: Sequence[str | Plan],
     multipliers: Sequence[str],
+    controls: Mapping[str, nn.Module] | None = None,
     scenario: str = "transfer",
     sources: Sequence[str] = (TORCH,),
     gradients: Sequence[str] = ("exact", "effective"),
@@ -95,6 +96,11 @@ def evaluate(
         Keys of `ATTACKS`, or with epsilon, settings and scales of their own.
     multipliers : sequence of str
         Keys of `accelsim.multipliers.MULTIPLIERS`.
+    controls : mapping of str to torch.nn.Module, optional
+        Name -> network beside those of the multipliers, whose gradient is its own:
+        `accelsim.robustness.controls` makes some of *model*. Used as they are, whatever
+        *accumulator* and *accelerator*. ``transfer`` makes the examples once more for them, so that
+        what is kept of the multipliers does not depend on them; ``adaptive`` leaves them out.
     scenario : str
         One of `SCENARIOS`.
     sources, gradients, proxies
@@ -127,7 +133,8 @@ def evaluate(
         black boxes are kept, too.
     determined_by : mapping, optional
         With *folder*: what the outcomes depend on besides the settings here, weights, images and
-        labels, as JSON can hold it: the hashes of unit files.
+        labels, as JSON can hold it: the hashes of unit files. Controls are known by their names and
+        the bits of their logits: one that differs in its gradient alone needs another name.
 
     Returns
     -------
@@ -153,6 +160,7 @@ def evaluate(
     """
     plans = plans_of(attacks, epsilon)
     check_settings(scenario, plans, multipliers, accumulator, seed, batch_size, gradients)
+    checked = _checked_controls(controls or {})
     check_workers(workers)
     images = check_images(images)
     labels = check_labels(labels, len(images))
@@ -173,6 +181,7 @@ def evaluate(
         scheme,
         {name: one.orders for name, one in judges.items()},
         smoothing or Smoothing(),
+        checked,
         {name: one.units for name, one in judges.items() if name not in multipliers},
     )
     for name in judges:
@@ -298,6 +307,34 @@ def check_settings(
     checked_seed(seed)
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ConfigError(f"batch_size must be an int >= 1, got {batch_size!r}")
+
+
+def _checked_controls(controls: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+    """Return the controls on copies, in eval mode.
+
+    Raises
+    ------
+    ConfigError
+        If a name is that of a unit or of the model, or cannot be told from what else is attacked,
+        or a network is none.
+    """
+    from torch import nn
+
+    for name, control in controls.items():
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ConfigError(
+                f"controls must have names of letters, digits and _, such as 'weights_po2', got "
+                f"{name!r}"
+            )
+        if name == TORCH or name in MULTIPLIERS:
+            what = "the exact model" if name == TORCH else "a multiplier"
+            raise ConfigError(f"controls: {name!r} is the name of {what}; give it another")
+        if not isinstance(control, nn.Module):
+            raise ConfigError(
+                f"controls: {name!r} must be a torch.nn.Module, got {type(control).__name__}; "
+                "accelsim.robustness.controls makes some"
+            )
+    return {name: copy.deepcopy(control).eval() for name, control in controls.items()}
 
 
 def _check_once(field: str, names: Sequence[str]) -> None:

@@ -100,6 +100,9 @@ class Piece:
     seed : int
         Of the whole set; the attack's own follows from it and *first*.
     batch_size : int
+    controls : mapping of str to str
+        Name -> identity, of the networks here that are no units: a name alone does not say what
+        they compute.
     """
 
     scenario: str
@@ -111,6 +114,7 @@ class Piece:
     first: int
     seed: int
     batch_size: int
+    controls: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -119,6 +123,7 @@ class Piece:
         return "|".join((
             self.scenario, self.source.name, self.source.gradient, self.plan.attack,
             self.plan.settings_text, strength, str(self.first), str(len(self.images)),
+            *self.controls,
         ))  # fmt: skip
 
 
@@ -133,13 +138,15 @@ def split(
     seed: int,
     batch_size: int,
     chunk: int = CHUNK,
+    controls: Mapping[str, str] | None = None,
 ) -> Iterator[Piece]:
     """Yield the pieces of one attack, *chunk* images each."""
     for first in range(0, len(images), chunk):
         part = slice(first, first + chunk)
         yield Piece(
-            scenario, source, targets, plan, images[part], labels[part], first, seed, batch_size
-        )
+            scenario, source, targets, plan, images[part], labels[part], first, seed, batch_size,
+            controls or {},
+        )  # fmt: skip
 
 
 def run_piece(piece: Piece) -> pd.DataFrame:

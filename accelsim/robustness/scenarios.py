@@ -7,12 +7,17 @@
   attack that follows no gradient is made once.
 - ``adaptive``: the attacker knows the unit but has no simulator: the surrogate with its effective
   weights, and the ensemble of that and the exact network; judged by that unit.
+
+Controls, networks that are no units (`accelsim.robustness.controls`), take part like units. In
+``transfer`` they judge by themselves, the same examples; a white box follows the one gradient that
+they have. ``adaptive`` leaves them out: they have no circuit to know.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +30,7 @@ from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.pieces import CHUNK, Piece, Plan, Source, split
 from accelsim.robustness.proxy import train_proxy
+from accelsim.robustness.verdict import logits_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,6 +56,9 @@ TORCH = "torch"
 """Name of the model as torch computes it, exact float32."""
 EXACT = "exact_fp32"
 """The unit that stands for it among the judges."""
+
+PROBES = 16
+"""Images whose logits tell a control from every other."""
 
 Targets = dict[str, "nn.Module"]
 
@@ -85,7 +94,7 @@ class Proxies:
 
 @dataclass
 class Networks:
-    """One model on any unit, with any gradient; made once each.
+    """One model on any unit, with any gradient, made once each; and its controls.
 
     Attributes
     ----------
@@ -96,6 +105,8 @@ class Networks:
     orders : mapping
         Unit -> orders of its additions; k ascending where a unit is not named.
     smoothing : Smoothing
+    controls : mapping of str to torch.nn.Module
+        Name -> network, in eval mode, with a gradient; of names that no unit has.
     layered : mapping
         What stands for a unit where layers have units of their own -> the unit of each layer, in
         the order of their calls.
@@ -107,15 +118,18 @@ class Networks:
     scheme: Scheme | None = None
     orders: Mapping[str, Sequence[AccumulationOrder] | None] = field(default_factory=dict)
     smoothing: Smoothing = field(default_factory=Smoothing)
+    controls: Mapping[str, nn.Module] = field(default_factory=dict)
     layered: Mapping[str, Sequence[str]] = field(default_factory=dict)
     _made: dict[tuple[str, str], nn.Module] = field(default_factory=dict, repr=False)
 
     def on(self, unit: str, gradient: str = "none") -> nn.Module:
-        """Return the network on *unit*; on `TORCH` the model itself."""
+        """Return the network on *unit*; on `TORCH` the model itself; or the control named so."""
         from accelsim.nn import approximate
 
         if unit == TORCH:
             return self.model
+        if unit in self.controls:
+            return self.controls[unit]
         if (unit, gradient) not in self._made:
             if gradient == "smoothed":
                 from accelsim.nn import smoothed
@@ -172,15 +186,16 @@ def pieces_of(
         One of `SCENARIOS`.
     networks : Networks
     units : sequence of str
-        Who judges, and, but for ``transfer``, whose networks are attacked.
+        Who judges, and, but for ``transfer``, whose networks are attacked; beside them the controls
+        of *networks*.
     plans : sequence of Plan
     images, labels
         As `Attack.run` takes them.
     sources : sequence of str
-        Of ``transfer``: `TORCH` or units, straight-through.
+        Of ``transfer``: `TORCH`, units, straight-through, or controls.
     gradients : sequence of str
         Of ``white_box``: of `accelsim.nn.GRADIENTS`, and ``"smoothed"``. ``"unit"`` is left out for
-        units that have no product table.
+        units that have no product table; of a control its own, called ``"exact"``.
     proxies : Proxies
         Of ``black_box``, which cannot do without.
     seed, batch_size, chunk
@@ -197,20 +212,23 @@ def pieces_of(
         if isinstance(given, str) or not given:
             raise ConfigError(f"{what} must be a list of at least one name, got {given!r}")
     check_scenario(scenario)
+    known = {name: _identity(control, images) for name, control in networks.controls.items()}
+    everyone = (*units, *known)
     fixed: list[tuple[Source, Targets]] = []
     if scenario == "transfer":
-        judges = {name: networks.on(name) for name in units}
-        fixed = [(Source(name, networks.on(name, "exact")), judges) for name in sources]
+        fixed = list(_transfer(networks, units, sources))
     elif scenario == "black_box":
-        fixed = list(_proxies(networks, units, proxies, batch_size, folder))
+        fixed = list(_proxies(networks, everyone, proxies, batch_size, folder))
     elif scenario == "adaptive":
         fixed = list(_adaptive(networks, units))
     for plan in plans:
-        attacked = fixed or _white_box(networks, units, plan, gradients)
+        attacked = fixed or _white_box(networks, everyone, plan, gradients)
         for source, targets in attacked:
+            here = {source.name, *targets}
             yield from split(
                 scenario, source, targets, plan, images, labels,
                 seed=seed, batch_size=batch_size, chunk=chunk,
+                controls={name: one for name, one in known.items() if name in here},
             )  # fmt: skip
 
 
@@ -221,6 +239,21 @@ def check_scenario(scenario: str) -> None:
             f"scenario must be one of {', '.join(SCENARIOS)}, got {scenario!r}."
             f"{nearest(scenario, SCENARIOS)}"
         )
+
+
+def _identity(control: nn.Module, images: NDArray[np.float32]) -> str:
+    """Return what tells *control* from others of its name: the bits of its logits."""
+    return sha256(logits_of(control, images[:PROBES], PROBES).tobytes()).hexdigest()
+
+
+def _transfer(
+    networks: Networks, units: Sequence[str], sources: Sequence[str]
+) -> Iterator[tuple[Source, Targets]]:
+    """Yield every source with the units, then with the controls: each have pieces of their own."""
+    for names in filter(None, (units, networks.controls)):
+        judges = {name: networks.on(name) for name in names}
+        for name in sources:
+            yield Source(name, networks.on(name, "exact")), judges
 
 
 def _proxies(
@@ -254,8 +287,13 @@ def _white_box(
 ) -> Iterator[tuple[Source, Targets]]:
     follows = ATTACKS[plan.attack].access == "gradient"
     for name in units:
-        of_layers = networks.layered.get(name, (name,))
-        for gradient in _choices(name, of_layers, gradients) if follows else ("none",):
+        if not follows:
+            chosen = ["none"]
+        elif name in networks.controls:
+            chosen = ["exact"]
+        else:
+            chosen = _choices(name, networks.layered.get(name, (name,)), gradients)
+        for gradient in chosen:
             yield (
                 Source(name, networks.on(name, gradient), gradient),
                 {name: networks.on(name)},

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from pandas.api.typing import DataFrameGroupBy
 
-__all__ = ["compare", "estimate", "summarize"]
+__all__ = ["by_role", "compare", "estimate", "summarize"]
 
 Row = dict[str, Any]
 
@@ -157,8 +157,8 @@ def compare(outcomes: pd.DataFrame, baseline: str, other: str, *, seed: int = 0)
     if baseline == other:
         raise DataError(f"target {baseline!r} cannot be compared with itself; name another one")
     keys = [name for name in KEYS if name != "target"]
-    both = _by_role(table, baseline).merge(
-        _by_role(table, other), on=[*keys, "image"], suffixes=("_baseline", "_other")
+    both = by_role(table, baseline).merge(
+        by_role(table, other), on=[*keys, "image"], suffixes=("_baseline", "_other")
     )
     if both.empty:
         raise DataError(
@@ -177,7 +177,7 @@ def compare(outcomes: pd.DataFrame, baseline: str, other: str, *, seed: int = 0)
     return found
 
 
-def _by_role(table: pd.DataFrame, target: str) -> pd.DataFrame:
+def by_role(table: pd.DataFrame, target: str) -> pd.DataFrame:
     """Return the rows of *target*, its own name in ``source`` replaced by "target"."""
     part = table[table["target"] == target]
     own = {

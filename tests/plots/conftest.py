@@ -11,11 +11,13 @@ import pytest
 
 import accelsim
 from accelsim.robustness import Plan, Proxies, evaluate
+from accelsim.robustness.controls import power_of_two_weights
 from accelsim.workload import WORKLOADS, workload_split
 
 PLOTS = Path(__file__).parents[2] / "plots"
 NAME = "lenet5_digits"
 IMAGES = 12
+CONTROL = "weights_po2"
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def script(monkeypatch):
 
 @pytest.fixture(scope="session")
 def kept(tmp_path_factory):
-    """A folder of outcomes of three scenarios, each with two attacks at their least."""
+    """A folder of outcomes of three scenarios, two attacks at their least; a control in two."""
     folder = tmp_path_factory.mktemp("outcomes")
     model, images, labels = accelsim.load_workload(NAME, limit=IMAGES)
     entry = WORKLOADS[NAME]
@@ -50,6 +52,7 @@ def kept(tmp_path_factory):
             labels,
             attacks=[Plan("fgsm", 0.2), deepfool],
             multipliers=["exact_fp32", "ax_fpm"],
+            controls={} if scenario == "black_box" else {CONTROL: power_of_two_weights(model)},
             scenario=scenario,
             gradients=("exact",),
             proxies=proxies if scenario == "black_box" else None,

@@ -16,8 +16,8 @@ def test_every_unit_has_its_row(kept, script, tmp_path, capsys):
     """Accuracy of the whole test set, worst case per image, and the simulator's own numbers."""
     script("closing_table", NAME, "--folder", kept, "--out", tmp_path).main()
     table = pd.read_csv(tmp_path / f"closing_{NAME}.csv").set_index("unit")
-    assert list(table.index) == ["exact_fp32", "ax_fpm"]
-    assert (table["images"] == 360).all()
+    assert list(table.index) == ["exact_fp32", "ax_fpm", "weights_po2"]
+    assert table["images"].tolist() == [360, 360, 12]
     assert (table["epsilon"] == 0.2).all()
     outcomes = outcomes_in(kept)
     model, images, _ = accelsim.load_workload(NAME, limit=1)
@@ -31,6 +31,9 @@ def test_every_unit_has_its_row(kept, script, tmp_path, capsys):
         assert low < row["robust_accuracy"] < high or fooled.all()
         transfer = own[own["scenario"] == "transfer"]["target_fooled"].mean()
         assert row["robust_transfer"] == pytest.approx(1 - transfer, abs=1e-6)
+        if unit == "weights_po2":  # no unit, so that it costs nothing that we know
+            assert row[["latency_ns", "energy_pj"]].isna().all()
+            continue
         machine = accelsim.Accelerator.preset("edge_16x16").replace(
             multiplier=unit, clock_mhz="auto"
         )
@@ -47,6 +50,7 @@ def test_every_unit_has_its_row(kept, script, tmp_path, capsys):
     )
     assert rule.count("|") == head.count("|") == first.count("|")
     assert first.startswith("| `exact_fp32` | 97.2 |")
+    assert text.endswith("weights_po2: a control, no unit, so that no machine can be built.\n")
 
 
 def test_what_an_attacker_of_a_unit_tried(script):

@@ -6,13 +6,21 @@ import pandas as pd
 import pytest
 
 from accelsim.errors import DataError
+from accelsim.robustness.checks import Study
 
 NAME = "lenet5_digits"
 
 
-def test_every_claim_is_judged(kept, script, tmp_path, capsys):
+def test_every_claim_is_judged(kept, script, tmp_path, capsys, monkeypatch):
     verdicts = script("verdicts", NAME, "--folder", kept, "--out", tmp_path)
     verdicts.IMAGES = 4
+    beaten = []
+
+    def study(*given, controls):
+        beaten.append(controls)
+        return Study(*given, controls=controls)
+
+    monkeypatch.setattr(verdicts, "Study", study)
     verdicts.main()
     table = pd.read_csv(tmp_path / f"verdicts_{NAME}.csv", keep_default_na=False)
     asked = [name for name, *_ in verdicts.claims(NAME)]
@@ -22,6 +30,7 @@ def test_every_claim_is_judged(kept, script, tmp_path, capsys):
         "noise_plain", "confidence", "accuracy",
     ] == asked  # fmt: skip
     assert set(table["unit"]) == {"ax_fpm"}
+    assert beaten == [["ax_fpm_noise", "weights_po2", "exact_int8"]]
     first = table[table["claim"] == "transfer_80"]
     # Of both averages there is nothing: no run fools on 20 images.
     assert list(first["attack"]) == ["fgsm 0.2", "deepfool", *["nothing to measure"] * 2]
@@ -38,6 +47,17 @@ def test_every_claim_is_judged(kept, script, tmp_path, capsys):
     assert lines[0].startswith("claim        unit")
     assert len(lines) == 1 + len(table.groupby(["claim", "measure"]))
     assert max(map(len, lines)) <= 100
+
+
+def test_controls_are_networks_and_units_without_an_approximate_circuit(script):
+    """But for those that imitate another unit."""
+    controls = script("verdicts", NAME).controls
+    given = ["exact_fp32", "ax_fpm", "exact_int8", "weights_po2", "ax_fpm_gain", "mine"]
+    others = ["ax_fpm_flat", "exact_bfloat16", "ax_fpm_flat_gain", "drum4_s8_noise_gain"]
+    needed = ["ax_fpm_noise", "weights_po2", "exact_int8"]
+    found = controls("ax_fpm", [*given, *others])
+    assert found == [*needed, "ax_fpm_gain", "mine", "exact_bfloat16"]
+    assert controls("ax_fpm_flat", ["exact_fp32"]) == ["ax_fpm_flat_noise", *needed[1:]]
 
 
 def test_rejects_outcomes_without_an_approximate_unit(script, tmp_path, monkeypatch):

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
 import accelsim
 from accelsim.errors import ConfigError, DataError, MappingError, UnknownNameError
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.quantization import Scheme
 from accelsim.robustness import OUTCOMES, evaluate, summarize, wilson
+from accelsim.robustness.controls import exact_times_gain, power_of_two_weights
 from accelsim.robustness.pieces import Plan
 
 UNITS = ["exact_fp32", "ax_fpm"]
@@ -231,6 +233,63 @@ def test_rejects_an_accelerator_that_cannot_run_the_network(lenet):
 def test_rejects_units_of_integers_without_calibration(tiny):
     with pytest.raises(ConfigError, match="'exact_int8' takes int8"):
         evaluate(*tiny, attacks=["fgsm"], multipliers=["exact_fp32", "exact_int8"])
+
+
+def test_controls_are_judged_by_what_they_compute(tiny, tmp_path):
+    """Twice the sums moves no image across the border; the weight 0.8 becomes 1, 0.7 becomes 0.5.
+
+    Of the first image the gap is 0.8 * 0.6 - 0.7 * 0.5, by powers of two 0.6 - 0.25; FGSM on the
+    exact network makes it 0.8 * 0.5 - 0.7 * 0.6 and 0.5 - 0.3: of the two that one alone is fooled.
+    """
+    model, images, labels = tiny
+    with torch.no_grad():
+        model[1].weight.copy_(torch.diag(torch.tensor([0.8, 0.7])))
+    gains = pd.DataFrame({"call": [0], "layer": ["1"], "gain": [2.0]})
+    given = {"gain": exact_times_gain(model, gains), "po2": power_of_two_weights(model)}
+    how = {"attacks": ["fgsm"], "multipliers": ["exact_fp32"], "epsilon": 0.1, "folder": tmp_path}
+    done = []
+
+    def judged(controls, **changed):
+        """Return the outcomes; `done` says what had to be made."""
+        done.clear()
+        made = lambda *told: done.append(told[2]) if told[2] else None  # noqa: E731
+        return evaluate(model, images, labels, controls=controls, progress=made, **how | changed)
+
+    alone = judged({})
+    table = judged(given)
+    assert done == ["transfer|torch|exact|fgsm||0.1|0|4|gain|po2"]
+    pd.testing.assert_frame_equal(table[:4], alone)
+    of = dict(iter(table.groupby("target", sort=False)))
+    assert list(of) == ["exact_fp32", "gain", "po2"]
+    exact = of["exact_fp32"]
+    assert exact["margin_clean"].iloc[0] == pytest.approx(0.8 * 0.6 - 0.7 * 0.5)
+    assert of["gain"]["margin_clean"].to_numpy() == pytest.approx(2 * exact["margin_clean"])
+    assert of["gain"]["target_fooled"].tolist() == exact["target_fooled"].tolist()
+    assert of["po2"]["margin_attacked"].iloc[0] == pytest.approx(0.5 - 0.3)
+    assert [of[name]["target_fooled"].iloc[0] for name in of] == [True, True, False]
+    judged(given)
+    assert not done
+    other = exact_times_gain(model, gains.assign(gain=3.0))
+    judged(given | {"gain": other})
+    assert len(done) == 1
+    white = judged(given, scenario="white_box", gradients=("effective",))
+    assert white[["source", "gradient"]].drop_duplicates().to_numpy().tolist() == [
+        ["exact_fp32", "effective"], ["gain", "exact"], ["po2", "exact"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("controls", "reason"),
+    [
+        ({"ax_fpm": nn.Flatten()}, "'ax_fpm' is the name of a multiplier; give it another"),
+        ({"torch": nn.Flatten()}, "'torch' is the name of the exact model; give it another"),
+        ({"proxy of x": nn.Flatten()}, "letters, digits and _, such as .*, got 'proxy of x'"),
+        ({"po2": power_of_two_weights}, "'po2' must be a torch.nn.Module, got function; accel"),
+    ],
+)
+def test_rejects_controls(tiny, controls, reason):
+    with pytest.raises(ConfigError, match=f"controls.*{reason}"):
+        evaluate(*tiny, attacks=["fgsm"], multipliers=UNITS, controls=controls)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from torch import nn
 
 from accelsim.errors import ConfigError, DataError
 from accelsim.recipe import Recipe
+from accelsim.robustness.controls import power_of_two_weights
 from accelsim.robustness.pieces import Plan, run_piece
 from accelsim.robustness.proxy import train_proxy
 from accelsim.robustness.scenarios import Networks, Proxies, pieces_of
@@ -43,6 +44,11 @@ def test_white_box_attacks_each_unit_by_each_gradient_it_has(lenet):
     ]
 
 
+def test_a_white_box_without_gradients_asks_for_none(lenet):
+    found = told(pieces(lenet, "white_box", "boundary", gradients=("unit",)))
+    assert found == [(unit, "none", [unit]) for unit in UNITS]
+
+
 def test_adaptive_attacks_what_the_unit_effectively_applies(lenet):
     found = pieces(lenet, "adaptive", units=("ax_fpm",))
     assert told(found) == [
@@ -51,6 +57,28 @@ def test_adaptive_attacks_what_the_unit_effectively_applies(lenet):
     ]
     table = run_piece(found[0])
     assert table["source_fooled"].mean() > 0.3
+
+
+def test_controls_take_part_like_units_but_know_no_circuit(lenet):
+    """Their pieces are their own, so that those of the units stay what they are without them."""
+    control = power_of_two_weights(lenet[0])
+    for scenario, own in {
+        "transfer": [("torch", "exact", ["po2"])],
+        "white_box": [("po2", "exact", ["po2"])],
+        "adaptive": [],
+    }.items():
+        alone = pieces(lenet, scenario)
+        found = pieces(lenet, scenario, networks=Networks(lenet[0], controls={"po2": control}))
+        assert told(found) == told(alone) + own
+        assert [one.key for one in found[: len(alone)]] == [one.key for one in alone]
+        assert all(one.key.endswith("|po2") for one in found[len(alone) :])
+    both = Networks(lenet[0], controls={"po2": control, "other": control})
+    (free,) = pieces(lenet, "white_box", "boundary", units=UNITS[:1], networks=both)[1:2]
+    assert (free.source.model, free.source.gradient, list(free.controls)) == (
+        control, "none", ["po2"],
+    )  # fmt: skip
+    matrix = pieces(lenet, "transfer", networks=both, sources=("torch", "po2"))
+    assert [list(one.controls) for one in matrix] == [[], ["po2"], *[["po2", "other"]] * 2]
 
 
 def test_a_proxy_learns_from_the_answers_of_the_unit_alone():
@@ -81,10 +109,12 @@ def test_a_proxy_learns_from_the_answers_of_the_unit_alone():
         model[1].bias.zero_()
     labels = target(fresh).argmax(1).numpy()
     given = Proxies(build, images, recipe)
-    found = pieces((model, fresh.numpy(), labels), "black_box", proxies=given)
+    networks = Networks(model, controls={"itself": model})
+    found = pieces((model, fresh.numpy(), labels), "black_box", networks=networks, proxies=given)
     assert told(found)[::3] == [
         ("proxy of exact_fp32", "exact", ["exact_fp32"]),
         ("proxy of ax_fpm", "exact", ["ax_fpm", "exact_fp32"]),
+        ("proxy of itself", "exact", ["itself", "exact_fp32"]),
     ]
     table = run_piece(found[0])
     assert table["target_fooled"].mean() > 0.8

@@ -52,6 +52,8 @@ class _Apgd(Attack):
         examples = images.copy()
         left = np.arange(len(images))
         for _ in range(self.restarts):
+            if not len(left):
+                break
             for first in range(0, len(left), classifier.batch_size):
                 some = left[first : first + classifier.batch_size]
                 # The library leaves out what is wrong already, judged by this very call.

@@ -99,6 +99,19 @@ def test_restarts_go_on_with_what_is_left(name, lenet):
 
 
 @BOTH
+def test_no_restart_without_an_image_left(name, lenet):
+    images, labels = lenet[1][:2], lenet[2][:2]
+    one, two = (
+        ATTACKS[name]
+        .replace(restarts=restarts)
+        .run(lenet[0], images, labels, classes=10, epsilon=0.5)
+        for restarts in (1, 2)
+    )
+    assert one.success[one.right].all()
+    np.testing.assert_array_equal(two.examples, one.examples)
+
+
+@BOTH
 def test_what_is_wrong_already_stays_and_costs_no_gradient(name, lenet):
     model, images, labels = lenet
     labels = np.where(np.arange(len(labels)) < 20, (labels + 1) % 10, labels)

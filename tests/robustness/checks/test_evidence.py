@@ -73,9 +73,51 @@ def test_controls_need_to_be_there(defense, study, run, share):
     assert (check.passed, check.reason) == (None, "the table has no outcome of gain")
     other = run(share(50), target="gain", attack="square")
     check = controls(study(*two, other, controls=("gain",)))
-    assert (check.passed, check.reason) == (None, "no attack met both gain and ax_fpm")
+    assert (check.passed, check.reason) == (
+        None, "no attack of white_box met both gain and ax_fpm",
+    )  # fmt: skip
+    alone = study(two[0], run(share(50), target="exact_fp32", attack="square"), other,
+                  controls=("gain",))  # fmt: skip
+    assert controls(alone).passed is None
     check = controls(study(*two, target="exact_fp32", controls=("gain",)))
     assert check.reason == "exact_fp32 is the baseline itself"
+
+
+def test_controls_are_met_wherever_the_unit_is_attacked(study, run, share):
+    """Else a claim on one scenario would rest on what controls did in another."""
+    parts = [
+        run(share(hits), target=target, **how)
+        for target, hits in (("ax_fpm", 30), ("exact_fp32", 60), ("gain", 60))
+        for how in (TRANSFER, {})
+        if target != "gain" or how
+    ]
+    check = controls(study(*parts, controls=("gain",)))
+    assert (check.passed, check.reason) == (
+        None, "no attack of white_box met both gain and ax_fpm",
+    )  # fmt: skip
+    assert controls(study(*parts, run(share(60), target="gain"), controls=("gain",))).passed
+    adaptive = run(share(40), scenario="adaptive", source="surrogate of ax_fpm")
+    assert controls(study(*parts[:4], adaptive, controls=("exact_fp32",))).passed
+
+
+def test_controls_fail_where_one_is_better_whatever_is_missing(defense, study):
+    check = controls(study(defense(60, 80, 30).outcomes, controls=("gaussian_noise", "gain")))
+    assert check.passed is False
+    assert check.reason.startswith("worse than gaussian_noise in white_box linf 0.1")
+
+
+def test_controls_meet_the_proxies_of_themselves_alone(study, run, share):
+    """The exact unit judges the examples of every proxy; those of others count against nobody."""
+    parts = [
+        run(share(hits), scenario="black_box", source=f"proxy of {proxy}", target=target)
+        for proxy, target, hits in (
+            ("ax_fpm", "ax_fpm", 50), ("ax_fpm", "exact_fp32", 99), ("exact_fp32", "exact_fp32", 9),
+            ("gain", "gain", 80), ("gain", "exact_fp32", 99),
+        )
+    ]  # fmt: skip
+    check = controls(study(*parts, controls=("gain",)))
+    assert check.passed is False
+    assert check.reason.startswith("worse than exact_fp32 in black_box linf 0.1")
 
 
 def test_statistics_pass_with_images_enough(study, run, share):
