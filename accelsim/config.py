@@ -219,10 +219,10 @@ class Accelerator(Section):
 
     def _repr_html_(self) -> str:
         facts = {
-            name: ", ".join(f"{field}={own}" for field, own in value)
-            if isinstance(value, Section)
+            name: ", ".join(f"{field}={own}" for field, own in value.items()) or "none"
+            if isinstance(value, dict)
             else value
-            for name, value in self
+            for name, value in {LAYERS: {}, **self.model_dump()}.items()
         }
         return facts_html(f"Accelerator {self.name}", {**facts, "config_hash": self.config_hash})
 

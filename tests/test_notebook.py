@@ -53,6 +53,8 @@ def test_an_accelerator_shows_every_field_and_no_markup_of_its_own():
     assert any(text.startswith("rows=16, cols=16, dataflow=os") for text in texts)
     assert set(type(machine).model_fields) <= set(texts)
     assert len(html) < 5000
+    mixed = machine.replace(layer_multipliers={"conv1": "ax_fpm", "fc": "heap"})
+    assert "conv1=ax_fpm, fc=heap" in Page(mixed._repr_html_()).texts
 
 
 def test_a_run_shows_its_summary_and_its_slowest_layers(runs):

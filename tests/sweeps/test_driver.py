@@ -8,7 +8,7 @@ import accelsim
 from accelsim.errors import ConfigError, DataError, UnknownNameError
 from accelsim.store import Store
 from accelsim.sweeps import driver as sweeps
-from accelsim.sweeps.points import run_points
+from accelsim.sweeps.points import Inputs, Point, point_of, run_points
 from accelsim.threads import cpus
 
 GRID = {"array.rows": [4, 8], "multiplier": ["exact_fp32", "ax_fpm"]}
@@ -214,3 +214,23 @@ def test_workers_have_their_share_of_the_cores(monkeypatch, tmp_path):
     monkeypatch.setattr("loky.get_reusable_executor", executor)
     with pytest.raises(StopHereError):
         run_sweep(tmp_path)
+
+
+def test_a_point_is_calibrated_and_keyed_by_all_of_its_units(tmp_path):
+    machine = accelsim.Accelerator.preset("edge_16x16")
+    path = tmp_path / "net.csv"
+    path.write_text("a, 8, 8, 4\nb, 8, 8, 4\n")
+    inputs, keys = Inputs(str(path), 1, None), []
+    for unit, integers in (("ax_fpm", False), ("exact_int8", True)):
+        mixed = machine.replace(layer_multipliers={"a": unit})
+        assert Point({}, mixed, inputs, True, "").calibrated == integers
+        assert not Point({}, mixed, inputs, False, "").calibrated
+        for layer in "ab":
+            varied = {f"layer_multipliers.{layer}": unit}
+            key, point = point_of(varied, machine, str(path), None, None, False)
+            assert point.accelerator.unit_of(layer) == unit
+            keys.append(key)
+    keys.append(point_of({"multiplier": "ax_fpm"}, machine, str(path), None, None, False)[0])
+    assert len(set(keys)) == 5
+    with pytest.raises(ConfigError, match=r"layer_multipliers\.c=ax_fpm: 'c' is none of the netw"):
+        point_of({"layer_multipliers.c": "ax_fpm"}, machine, str(path), None, None, False)
