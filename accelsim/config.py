@@ -215,7 +215,8 @@ class Accelerator(Section):
 
     def to_yaml(self) -> str:
         """Return the configuration as YAML text that `from_yaml` reads back to an equal value."""
-        return dump_yaml(self.model_dump(mode="json"))
+        fields = {LAYERS: {}, **self.model_dump(mode="json")}
+        return dump_yaml({name: fields[name] for name in type(self).model_fields})
 
     def _repr_html_(self) -> str:
         facts = {
