@@ -1,5 +1,7 @@
 """Machines whose layers run on different units, against machines of one unit each."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -257,5 +259,7 @@ def test_gradients_go_through_each_layers_unit(gradient):
         one(x).square().sum().backward()
         found.append(x.grad)
     assert torch.equal(*found)
+    again = pickle.loads(pickle.dumps(net))(torch.from_numpy(images))
+    assert torch.equal(again, net(torch.from_numpy(images)))
     assert [net.multiplier_of(call) for call in range(2)] == units
     assert net.integers is not None

@@ -124,3 +124,14 @@ def test_the_shipped_alexnet_can_be_measured():
     model, some, _ = load_workload("alexnet_cifar10", data="random:3x32x32", limit=1)
     table = layer_gains(approximate(model, multiplier="exact_fp32"), some)
     assert list(table["layer"][:2]) == ["features.0", "features.3"]
+
+
+def test_each_layer_is_held_against_its_own_unit():
+    """Where one layer is exact and the other not: both rows as on the networks of one unit."""
+    model, some = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)), np.ones((2, 3), np.float32)
+    units = ["exact_fp32", "ax_fpm_flat"]
+    mixed = layer_gains(approximate(model, multiplier=units), some)
+    alone = [layer_gains(approximate(model, multiplier=unit), some) for unit in units]
+    assert list(mixed["multiplier"]) == units
+    for call, table in enumerate(alone):
+        assert mixed.loc[call].equals(table.loc[call])
