@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 
 import accelsim
+from accelsim.cli import script
 from accelsim.figures import accuracy_by_unit
 from accelsim.multipliers import MULTIPLIERS, FloatMultiplier
 from accelsim.nn import approximate, calibrate_workload
@@ -100,4 +101,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

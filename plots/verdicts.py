@@ -16,6 +16,7 @@ import pandas as pd
 from study import kept_outcomes, label
 
 import accelsim
+from accelsim.cli import script
 from accelsim.errors import ConfigError, DataError
 from accelsim.nn import approximate, calibrate_workload, slope_ratio
 from accelsim.robustness.checks import (
@@ -184,4 +185,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)
