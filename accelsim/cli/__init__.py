@@ -73,16 +73,18 @@ def _run(arguments: Sequence[str] | None) -> int:
     import typer
 
     from accelsim.cli.app import app
+    from accelsim.cli.completion import whole_words
     from accelsim.threads import get_threads
 
     get_threads()  # a malformed setting is told now, not in the middle of the work
     app.rich_markup_mode = "markdown" if sys.stdout.isatty() else None  # boxes for people alone
     try:
-        code = app(
-            args=None if arguments is None else list(arguments),
-            prog_name=NAME,
-            standalone_mode=False,
-        )
+        with whole_words():
+            code = app(
+                args=None if arguments is None else list(arguments),
+                prog_name=NAME,
+                standalone_mode=False,
+            )
     except typer.TyperException as error:
         _complain(NAME, error.format_message() or "no command given; see 'accelsim --help'")
         code = error.exit_code
