@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import pickle
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from accelsim.config import Accelerator
@@ -21,7 +23,16 @@ from accelsim.topology import check_no_data, check_operands, is_topology, read_t
 from accelsim.version import MODEL_VERSION, __version__
 from accelsim.workload import load_workload, weights_text
 
-__all__ = ["Inputs", "Point", "crashed", "forget_inputs", "point_of", "run_points", "weights_of"]
+__all__ = [
+    "Inputs",
+    "Point",
+    "crashed",
+    "forget_inputs",
+    "hand_over",
+    "point_of",
+    "run_points",
+    "weights_of",
+]
 
 Row = dict[str, Any]
 
@@ -91,7 +102,7 @@ def point_of(
         images = 1 if is_topology(name) else 4
     table = check_machine(machine, values=values).fingerprint
     point = Point(dict(varied), machine, Inputs(name, images, data), values, "")
-    traced, labels = _traced(point.inputs, point.calibrated)
+    traced, labels = _traced(point.inputs, point.calibrated, None)
     check_operands(traced, values=values)
     point = Point(point.varied, machine, point.inputs, values, traced.fingerprint)
     determined_by = {
@@ -107,19 +118,52 @@ def point_of(
     return point_key({**determined_by, **({"unit_files": files} if files else {})}), point
 
 
-def run_points(points: Sequence[Point], *, shares: bool = True) -> list[Row]:
+def hand_over(points: Iterable[Point], networks: Path) -> None:
+    """Write what *points* run into the folder *networks*, for `run_points` in other processes.
+
+    To read it takes them a moment; to import torch, and to build and trace a network, seconds.
+
+    Raises
+    ------
+    DataError
+        It cannot be written.
+    """
+    for inputs, calibrated in {(one.inputs, one.calibrated) for one in points}:
+        path = _handed(networks, inputs, calibrated)
+        if is_topology(inputs.workload) or path.exists():
+            continue
+        try:
+            path.write_bytes(pickle.dumps(_traced(inputs, calibrated, None)))
+        except OSError as error:
+            raise DataError(
+                f"workload {inputs.workload!r} cannot be written to {path} for the workers: "
+                f"{error.strerror}; name a folder with room in TMPDIR"
+            ) from None
+
+
+def _handed(networks: Path, inputs: Inputs, calibrated: bool) -> Path:
+    return networks / point_key({**asdict(inputs), "calibrated": calibrated})
+
+
+def run_points(
+    points: Sequence[Point], *, shares: bool = True, networks: Path | None = None
+) -> list[Row]:
     """Return the row of each point; an error of its own making is in the row.
 
     *shares*: layers that ran before in this process, on a machine that does the same, are not run
-    again where there are no values. Rows are the same either way.
+    again where there are no values. Rows are the same either way. *networks*: a folder that was
+    told to `hand_over`.
     """
     with _one_at_a_time:
-        return [_row(point, _memo if shares and not point.values else None) for point in points]
+        return [
+            _row(point, _memo if shares and not point.values else None, networks)
+            for point in points
+        ]
 
 
-def _row(point: Point, memo: LayerMemo | None) -> Row:
+def _row(point: Point, memo: LayerMemo | None, networks: Path | None) -> Row:
     try:
-        traced, labels = _traced(point.inputs, point.calibrated)
+        traced, labels = _traced(point.inputs, point.calibrated, networks)
         if traced.fingerprint != point.trace:
             raise DataError(
                 f"workload {point.inputs.workload!r} is another network here than where the sweep "
@@ -166,8 +210,11 @@ def _plain(value: Any) -> Any:
 
 
 @lru_cache(maxsize=4)
-def _traced(inputs: Inputs, calibrated: bool) -> tuple[Trace, Any]:
+def _traced(inputs: Inputs, calibrated: bool, networks: Path | None) -> tuple[Trace, Any]:
     name, data = inputs.workload, inputs.data
+    if networks is not None and (path := _handed(networks, inputs, calibrated)).exists():
+        traced, labels = pickle.loads(path.read_bytes())
+        return traced, labels
     if is_topology(name):
         check_no_data(name, data=data)
         return read_topology(name, inputs.images), None
