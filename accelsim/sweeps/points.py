@@ -6,7 +6,7 @@ import os
 import pickle
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,8 @@ class Point:
     values: bool
     trace: str
     """Fingerprint of the trace that the sweep was started with."""
+    model: int
+    """The sweep's version of the model."""
 
     @property
     def calibrated(self) -> bool:
@@ -101,10 +103,11 @@ def point_of(
     if images is None:
         images = 1 if is_topology(name) else 4
     table = check_machine(machine, values=values).fingerprint
-    point = Point(dict(varied), machine, Inputs(name, images, data), values, "")
-    traced, labels = _traced(point.inputs, point.calibrated, None)
+    inputs = Inputs(name, images, data)
+    point = Point(dict(varied), machine, inputs, values, "", MODEL_VERSION)
+    traced, labels = _traced(inputs, point.calibrated, None)
     check_operands(traced, values=values)
-    point = Point(point.varied, machine, point.inputs, values, traced.fingerprint)
+    point = replace(point, trace=traced.fingerprint)
     determined_by = {
         "accelerator": machine.model_dump(mode="json"),
         "table": table,
@@ -163,6 +166,11 @@ def run_points(
 
 def _row(point: Point, memo: LayerMemo | None, networks: Path | None) -> Row:
     try:
+        if point.model != MODEL_VERSION:
+            raise DataError(
+                f"accelsim has model version {MODEL_VERSION} here and {point.model} where the "
+                "sweep was started; install the same version and start again"
+            )
         traced, labels = _traced(point.inputs, point.calibrated, networks)
         if traced.fingerprint != point.trace:
             raise DataError(
