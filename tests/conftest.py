@@ -109,8 +109,10 @@ FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
     *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
     *("--disable-extensions", "--disable-sync", "--remote-debugging-pipe"),
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
-"""No sandbox: in containers the tests run as root. Nothing that Chromium fetches for itself."""
+"""No sandbox: in containers the tests run as root. Nothing that Chromium fetches for itself, and
+nothing that a page fetches from outside."""
 
 
 class Browser:
