@@ -6,7 +6,7 @@ import os
 import pickle
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ class Point:
     values: bool
     trace: str
     """Fingerprint of the trace that the sweep was started with."""
-    model: int
+    model: int = MODEL_VERSION
     """The sweep's version of the model."""
 
     @property
@@ -103,11 +103,10 @@ def point_of(
     if images is None:
         images = 1 if is_topology(name) else 4
     table = check_machine(machine, values=values).fingerprint
-    inputs = Inputs(name, images, data)
-    point = Point(dict(varied), machine, inputs, values, "", MODEL_VERSION)
-    traced, labels = _traced(inputs, point.calibrated, None)
+    point = Point(dict(varied), machine, Inputs(name, images, data), values, "")
+    traced, labels = _traced(point.inputs, point.calibrated)
     check_operands(traced, values=values)
-    point = replace(point, trace=traced.fingerprint)
+    point = Point(point.varied, machine, point.inputs, values, traced.fingerprint)
     determined_by = {
         "accelerator": machine.model_dump(mode="json"),
         "table": table,
@@ -136,7 +135,7 @@ def hand_over(points: Iterable[Point], networks: Path) -> None:
         if is_topology(inputs.workload) or path.exists():
             continue
         try:
-            path.write_bytes(pickle.dumps(_traced(inputs, calibrated, None)))
+            path.write_bytes(pickle.dumps(_traced(inputs, calibrated)))
         except OSError as error:
             raise DataError(
                 f"workload {inputs.workload!r} cannot be written to {path} for the workers: "
@@ -164,6 +163,21 @@ def run_points(
         ]
 
 
+def _network(point: Point, networks: Path | None) -> tuple[Trace, Any]:
+    """Return what *point* runs and its labels: those handed over, else traced here."""
+    if networks is not None:
+        path = _handed(networks, point.inputs, point.calibrated)
+        if path.exists():
+            return _read(path)
+    return _traced(point.inputs, point.calibrated)
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path) -> tuple[Trace, Any]:
+    traced, labels = pickle.loads(path.read_bytes())
+    return traced, labels
+
+
 def _row(point: Point, memo: LayerMemo | None, networks: Path | None) -> Row:
     try:
         if point.model != MODEL_VERSION:
@@ -171,7 +185,7 @@ def _row(point: Point, memo: LayerMemo | None, networks: Path | None) -> Row:
                 f"accelsim has model version {MODEL_VERSION} here and {point.model} where the "
                 "sweep was started; install the same version and start again"
             )
-        traced, labels = _traced(point.inputs, point.calibrated, networks)
+        traced, labels = _network(point, networks)
         if traced.fingerprint != point.trace:
             raise DataError(
                 f"workload {point.inputs.workload!r} is another network here than where the sweep "
@@ -218,11 +232,8 @@ def _plain(value: Any) -> Any:
 
 
 @lru_cache(maxsize=4)
-def _traced(inputs: Inputs, calibrated: bool, networks: Path | None) -> tuple[Trace, Any]:
+def _traced(inputs: Inputs, calibrated: bool) -> tuple[Trace, Any]:
     name, data = inputs.workload, inputs.data
-    if networks is not None and (path := _handed(networks, inputs, calibrated)).exists():
-        traced, labels = pickle.loads(path.read_bytes())
-        return traced, labels
     if is_topology(name):
         check_no_data(name, data=data)
         return read_topology(name, inputs.images), None
