@@ -7,7 +7,8 @@ run; only ratios mean anything on a shared machine.
 ``sweep``: a timing-only grid of ResNet-50 through `accelsim.sweep`, for each number of workers into
 a new folder: points a second, wall and CPU seconds of the driver and of its workers. Efficiency is
 that against the first number: by wall, which is right where each worker has a core to itself, and
-by the workers' CPU, which is right anywhere and shows what they do twice.
+by the workers' CPU, which is right anywhere and shows what they do twice. A point is run before all
+of them, so that none compiles, or imports torch, for those behind it.
 """
 
 from __future__ import annotations
@@ -76,6 +77,9 @@ def sweep(workload: str, points: int, workers: list[int]) -> None:
         grid[field] = grid[field][:-1]
         total = math.prod(map(len, grid.values()))
     first: tuple[int, float, float] | None = None
+    with tempfile.TemporaryDirectory() as folder:
+        once = {name: values[:1] for name, values in grid.items()}
+        accelsim.sweep(workload, once, out=Path(folder) / "s", images=1, values=False, workers=1)
     print(f"sweep of {workload}: {total} timing-only points, {os.cpu_count()} CPUs")
     for number in workers:
         with tempfile.TemporaryDirectory() as folder:

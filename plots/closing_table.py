@@ -22,6 +22,7 @@ import pandas as pd
 from study import kept_outcomes, label
 
 import accelsim
+from accelsim.cli import script
 from accelsim.config import presets
 from accelsim.errors import DataError
 from accelsim.figures import pareto
@@ -228,4 +229,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -12,6 +12,7 @@ from pathlib import Path
 from growing import GrowingTable
 from study import UNITS, images, on_unit, workloads
 
+from accelsim.cli import script
 from accelsim.figures import calibration_by_unit, confidence_by_unit
 from accelsim.robustness.analyses import (
     confidence_quantiles,
@@ -55,4 +56,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -12,6 +12,7 @@ from pathlib import Path
 from growing import GrowingTable
 from study import UNITS, images, on_unit, workloads
 
+from accelsim.cli import script
 from accelsim.figures import noise_by_correlation
 from accelsim.robustness.analyses import (
     by_correlation,
@@ -46,4 +47,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -7,10 +7,18 @@ The results were made, and are made again, by::
 
 from pathlib import Path
 
+from accelsim.cli import script
 from accelsim.figures import energy_by_component
 from accelsim.results import load_runs
 
 HERE = Path(__file__).parent
 
-runs = load_runs([HERE / "results" / "edge_16x16"])
-energy_by_component(runs).savefig(HERE / "energy_by_component.png", dpi=120)
+
+def main() -> None:
+    """Read and draw."""
+    runs = load_runs([HERE / "results" / "edge_16x16"])
+    energy_by_component(runs).savefig(HERE / "energy_by_component.png", dpi=120)
+
+
+if __name__ == "__main__":
+    script(main)

@@ -9,12 +9,20 @@ The results were made, and are made again, by::
 
 from pathlib import Path
 
+from accelsim.cli import script
 from accelsim.figures import latency_by_layer
 from accelsim.results import load_runs
 
 HERE = Path(__file__).parent
 
-runs = load_runs([HERE / "results" / "edge_16x16"]) + load_runs(
-    [HERE / "results" / "edge_16x16_multicycle"]
-)
-latency_by_layer(runs).savefig(HERE / "latency_by_layer.png", dpi=120)
+
+def main() -> None:
+    """Read and draw."""
+    runs = load_runs([HERE / "results" / "edge_16x16"]) + load_runs(
+        [HERE / "results" / "edge_16x16_multicycle"]
+    )
+    latency_by_layer(runs).savefig(HERE / "latency_by_layer.png", dpi=120)
+
+
+if __name__ == "__main__":
+    script(main)

@@ -13,6 +13,7 @@ import pandas as pd
 from growing import GrowingTable
 from study import UNITS, images, network, on_unit, workloads
 
+from accelsim.cli import script
 from accelsim.figures import constant_factor, gain_by_layer
 from accelsim.robustness.analyses import confidence_summary, layer_gains
 from accelsim.robustness.controls import (
@@ -71,4 +72,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -1,8 +1,8 @@
 """Accuracy of every trained workload on every unit, without retraining, on its whole test set.
 
 Run ``python plots/no_retraining.py [WORKLOAD ...]``; where the data are says ``ACCELSIM_DATA``.
-Writes ``results/no_retraining.csv`` row by row (interrupted, the same command goes on; another
-version of the weights makes its rows anew) and ``no_retraining.png``. Integer units are calibrated
+Writes ``results/no_retraining.csv``, unit by unit (interrupted, the same command goes on; another
+version of the weights makes its rows anew), and ``no_retraining.png``. Integer units are calibrated
 on the first 128 training images. ``agree`` counts the images that get the class that ``exact_fp32``
 gives them; ``lost`` and ``won`` those that only ``exact_fp32`` or only the unit classifies
 correctly, ``p`` is McNemar's exact test of the two.
@@ -15,16 +15,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from growing import GrowingTable
 
 import accelsim
+from accelsim.cli import script
 from accelsim.figures import accuracy_by_unit
 from accelsim.multipliers import MULTIPLIERS, FloatMultiplier
 from accelsim.nn import approximate, calibrate_workload
 from accelsim.statistics import mcnemar, wilson
-from accelsim.workload import WORKLOADS, weights_hash
+from accelsim.workload import WORKLOADS
 
 HERE = Path(__file__).parent
-FILE = HERE / "results" / "no_retraining.csv"
 BASELINE = "exact_fp32"
 BATCH = 100
 
@@ -36,16 +37,13 @@ def classes(model: torch.nn.Module, images: np.ndarray, name: str, ranges: objec
     return np.where(np.isfinite(logits).all(axis=1), logits.argmax(axis=1), -1)
 
 
-def row(workload: str, name: str, found: np.ndarray, exact: np.ndarray, labels: np.ndarray) -> dict:
-    """Return one line of the table."""
+def row(name: str, found: np.ndarray, exact: np.ndarray, labels: np.ndarray) -> dict:
+    """Return what is measured on unit *name*."""
     exact, labels = exact[: len(found)], labels[: len(found)]
     right, base = found == labels, exact == labels
     lost, won = int((base & ~right).sum()), int((right & ~base).sum())
     accuracy, low, high = wilson(int(right.sum()), len(right))
     return {
-        "workload": workload,
-        "weights": weights_hash(workload),
-        "multiplier": name,
         "kind": "float" if isinstance(MULTIPLIERS[name], FloatMultiplier) else "integer",
         "images": len(found),
         "right": int(right.sum()),
@@ -66,38 +64,33 @@ def units() -> list[str]:
     return [BASELINE, *floats, *(name for name in names if name not in floats)]
 
 
-def measure(workload: str, done: list[dict]) -> None:
-    """Append the rows of *workload* that are missing to *done* and to the file."""
+def measure(workload: str, table: GrowingTable) -> None:
+    """Add the rows of *workload* that are missing."""
     model, images, labels = accelsim.load_workload(workload)
     ranges = calibrate_workload(workload, model)
     exact = classes(model, images, BASELINE, None)
     for name in units():
-        mine = (workload, weights_hash(workload), name)
-        if any((one["workload"], one["weights"], one["multiplier"]) == mine for one in done):
+        if table.has(workload, name):
             continue
         start = time.monotonic()
-        found = classes(model, images, name, ranges)
-        done.append(row(workload, name, found, exact, labels))
-        pd.DataFrame(done).to_csv(FILE, index=False)
-        print(f"{workload} {name} {done[-1]['accuracy']:.4f} {time.monotonic() - start:.0f} s",
+        found = row(name, classes(model, images, name, ranges), exact, labels)
+        table.add(workload, name, pd.DataFrame([found]))
+        print(f"{workload} {name} {found['accuracy']:.4f} {time.monotonic() - start:.0f} s",
               flush=True)  # fmt: skip
 
 
 def main() -> None:
     """Measure what is missing, print the table, draw it."""
-    chosen = sys.argv[1:] or [name for name in WORKLOADS if WORKLOADS[name].weights_path.is_file()]
-    done = pd.read_csv(FILE).to_dict("records") if FILE.exists() else []
-    current = {name: weights_hash(name) for name in {*chosen, *(one["workload"] for one in done)}}
-    done = [one for one in done if one["weights"] == current[one["workload"]]]
-    for workload in chosen:
-        measure(workload, done)
-    done.sort(key=lambda one: (one["workload"], units().index(one["multiplier"])))
-    table = pd.DataFrame(done)
-    table.to_csv(FILE, index=False)
-    print(table.to_string(index=False))
+    table = GrowingTable("no_retraining")
+    trained = [name for name in WORKLOADS if WORKLOADS[name].weights_path.is_file()]
+    for workload in sys.argv[1:] or trained:
+        measure(workload, table)
+    order = pd.Categorical(table.rows["multiplier"], units())
+    rows = table.rows.assign(multiplier=order).sort_values(["workload", "multiplier"])
+    print(rows.to_string(index=False))
     title = "Without retraining, 95 % intervals; dashed: exact_fp32"
-    accuracy_by_unit(table, BASELINE, title).savefig(HERE / "no_retraining.png", dpi=120)
+    accuracy_by_unit(rows, BASELINE, title).savefig(HERE / "no_retraining.png", dpi=120)
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

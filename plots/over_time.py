@@ -7,6 +7,7 @@ The results were made, and are made again, by::
 
 from pathlib import Path
 
+from accelsim.cli import script
 from accelsim.figures import bandwidth_over_time, block_timeline
 from accelsim.results import load_run
 
@@ -14,6 +15,13 @@ HERE = Path(__file__).parent
 PART = (246_000, 276_000)
 """Cycles: the end of the first pooling, and the first tiles of the second convolution."""
 
-run = load_run(HERE / "results" / "edge_16x16" / "ax_fpm")
-bandwidth_over_time([run]).savefig(HERE / "bandwidth_over_time.png", dpi=120)
-block_timeline([run], cycles=PART).savefig(HERE / "block_timeline.png", dpi=120)
+
+def main() -> None:
+    """Read and draw."""
+    run = load_run(HERE / "results" / "edge_16x16" / "ax_fpm")
+    bandwidth_over_time([run]).savefig(HERE / "bandwidth_over_time.png", dpi=120)
+    block_timeline([run], cycles=PART).savefig(HERE / "block_timeline.png", dpi=120)
+
+
+if __name__ == "__main__":
+    script(main)

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 import accelsim
+from accelsim.cli import script
 from accelsim.clock import clock_mhz_of
 from accelsim.energy import diluted
 from accelsim.energy.account import COMPONENTS
@@ -94,44 +95,52 @@ def components(network: str, machine: str) -> dict[str, float]:
     return {name: float(summary[f"energy_{name}_uj"]) for name in COMPONENTS}
 
 
-circuits = pd.read_csv(HERE / "results" / "paper_unit.csv")
-names = ["structure", "buffers", "cleanup", "baseline"]
-energy, latency = [], []
-for network in TRACES:
-    for machine in MACHINES:
-        whole = components(network, machine)
-        for row in circuits.to_dict("records"):
-            which = {"network": network, "machine": machine, **{name: row[name] for name in names}}
-            for toggles in ("functional", "glitch"):
-                levels = diluted(whole, row[f"energy_{toggles}_ratio"])
-                energy += [
-                    {**which, "toggles": toggles, "level": level, "ratio": ratio}
-                    for level, ratio in levels.items()
-                ]
-            exact_ps = round(row["delay_ps"] / row["delay_ratio"])
-            for clock in CLOCKS:
-                times = [
-                    latency_us(network, machine, clock, delay)
-                    for delay in (row["delay_ps"], exact_ps)
-                ]
-                latency.append({**which, "clock": clock, "ratio": times[0] / times[1]})
+def main() -> None:
+    """Compare circuit by circuit, write and print the tables, draw them."""
+    circuits = pd.read_csv(HERE / "results" / "paper_unit.csv")
+    names = ["structure", "buffers", "cleanup", "baseline"]
+    energy, latency = [], []
+    for network in TRACES:
+        for machine in MACHINES:
+            whole = components(network, machine)
+            for row in circuits.to_dict("records"):
+                which = {"network": network, "machine": machine}
+                which |= {name: row[name] for name in names}
+                for toggles in ("functional", "glitch"):
+                    levels = diluted(whole, row[f"energy_{toggles}_ratio"])
+                    energy += [
+                        {**which, "toggles": toggles, "level": level, "ratio": ratio}
+                        for level, ratio in levels.items()
+                    ]
+                exact_ps = round(row["delay_ps"] / row["delay_ratio"])
+                for clock in CLOCKS:
+                    times = [
+                        latency_us(network, machine, clock, delay)
+                        for delay in (row["delay_ps"], exact_ps)
+                    ]
+                    latency.append({**which, "clock": clock, "ratio": times[0] / times[1]})
 
-tables = {"energy": pd.DataFrame(energy), "latency": pd.DataFrame(latency)}
-tables["latency"]["clock"] = tables["latency"]["clock"].str.replace("\n", " ")
-for kind, table in tables.items():
-    file = HERE / "results" / f"paper_claims_{kind}.csv"
-    table.to_csv(file, index=False, float_format="%.4g")
-    place = "level" if kind == "energy" else "clock"
-    by = ["network", "machine", "structure"]
-    spread = table.groupby([*by, place], sort=False)["ratio"].agg(["min", "max"]).round(2)
-    spread = spread["min"].astype(str) + " to " + spread["max"].astype(str)
-    print(spread.unstack(place)[list(table[place].unique())].to_string(), "\n")
+    tables = {"energy": pd.DataFrame(energy), "latency": pd.DataFrame(latency)}
+    tables["latency"]["clock"] = tables["latency"]["clock"].str.replace("\n", " ")
+    for kind, table in tables.items():
+        file = HERE / "results" / f"paper_claims_{kind}.csv"
+        table.to_csv(file, index=False, float_format="%.4g")
+        place = "level" if kind == "energy" else "clock"
+        by = ["network", "machine", "structure"]
+        spread = table.groupby([*by, place], sort=False)["ratio"].agg(["min", "max"]).round(2)
+        spread = spread["min"].astype(str) + " to " + spread["max"].astype(str)
+        print(spread.unstack(place)[list(table[place].unique())].to_string(), "\n")
 
-chosen = (table[table["machine"] == "edge_16x16"] for table in tables.values())
-energy_of, latency_of = (
-    table.assign(circuit=table["network"] + ", " + table["structure"], place=table[place])
-    for table, place in zip(chosen, ("level", "clock"), strict=True)
-)
-latency_of["place"] = latency_of["place"].str.replace(", ", ",\n")
-title = "The paper's unit on edge_16x16 with LPDDR4-3200, by circuit, baseline and glitches"
-claims_by_level(energy_of, latency_of, CLAIMED, title).savefig(HERE / "paper_claims.png", dpi=120)
+    chosen = (table[table["machine"] == "edge_16x16"] for table in tables.values())
+    energy_of, latency_of = (
+        table.assign(circuit=table["network"] + ", " + table["structure"], place=table[place])
+        for table, place in zip(chosen, ("level", "clock"), strict=True)
+    )
+    latency_of["place"] = latency_of["place"].str.replace(", ", ",\n")
+    title = "The paper's unit on edge_16x16 with LPDDR4-3200, by circuit, baseline and glitches"
+    figure = claims_by_level(energy_of, latency_of, CLAIMED, title)
+    figure.savefig(HERE / "paper_claims.png", dpi=120)
+
+
+if __name__ == "__main__":
+    script(main)

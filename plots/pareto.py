@@ -11,6 +11,7 @@ from pathlib import Path
 from growing import GrowingTable
 
 import accelsim
+from accelsim.cli import script
 from accelsim.figures import pareto
 from accelsim.nn import calibrate_workload
 from accelsim.robustness import evaluate, summarize
@@ -68,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -26,6 +26,7 @@ import pandas as pd
 from study import controls, kept_outcomes, label
 
 import accelsim
+from accelsim.cli import script
 from accelsim.figures import accuracy_by_epsilon
 from accelsim.files import write_atomically
 from accelsim.nn import calibrate_workload
@@ -162,4 +163,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

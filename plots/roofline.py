@@ -8,10 +8,18 @@ The results were made, and are made again, by::
 
 from pathlib import Path
 
+from accelsim.cli import script
 from accelsim.figures import roofline
 from accelsim.results import load_runs
 
 HERE = Path(__file__).parent
 
-runs = load_runs([HERE / "results" / "edge_16x16_multicycle"])
-roofline(runs).savefig(HERE / "roofline.png", dpi=120)
+
+def main() -> None:
+    """Read and draw."""
+    runs = load_runs([HERE / "results" / "edge_16x16_multicycle"])
+    roofline(runs).savefig(HERE / "roofline.png", dpi=120)
+
+
+if __name__ == "__main__":
+    script(main)

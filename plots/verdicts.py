@@ -18,6 +18,7 @@ import pandas as pd
 from study import kept_outcomes, label, unit_of
 
 import accelsim
+from accelsim.cli import script
 from accelsim.errors import ConfigError, DataError
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.nn import approximate, calibrate_workload, slope_ratio
@@ -198,4 +199,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

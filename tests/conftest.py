@@ -1,8 +1,11 @@
 """Shared fixtures: a small trace and runs of it, and what tests need that may not be there."""
 
+import contextlib
 import importlib.util
+import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +111,119 @@ def yosys():
     """Skips where no Yosys can be run."""
     if shutil.which("yosys") is None and importlib.util.find_spec("pyosys") is None:
         pytest.skip("no yosys program on PATH and no pyosys package: pip install accelsim[rtl]")
+
+
+FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+    *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
+    *("--disable-extensions", "--disable-sync", "--remote-debugging-pipe"),
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+"""No sandbox: in containers the tests run as root. Nothing that Chromium fetches for itself, and
+nothing that a page fetches from outside."""
+
+
+class Browser:
+    """One page of a headless Chromium, driven by its own protocol over two pipes.
+
+    Messages are JSON, a NUL byte behind each.
+    """
+
+    def __init__(self, program, profile):
+        to_it, self._out = os.pipe()
+        self._in, from_it = os.pipe()
+        # It reads file descriptor 3 and writes 4.
+        line = f'exec "$0" "$@" 3<&{to_it} 4>&{from_it}'
+        self.process = subprocess.Popen(
+            ["bash", "-c", line, program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            pass_fds=(to_it, from_it),
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(to_it)
+        os.close(from_it)
+        self._count, self._rest, self._session, self.events = 0, b"", None, []
+        (page,) = [
+            one for one in self.call("Target.getTargets")["targetInfos"] if one["type"] == "page"
+        ]
+        attached = self.call("Target.attachToTarget", targetId=page["targetId"], flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method, **parameters):
+        """Return what Chromium answers; what happens meanwhile goes to `events`."""
+        self._count += 1
+        message = {"id": self._count, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == self._count:
+                assert "error" not in answer, answer
+                return answer["result"]
+            self.events.append(answer)
+
+    def _next(self):
+        while b"\0" not in self._rest:
+            part = os.read(self._in, 1 << 20)
+            assert part, "Chromium has gone"
+            self._rest += part
+        message, _, self._rest = self._rest.partition(b"\0")
+        return json.loads(message)
+
+    def open(self, url):
+        """Open a page and wait until it is loaded."""
+        self.events.clear()
+        self.call("Page.navigate", url=url)
+        while not any(one.get("method") == "Page.loadEventFired" for one in self.events):
+            self.events.append(self._next())
+
+    def run(self, expression):
+        """Return the value of an expression of JavaScript in the page, of a promise its result."""
+        done = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
+        assert "exceptionDetails" not in done, done
+        return done["result"].get("value")
+
+    def press(self, key, code):
+        """Press and release a key on what has the focus."""
+        text = {"text": "\r"} if key == "Enter" else {"text": key}
+        same = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        self.call("Input.dispatchKeyEvent", type="keyDown", **same, **text)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **same)
+
+    def click(self, selector):
+        """Click with the mouse in the middle of an element."""
+        x, y = self.run(
+            f"(() => {{ const one = document.querySelector({json.dumps(selector)});"
+            "one.scrollIntoView({block: 'center'}); const box = one.getBoundingClientRect();"
+            "return [box.x + box.width / 2, box.y + box.height / 2]; })()"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def close(self):
+        """End it."""
+        with contextlib.suppress(OSError):
+            os.write(self._out, b'{"id": 0, "method": "Browser.close"}\0')
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._out)
+        os.close(self._in)
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    """A running Chromium; skips where there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    program = next((found for name in names if (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip(f"no Chromium on PATH under any of the names {', '.join(names)}")
+    browser = Browser(program, tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()

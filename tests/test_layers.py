@@ -22,6 +22,7 @@ TABLE: dict[str, tuple[int, set[str]]] = {
     "threads": (1, set()),
     "files": (0, set()),
     "workers": (1, {"loky"}),
+    "dominance": (0, {"numpy"}),
     "statistics": (0, {"numpy", "scipy"}),
     "yaml_files": (0, {"ruamel"}),
     "fields": (1, {"pydantic"}),

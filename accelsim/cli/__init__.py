@@ -1,4 +1,4 @@
-"""The command line: `main` runs one verb and turns every outcome into an exit code.
+"""The command line: `main` runs one verb, `script` a script; every outcome becomes an exit code.
 
 0 done; 2 bad input, one clear message on stderr; 1 anything else; 130 interrupted.
 """
@@ -8,17 +8,32 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from accelsim.errors import AccelsimError
 
-__all__ = ["main"]
+__all__ = ["main", "script"]
 
+NAME = "accelsim"
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line *arguments* (the process's own by default) and exit."""
+    script(lambda: _run(arguments), NAME)
+
+
+def script(work: Callable[[], int | None], name: str | None = None) -> None:
+    """Do *work*, all of a script, and exit as the command line does.
+
+    Parameters
+    ----------
+    work : callable
+        Returns an exit code, or None for 0.
+    name : str, optional
+        Who complains on stderr; the script's file by default.
+    """
+    name = name or os.path.basename(sys.argv[0])
     interrupted = False
 
     def interrupt(*_: object) -> None:
@@ -28,10 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     previous = signal.signal(signal.SIGINT, interrupt)
     try:
-        code = _run(arguments)
+        code = work() or DONE
         sys.stdout.flush()
     except AccelsimError as error:
-        _complain(str(error))
+        _complain(name, str(error))
         code = BAD_INPUT
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -39,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Whoever reads the output has gone, or its disk is full; what is left of it goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            _complain(f"{error.strerror}{f': {error.filename}' if error.filename else ''}")
+            _complain(name, f"{error.strerror}{f': {error.filename}' if error.filename else ''}")
         code = FAILED
     except Exception:
         # An interruption in the middle of a library's import may come out as any exception.
@@ -49,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     finally:
         signal.signal(signal.SIGINT, previous)
     if code == INTERRUPTED:
-        _complain("interrupted", "")
+        _complain(name, "interrupted", "")
     sys.exit(code)
 
 
@@ -58,21 +73,23 @@ def _run(arguments: Sequence[str] | None) -> int:
     import typer
 
     from accelsim.cli.app import app
+    from accelsim.cli.completion import whole_words
     from accelsim.threads import get_threads
 
     get_threads()  # a malformed setting is told now, not in the middle of the work
     app.rich_markup_mode = "markdown" if sys.stdout.isatty() else None  # boxes for people alone
     try:
-        code = app(
-            args=None if arguments is None else list(arguments),
-            prog_name="accelsim",
-            standalone_mode=False,
-        )
+        with whole_words():
+            code = app(
+                args=None if arguments is None else list(arguments),
+                prog_name=NAME,
+                standalone_mode=False,
+            )
     except typer.TyperException as error:
-        _complain(error.format_message() or "no command given; see 'accelsim --help'")
+        _complain(NAME, error.format_message() or "no command given; see 'accelsim --help'")
         code = error.exit_code
     return code if isinstance(code, int) else DONE
 
 
-def _complain(message: str, kind: str = "error: ") -> None:
-    print(f"accelsim: {kind}{message}", file=sys.stderr)
+def _complain(name: str, message: str, kind: str = "error: ") -> None:
+    print(f"{name}: {kind}{message}", file=sys.stderr)

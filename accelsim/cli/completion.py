@@ -5,11 +5,14 @@ Names come from the `Catalog`, so that a key pressed costs no import of what the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 
 from accelsim.cli.catalog import Catalog
 
-__all__ = ["choices", "fields", "names"]
+__all__ = ["choices", "fields", "names", "whole_words"]
 
 Completer = Callable[[str], list[tuple[str, str]]]
 """Function of an incomplete word that returns (word, what it is) of all that it may become."""
@@ -65,6 +68,40 @@ def fields(prefix: str = "") -> Completer:
         return _matching({f"{field}={word}": text for word, text in words.items()}, incomplete)
 
     return complete
+
+
+@contextmanager
+def whole_words() -> Iterator[None]:
+    """Let bash complete what stands behind ``=``, where it breaks words.
+
+    It asks about ``--set multiplier=ax_`` as four words, the last two ``=`` and ``ax_``, and puts
+    what is printed in the place of the last. Inside they are one word, and what is printed loses
+    what bash has already.
+    """
+    if os.environ.get("_ACCELSIM_COMPLETE") != "complete_bash":
+        yield
+        return
+    words = os.environ["COMP_WORDS"].split("\n")[: int(os.environ["COMP_CWORD"]) + 1]
+    joined, broken = words[:1], False
+    for word in words[1:]:
+        if broken or word == "=":
+            joined[-1] += word
+        else:
+            joined.append(word)
+        broken = word == "="
+    if joined == words:
+        yield
+        return
+    os.environ.update({"COMP_WORDS": "\n".join(joined), "COMP_CWORD": str(len(joined) - 1)})
+    parts = joined[-1].split("=")
+    there = ["=".join([*parts[first:-1], ""]) for first in range(len(parts) - 1)]
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            yield
+    finally:
+        for line in printed.getvalue().splitlines():
+            print(line.removeprefix(next(filter(line.startswith, there), "")))
 
 
 def _matching(words: Mapping[str, str], incomplete: str) -> list[tuple[str, str]]:

@@ -12,10 +12,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from accelsim.dominance import undominated
 from accelsim.errors import DataError
 from accelsim.figures.style import checked, new_figure, quiet
 
-__all__ = ["LESS_IS_BETTER", "pareto", "undominated"]
+__all__ = ["LESS_IS_BETTER", "best_points", "pareto"]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -52,21 +53,18 @@ MOST_NAMES = 20
 """Points beyond which those that are pale have no names."""
 
 
-def undominated(table: pd.DataFrame, columns: list[str]) -> NDArray[np.bool_]:
+def best_points(table: pd.DataFrame, columns: list[str]) -> Flags:
     """Return for each row whether no other is as good in all *columns* and better in one.
 
     In columns whose name begins as `LESS_IS_BETTER` or ends as `COSTLY_UNITS` says, less is better,
     in others more.
 
     >>> points = pd.DataFrame({"energy_pj": [1, 2, 2], "accuracy": [0.8, 0.9, 0.8]})
-    >>> undominated(points, ["energy_pj", "accuracy"])
+    >>> best_points(points, ["energy_pj", "accuracy"])
     array([ True,  True, False])
     """
-    signs = [-1.0 if _is_cost(name) else 1.0 for name in columns]
-    good = table[columns].to_numpy(np.float64) * signs
-    as_good = (good[:, None] >= good[None]).all(axis=2)
-    better = (good[:, None] > good[None]).any(axis=2)
-    return ~(as_good & better).any(axis=0)
+    signs = [1.0 if _is_cost(name) else -1.0 for name in columns]
+    return undominated(table[columns].to_numpy(np.float64) * signs)
 
 
 def _is_cost(name: str) -> bool:
@@ -111,7 +109,7 @@ def pareto(
     measures = [name for name in (x, y, color, size) if name is not None]
     checked(table, [label, *measures], "points")
     _refuse(table, measures, label)
-    best = undominated(table, measures)
+    best = best_points(table, measures)
     shown = table.assign(**{name: _shown(table[name], name) for name in measures})
     figure, (axes,) = new_figure(8, 5)
     areas = _areas(shown[size]) if size is not None else np.full(len(table), 90.0)
@@ -129,7 +127,7 @@ def pareto(
     if {*bounds} <= {*table}:
         ends = [_shown(table[name], name) for name in bounds]
         axes.vlines(shown[x], *ends, color="#999999", lw=0.8, zorder=1)
-    _draw_front(axes, shown, x, y, undominated(table, [x, y]))
+    _draw_front(axes, shown, x, y, best_points(table, [x, y]))
     axes.margins(0.14)
     _name_points(axes, figure.get_size_inches(), shown, x, y, label, best)
     axes.set_xlabel(_text(x))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -72,7 +72,7 @@ class Cluster:
                     except KilledWorker as error:
                         result = crashed(task, type(error).__name__)
                     yield key, result
-        except (FutureCancelledError, OSError, TimeoutError) as error:
+        except (CancelledError, FutureCancelledError, OSError, TimeoutError) as error:
             raise DataError(
                 f"the scheduler at {self.address} is gone ({type(error).__name__}); what was "
                 "finished is kept, and the same command goes on once it is back"

@@ -12,8 +12,10 @@ import os
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
+from itertools import chain
 from os import PathLike
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import pandas as pd
@@ -28,6 +30,7 @@ from accelsim.sweeps.points import (
     Row,
     crashed,
     forget_inputs,
+    hand_over,
     point_of,
     run_points,
     weights_of,
@@ -56,7 +59,7 @@ Keys = tuple[str, ...]
 
 
 class Engine(Protocol):
-    """What runs a function over tasks: `in_processes`, or a `Cluster`."""
+    """What runs a function over tasks: `_locally`, or a `Cluster`."""
 
     def __call__(
         self,
@@ -157,8 +160,10 @@ def sweep(
     if len(impossible) == len(batch):
         raise impossible[0]
     with ExitStack() as stack:
-        engine: Engine = partial(in_processes, workers=workers)
-        if scheduler is not None:
+        if scheduler is None:
+            networks = Path(stack.enter_context(TemporaryDirectory(prefix="accelsim-")))
+            engine: Engine = partial(_locally, workers=workers, networks=networks)
+        else:
             from accelsim.sweeps.cluster import connected
 
             engine = stack.enter_context(connected(scheduler)).run
@@ -293,6 +298,19 @@ def _evaluate(
     """Yield (key, row) as points finish."""
     for keys, rows in engine(run_points, _tasks(todo), skip=skip, crashed=crashed):
         yield from zip(keys, rows, strict=True)
+
+
+def _locally(
+    function: Callable[..., list[Row]],
+    tasks: Mapping[Keys, list[Point]],
+    *,
+    workers: int | None,
+    networks: Path,
+    **how: Any,
+) -> Iterator[tuple[Keys, list[Row]]]:
+    """Yield as `in_processes`, whose processes find the networks in a folder."""
+    hand_over(chain.from_iterable(tasks.values()), networks)
+    return in_processes(partial(function, networks=networks), tasks, workers, **how)
 
 
 def _tasks(todo: Mapping[str, Point]) -> dict[Keys, list[Point]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import pickle
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from accelsim.config import Accelerator
@@ -21,7 +23,16 @@ from accelsim.topology import check_no_data, check_operands, is_topology, read_t
 from accelsim.version import MODEL_VERSION, __version__
 from accelsim.workload import load_workload, weights_text
 
-__all__ = ["Inputs", "Point", "crashed", "forget_inputs", "point_of", "run_points", "weights_of"]
+__all__ = [
+    "Inputs",
+    "Point",
+    "crashed",
+    "forget_inputs",
+    "hand_over",
+    "point_of",
+    "run_points",
+    "weights_of",
+]
 
 Row = dict[str, Any]
 
@@ -57,6 +68,8 @@ class Point:
     values: bool
     trace: str
     """Fingerprint of the trace that the sweep was started with."""
+    model: int = MODEL_VERSION
+    """The sweep's version of the model."""
 
     @property
     def calibrated(self) -> bool:
@@ -107,19 +120,72 @@ def point_of(
     return point_key({**determined_by, **({"unit_files": files} if files else {})}), point
 
 
-def run_points(points: Sequence[Point], *, shares: bool = True) -> list[Row]:
+def hand_over(points: Iterable[Point], networks: Path) -> None:
+    """Write what *points* run into the folder *networks*, for `run_points` in other processes.
+
+    To read it takes them a moment; to import torch, and to build and trace a network, seconds.
+
+    Raises
+    ------
+    DataError
+        It cannot be written.
+    """
+    for inputs, calibrated in {(one.inputs, one.calibrated) for one in points}:
+        path = _handed(networks, inputs, calibrated)
+        if is_topology(inputs.workload) or path.exists():
+            continue
+        try:
+            path.write_bytes(pickle.dumps(_traced(inputs, calibrated)))
+        except OSError as error:
+            raise DataError(
+                f"workload {inputs.workload!r} cannot be written to {path} for the workers: "
+                f"{error.strerror}; name a folder with room in TMPDIR"
+            ) from None
+
+
+def _handed(networks: Path, inputs: Inputs, calibrated: bool) -> Path:
+    return networks / point_key({**asdict(inputs), "calibrated": calibrated})
+
+
+def run_points(
+    points: Sequence[Point], *, shares: bool = True, networks: Path | None = None
+) -> list[Row]:
     """Return the row of each point; an error of its own making is in the row.
 
     *shares*: layers that ran before in this process, on a machine that does the same, are not run
-    again where there are no values. Rows are the same either way.
+    again where there are no values. Rows are the same either way. *networks*: a folder that was
+    told to `hand_over`.
     """
     with _one_at_a_time:
-        return [_row(point, _memo if shares and not point.values else None) for point in points]
+        return [
+            _row(point, _memo if shares and not point.values else None, networks)
+            for point in points
+        ]
 
 
-def _row(point: Point, memo: LayerMemo | None) -> Row:
+def _network(point: Point, networks: Path | None) -> tuple[Trace, Any]:
+    """Return what *point* runs and its labels: those handed over, else traced here."""
+    if networks is not None:
+        path = _handed(networks, point.inputs, point.calibrated)
+        if path.exists():
+            return _read(path)
+    return _traced(point.inputs, point.calibrated)
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path) -> tuple[Trace, Any]:
+    traced, labels = pickle.loads(path.read_bytes())
+    return traced, labels
+
+
+def _row(point: Point, memo: LayerMemo | None, networks: Path | None) -> Row:
     try:
-        traced, labels = _traced(point.inputs, point.calibrated)
+        if point.model != MODEL_VERSION:
+            raise DataError(
+                f"accelsim has model version {MODEL_VERSION} here and {point.model} where the "
+                "sweep was started; install the same version and start again"
+            )
+        traced, labels = _network(point, networks)
         if traced.fingerprint != point.trace:
             raise DataError(
                 f"workload {point.inputs.workload!r} is another network here than where the sweep "

@@ -14,6 +14,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from accelsim.dominance import undominated
 from accelsim.errors import ConfigError, UnknownNameError, nearest
 from accelsim.sweeps.space import Range, Space
 
@@ -223,19 +224,13 @@ def pareto(rows: Sequence[Mapping[str, Any]], objectives: Sequence[Objective]) -
 
     A row with an error is none of them.
     """
-    values = [
-        None
-        if row["error"]
-        else tuple(-one.value(row) if one.maximize else one.value(row) for one in objectives)
-        for row in rows
+    done = [place for place, row in enumerate(rows) if not row["error"]]
+    costs = [
+        [-one.value(rows[place]) if one.maximize else one.value(rows[place]) for one in objectives]
+        for place in done
     ]
-    # Whoever is bettered is bettered by one that is before it in this order.
-    front: list[tuple[float, ...]] = []
-    for value in sorted({value for value in values if value is not None}):
-        if not any(all(a <= b for a, b in zip(best, value, strict=True)) for best in front):
-            front.append(value)
-    kept = set(front)
-    return [value in kept for value in values]
+    best = dict(zip(done, undominated(costs), strict=True)) if done else {}
+    return [bool(best.get(place, False)) for place in range(len(rows))]
 
 
 def _optuna() -> Any:

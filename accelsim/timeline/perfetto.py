@@ -28,6 +28,9 @@ COUNTERS = {
 """Counter -> its series, each a column of `activity`."""
 
 PROCESS = 1
+FIRST_TRACK = 2
+"""Perfetto takes track 0 for the one of the process' own number."""
+
 LAYERS = "layers"
 
 Event = dict[str, Any]
@@ -76,11 +79,12 @@ def write_perfetto(
     """
     part = select(timeline, cycles, stretches)
     counted = activity(timeline, accelerator, windows=windows, cycles=part.cycles)
-    tracks = {name: place for place, name in enumerate([LAYERS, *timeline["block"].unique()])}
+    names = [LAYERS, *timeline["block"].unique()]
+    tracks = {name: place for place, name in enumerate(names, FIRST_TRACK)}
     events = [*_layers(timeline, part.cycles), *_stretches(part, tracks), *_counters(counted)]
     if part.left_out is not None:
         at = int(part.timeline["cycle_end"].max())
-        events.append({"ph": "i", "s": "g", "tid": 0, "ts": at, "name": part.left_out})
+        events.append({"ph": "i", "s": "t", "tid": FIRST_TRACK, "ts": at, "name": part.left_out})
     # What holds others comes before them.
     events.sort(key=lambda event: (event["ts"], -event.get("dur", 0)))
     content = {
@@ -113,7 +117,7 @@ def _layers(timeline: pd.DataFrame, cycles: Span) -> Iterator[Event]:
     for row in spans.itertuples():
         if row.end > cycles[0] and row.start < cycles[1]:
             span = {"ts": int(row.start), "dur": int(row.end - row.start)}
-            yield {"ph": "X", "tid": 0, **span, "name": row.Index, "cat": "layer"}
+            yield {"ph": "X", "tid": FIRST_TRACK, **span, "name": row.Index, "cat": "layer"}
 
 
 def _stretches(part: Selection, tracks: dict[str, int]) -> Iterator[Event]:
@@ -135,4 +139,4 @@ def _counters(counted: pd.DataFrame) -> Iterator[Event]:
     for row in rows:
         for name, series in COUNTERS.items():
             values = {label: round(row[column], 6) for label, column in series.items()}
-            yield {"ph": "C", "tid": 0, "ts": row["cycle_start"], "name": name, "args": values}
+            yield {"ph": "C", "ts": row["cycle_start"], "name": name, "args": values}

@@ -1,6 +1,9 @@
 """Tests of what a shell completes, over the protocol that bash uses."""
 
+import contextlib
 import os
+import select
+import shutil
 import subprocess
 import sys
 
@@ -16,7 +19,7 @@ def complete(capsys, monkeypatch):
     """Return the words that the last word of a line may become, the way bash asks."""
 
     def run(line):
-        words = line.split(" ")
+        words = line.split(" ") if isinstance(line, str) else line
         monkeypatch.setenv("_ACCELSIM_COMPLETE", "complete_bash")
         monkeypatch.setenv("COMP_WORDS", "\n".join(words))
         monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
@@ -65,6 +68,57 @@ def complete(capsys, monkeypatch):
 )  # fmt: skip
 def test_bash_is_told(complete, line, found):
     assert sorted(complete(line)) == sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("simulate x --set array.dataflow = w", ["ws"]),
+        ("simulate x --set array.dataflow =", ["is", "os", "rs", "ws"]),
+        ("simulate x --set array.rows = 8 --set multiplier = ax_fpm_f", ["ax_fpm_flat"]),
+        ("simulate x --set = mapper.objective = t", ["traffic"]),
+        ("simulate x --set = array.ro", ["array.rows="]),
+        ("plot x --kind = roo", ["roofline"]),
+        ("simulate x --out = r --qu", ["--quiet"]),
+    ],
+)
+def test_bash_is_told_what_stands_behind_the_sign_at_which_it_breaks_words(complete, line, found):
+    assert sorted(complete(["accelsim", *line.split()])) == found
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_a_key_pressed_in_bash_completes_a_value(tmp_path):
+    """At a terminal, with the script that --show-completion prints; the command then runs."""
+    pty = pytest.importorskip("pty")
+    program = tmp_path / "accelsim"
+    code = "from accelsim.cli import main; main()"
+    program.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c '{code}' \"$@\"\n")
+    program.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    asked = {**os.environ, "PATH": path, "_ACCELSIM_COMPLETE": "source_bash"}
+    script = subprocess.run([program], env=asked, capture_output=True, check=True).stdout
+    (tmp_path / "script").write_bytes(script)
+    typed = (
+        f"source {tmp_path / 'script'}; accelsim() {{ printf '<%s>' \"$@\"; exit; }}\n"
+        "accelsim simulate x --set mapper.objective=t\t\n"
+    )
+    ours, its = pty.openpty()
+    bash = subprocess.Popen(
+        ["bash", "--norc", "--noprofile", "-i"],
+        env={**os.environ, "PATH": path},
+        stdin=its, stdout=its, stderr=its, start_new_session=True,
+    )  # fmt: skip
+    os.close(its)
+    os.write(ours, typed.encode())
+    shown = b""
+    # Linux says that the other end has gone with an error.
+    with contextlib.suppress(OSError):
+        while select.select([ours], [], [], 60)[0] and (part := os.read(ours, 1024)):
+            shown += part
+    bash.kill()
+    bash.wait()
+    os.close(ours)
+    assert b"<simulate><x><--set><mapper.objective=traffic>" in shown
 
 
 @pytest.mark.parametrize("kind", ["workloads", "multipliers", "attacks", "presets"])

@@ -6,7 +6,7 @@ import pytest
 
 from accelsim.errors import DataError
 from accelsim.figures import pareto, rendered
-from accelsim.figures.pareto import undominated
+from accelsim.figures.pareto import best_points
 
 COLUMNS = ["unit", "accuracy", "robust_accuracy", "latency_ns", "energy_pj"]
 TABLE = pd.DataFrame(
@@ -24,14 +24,14 @@ TABLE = pd.DataFrame(
 
 
 def test_less_is_better_of_costs_and_more_of_accuracies():
-    assert undominated(TABLE, COLUMNS[1:]).tolist() == [True, True, True, True, False]
-    assert undominated(TABLE, ["energy_pj", "robust_accuracy"]).tolist() == [
+    assert best_points(TABLE, COLUMNS[1:]).tolist() == [True, True, True, True, False]
+    assert best_points(TABLE, ["energy_pj", "robust_accuracy"]).tolist() == [
         *(False, True, True, False, False)
     ]
-    assert undominated(TABLE[:1], COLUMNS[1:]).tolist() == [True]
+    assert best_points(TABLE[:1], COLUMNS[1:]).tolist() == [True]
     # Twins do not dominate each other.
     twins = pd.concat([TABLE[:1], TABLE[:1]])
-    assert undominated(twins, COLUMNS[1:]).tolist() == [True, True]
+    assert best_points(twins, COLUMNS[1:]).tolist() == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_less_is_better_of_costs_and_more_of_accuracies():
 )
 def test_less_is_better_of_what_is_counted_in_a_costly_unit(name):
     points = pd.DataFrame({name: [1, 2], "accuracy": [0.8, 0.8]})
-    assert undominated(points, [name, "accuracy"]).tolist() == [True, False]
+    assert best_points(points, [name, "accuracy"]).tolist() == [True, False]
     axes, *_ = pareto(points.assign(unit=["a", "b"]), "t", x=name, y="accuracy", color=None,
                       size=None).axes  # fmt: skip
     assert axes.lines[0].get_xydata().tolist() == [[1, 80]]

@@ -17,7 +17,7 @@ def opened(chromium, page, tmp_path):
     path.write_text(page, encoding="utf-8")
     size = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     chromium.call("Emulation.setDeviceMetricsOverride", **size)
-    chromium.open(path)
+    chromium.open(path.as_uri())
     return chromium
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import accelsim
-from accelsim.errors import ConfigError
+from accelsim.errors import ConfigError, DataError
 from accelsim.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ def started(*arguments):
 
 @pytest.fixture
 def scheduler(tmp_path):
-    """Its address, and what starts a worker."""
+    """Its address, what starts a worker, and its process."""
     place = tmp_path / "scheduler.json"
     processes = [started("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
                          "--no-show", "--scheduler-file", str(place))]  # fmt: skip
@@ -52,7 +52,7 @@ def scheduler(tmp_path):
             assert time.monotonic() < deadline
             assert processes[0].poll() is None
             time.sleep(0.05)
-        yield json.loads(place.read_text())["address"], worker
+        yield json.loads(place.read_text())["address"], worker, processes[0]
     finally:
         for process in processes:
             process.kill()
@@ -60,8 +60,9 @@ def scheduler(tmp_path):
             process.wait()
 
 
-def test_every_point_arrives_once_though_a_worker_is_killed(scheduler, tmp_path, monkeypatch):
-    address, worker = scheduler
+def test_every_point_arrives_once_though_workers_are_killed(scheduler, tmp_path, monkeypatch):
+    """One of two workers, then the other: then an error. With a new one the rest is run."""
+    address, worker, _ = scheduler
     net = tmp_path / "net.csv"
     net.write_text(NET)
     with pytest.raises(ConfigError, match="has no workers; start some"):
@@ -77,18 +78,25 @@ def test_every_point_arrives_once_though_a_worker_is_killed(scheduler, tmp_path,
     assert not (tmp_path / "s").exists()
     stored, put = Counter(), Store.put
     monkeypatch.setattr(Store, "put", lambda *a: stored.update([a[1]]) or put(*a))
-    killed_at = []
+    monkeypatch.setattr("accelsim.sweeps.cluster.POLL_S", 0.1)
+    monkeypatch.setattr("accelsim.sweeps.cluster.PATIENCE_S", 1)
 
     def kill(done, total, failed):
-        if done == 3:
-            both[0].send_signal(signal.SIGKILL)
-            killed_at.append(done)
+        assert failed == 0
+        if done in (3, 8):
+            both[done == 8].kill()
 
-    table = accelsim.sweep(
-        str(net), GRID, out=tmp_path / "s", values=False, scheduler=address, progress=kill
-    )
-    assert killed_at == [3]
-    assert both[0].wait(10) == -signal.SIGKILL
+    with pytest.raises(DataError, match=r"had no workers for 1 s; .* kept, and the same command"):
+        accelsim.sweep(
+            str(net), GRID, out=tmp_path / "s", values=False, scheduler=address, progress=kill
+        )
+    assert [one.wait(10) for one in both] == 2 * [-signal.SIGKILL]
+    assert 8 <= len(stored) < len(GRID["array.rows"])
+    assert len(pd.read_csv(tmp_path / "s" / "results.csv")) == len(stored)
+
+    worker()
+    wait_for_workers(address, 1)
+    table = accelsim.sweep(str(net), GRID, out=tmp_path / "s", values=False, scheduler=address)
     assert table["array.rows"].tolist() == GRID["array.rows"]
     assert (table["error"] == "").all()
     assert len(stored) == len(table)
@@ -105,6 +113,24 @@ def test_every_point_arrives_once_though_a_worker_is_killed(scheduler, tmp_path,
     )
     assert run.summary["latency_cycles"].iloc[0] == table["latency_cycles"].iloc[-1]
     assert run.summary["energy_uj"].iloc[0] == table["energy_uj"].iloc[-1]
+
+
+def test_a_scheduler_that_goes_is_one_error(scheduler, tmp_path):
+    address, worker, process = scheduler
+    net = tmp_path / "net.csv"
+    net.write_text(NET)
+    worker()
+    wait_for_workers(address, 1)
+
+    def kill(done, total, failed):
+        if done == 3:
+            process.kill()
+
+    with pytest.raises(DataError, match=r"scheduler at tcp.* is gone .* the same command goes on"):
+        accelsim.sweep(
+            str(net), GRID, out=tmp_path / "s", values=False, scheduler=address, progress=kill
+        )
+    assert len(pd.read_csv(tmp_path / "s" / "results.csv")) >= 3
 
 
 def wait_for_workers(address, count):

@@ -8,7 +8,7 @@ import accelsim
 from accelsim.errors import ConfigError, DataError, UnknownNameError
 from accelsim.store import Store
 from accelsim.sweeps import driver as sweeps
-from accelsim.sweeps.points import Inputs, Point, point_of, run_points
+from accelsim.sweeps.points import Inputs, Point, hand_over, point_of, run_points
 from accelsim.threads import cpus
 
 GRID = {"array.rows": [4, 8], "multiplier": ["exact_fp32", "ax_fpm"]}
@@ -66,6 +66,21 @@ def test_units_of_integers_are_calibrated_and_their_scheme_varied(tmp_path):
     cycles = table["latency_cycles"]
     assert cycles[0] == cycles[1]
     assert cycles[2] < cycles[3]
+
+
+def test_a_network_is_traced_once_and_read_by_whoever_runs_it(tmp_path, monkeypatch):
+    """Rows are the same, labels and ranges included; nothing is built again."""
+    fields = {"array.rows": 4, "multiplier": "exact_int8"}
+    base = accelsim.Accelerator.preset("edge_16x16")
+    _, point = point_of(fields, base, "lenet5_digits", 1, None, values=True)
+    (row,) = run_points([point])
+    with pytest.raises(DataError, match="cannot be written to .* for the workers: .* in TMPDIR"):
+        hand_over([point], tmp_path / "no")
+    hand_over([point], tmp_path)
+    sweeps.forget_inputs()
+    monkeypatch.setattr("accelsim.sweeps.points.load_workload", None)
+    assert run_points([point], networks=tmp_path) == [row]
+    assert row["accuracy"] == 1
 
 
 def test_a_topology_is_swept_by_shape(tmp_path, monkeypatch):

