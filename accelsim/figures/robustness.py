@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from accelsim.errors import DataError
 from accelsim.figures.style import PALETTE, checked, new_figure, quiet
@@ -23,13 +23,15 @@ LINES = ("-", "--", ":", "-.")
 NORMS = {"linf": "$L_\\infty$", "l2": "$L_2$", "l0": "$L_0$"}
 DARK = 60
 """Percent from which on text on a cell is white."""
+LABEL = 0.16
+"""Share of an axis that the label of a tick takes."""
 
 
 def accuracy_by_epsilon(summary: pd.DataFrame, title: str) -> Figure:
     """Return a plot for each attack: robust accuracy of every target against epsilon.
 
-    At epsilon 0 stands the clean accuracy; the axis goes with the root of epsilon, which gives the
-    small ones room. The bands are 95 % intervals.
+    At epsilon 0 stands the clean accuracy; from the smallest epsilon on the axis is nearly
+    logarithmic, so that small ones have room. The bands are 95 % intervals.
 
     Parameters
     ----------
@@ -59,10 +61,7 @@ def accuracy_by_epsilon(summary: pd.DataFrame, title: str) -> Figure:
             _draw_line(axes, line.sort_values("epsilon"), str(name), targets.index(name))
         axes.set_title(attack, fontsize=9)
         axes.set_xlabel(f"epsilon ({NORMS[norm]})")
-        epsilons = [0.0, *sorted(part["epsilon"].unique())]
-        axes.set_xlim(0, 1.05 * epsilons[-1])
-        axes.set_xscale("function", functions=(_root, np.square))
-        axes.set_xticks(epsilons, [f"{one:.2g}" for one in epsilons], fontsize=7)
+        _scale(axes, [0.0, *sorted(part["epsilon"].unique())])
         axes.set_ylim(0, 102)
         quiet(axes)
     for axes in all_axes[::COLUMNS]:
@@ -80,9 +79,22 @@ def accuracy_by_epsilon(summary: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def _root(epsilons: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return square roots; of what an axis asks for below 0, 0."""
-    return np.sqrt(np.maximum(epsilons, 0.0))
+def _scale(axes: Axes, epsilons: Sequence[float]) -> None:
+    """Give *axes* a tick for each epsilon, logarithmic but near 0, and labels that do not meet."""
+    first, last = epsilons[1], epsilons[-1]
+
+    def place(epsilon: Any) -> Any:
+        return np.log1p(np.maximum(epsilon, 0.0) / first)
+
+    axes.set_xlim(0, 1.05 * last)
+    axes.set_xscale("function", functions=(place, lambda x: first * np.expm1(x)))
+    labels, free = [], 0.0
+    for epsilon in epsilons:
+        at = float(place(epsilon) / place(last))
+        shown = epsilon == last or free <= at <= 1 - LABEL
+        labels.append(f"{epsilon:.2g}" if shown else "")
+        free = at + LABEL if shown else free
+    axes.set_xticks(epsilons, labels, fontsize=7)
 
 
 def _draw_line(axes: Axes, line: pd.DataFrame, name: str, number: int) -> None:

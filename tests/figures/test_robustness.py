@@ -1,5 +1,6 @@
 """The figures of robustness: every rate is drawn where it belongs."""
 
+import itertools
 import math
 
 import numpy as np
@@ -115,3 +116,13 @@ def test_rejects_two_rows_in_one_place():
 def test_rejects_a_rate_that_is_not_there():
     with pytest.raises(DataError, match="no rate 'success'; it has: clean_accuracy, robust_acc"):
         transfer_matrix(CURVES[:1], "Transfer", "success")
+
+
+def test_labels_of_small_epsilons_do_not_meet():
+    small = [row(0.5, epsilon=steps / 255) for steps in (1, 2, 4, 8, 16, 127.5)]
+    figure = accuracy_by_epsilon(pd.DataFrame(small), "Accuracy")
+    figure.draw_without_rendering()
+    labels = [text for text in figure.axes[0].get_xticklabels() if text.get_text()]
+    assert len(labels) > 3
+    boxes = [text.get_window_extent() for text in labels]
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
