@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from accelsim.accumulators import AUTO, accumulator_of
 from accelsim.datasets import fingerprint
 from accelsim.errors import ConfigError, DataError, nearest
-from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
+from accelsim.multipliers import MULTIPLIERS
 from accelsim.robustness.attack import checked_epsilon, checked_seed
 from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.pieces import CHUNK, Plan
@@ -166,11 +166,8 @@ def evaluate(
     labels = check_labels(labels, len(images))
     exact = copy.deepcopy(model).eval()
     judges = _judges(exact, images, multipliers, accumulator, accelerator)
-    units = {name for one in judges.values() for name in one.units}
     ranges = None
-    if calibration is not None and any(
-        isinstance(MULTIPLIERS[name], IntegerMultiplier) for name in units
-    ):
+    if calibration is not None:
         from accelsim.nn.calibration import as_calibration
 
         ranges = as_calibration(model, calibration)

@@ -373,3 +373,15 @@ def test_what_was_kept_is_used_for_the_same_networks_and_images_only(tiny, tmp_p
         model[1].weight.mul_(2)
     assert not kept(*tiny)
     assert kept(*tiny)
+
+
+def test_what_was_kept_of_a_unit_does_not_depend_on_who_else_is_asked_for(tiny, tmp_path):
+    made = []
+    settings = {"attacks": ["fgsm"], "scenario": "white_box", "calibration": tiny[1]}
+    settings |= {"folder": tmp_path, "progress": lambda done, total, what: made.append(what)}
+    evaluate(*tiny, multipliers=["ax_fpm"], gradients=["exact"], **settings)
+    made.clear()
+    evaluate(*tiny, multipliers=["ax_fpm", "exact_int4"], gradients=["exact"], **settings)
+    start, *pieces = made
+    assert start == ""
+    assert ["exact_int4" in piece for piece in pieces] == [True]
