@@ -279,6 +279,12 @@ def _fault(
         rule = f"unknown field.{nearest(location[-1], model.model_fields)}"
     elif fault["type"] == "missing":
         rule = "required field is missing"
+    elif fault["type"] in ("dict_type", "model_type"):
+        parts = [name for name in field_types(cls) if name.startswith(f"{field}.")]
+        example = parts[0] if parts else f"{field}.LAYER"
+        rule = f"has fields of its own, such as {example}; give these, got {fault['input']!r}"
+    elif fault["type"] == "value_error":
+        rule = f"{fault['ctx']['error']}, got {fault['input']!r}"
     else:
         rule = f"{fault['msg'][0].lower()}{fault['msg'][1:]}, got {fault['input']!r}"
     where = f"{path}:{line}:{column}: " if path else "accelerator: "

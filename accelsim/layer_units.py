@@ -118,6 +118,8 @@ def takes_integers(accelerator: Accelerator) -> bool:
 def unit_label(accelerator: Accelerator) -> str:
     """Return what the units of *accelerator* are called in tables and figures.
 
+    A layer that is named with the unit of all others is one of them.
+
     >>> from accelsim import Accelerator
     >>> machine = Accelerator.preset("edge_16x16").replace(layer_multipliers={"conv1": "ax_fpm"})
     >>> unit_label(machine)
@@ -125,7 +127,8 @@ def unit_label(accelerator: Accelerator) -> str:
     """
     layers: dict[str, list[str]] = {}
     for layer, unit in sorted(accelerator.layer_multipliers.items()):
-        layers.setdefault(unit, []).append(layer)
+        if unit != accelerator.multiplier:
+            layers.setdefault(unit, []).append(layer)
     others = [
         f"{unit} in {' '.join(own) if len(own) <= SHOWN_LAYERS else f'{len(own)} layers'}"
         for unit, own in layers.items()

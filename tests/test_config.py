@@ -108,6 +108,8 @@ def test_rejects_an_unknown_preset():
         ({"glb.ifmap_kib": float("inf")}, "glb.ifmap_kib: input should be a finite number"),
         ({"array.rwos": 1}, r"no field 'array.rwos' .*Did you mean 'array.rows'\?"),
         ({"array.rows.x": 1}, "no field 'array.rows.x'"),
+        ({"array": 3}, r"array: has fields of its own, such as array\.rows; give these, got 3"),
+        ({"glb.forwarding": True}, "glb: forwarding needs unified: true"),
         ({"multiplier": ""}, "multiplier: string should have at least 1 character"),
         ({"multiplier": None}, "multiplier: input should be a valid string, got None"),
     ],
@@ -184,11 +186,14 @@ def test_unit_files_of_layers_lie_beside_the_file(tmp_path):
             {"layer_multipliers.conv1": None},
             r"layer_multipliers\.conv1: input should be a valid str",
         ),
-        ({"layer_multipliers": "ax_fpm"}, "layer_multipliers: input should be a valid .*'ax_fpm'"),
+        (
+            {"layer_multipliers": "ax_fpm"},
+            r"layer_multipliers: has fields .* layer_multipliers\.LAYER; give these, got 'ax_fpm'",
+        ),
         ({"layer_multiplier.conv1": "ax_fpm"}, "no field .* Did you mean 'layer_multipliers'"),
         (
             {"layer_multipliers.conv1": "ax_fpm", "array.multiplier_delay_ps": 900.0},
-            r"array\.multiplier_delay_ps is the delay of one unit; set it to null, for each unit",
+            r"layer_multipliers: array\.multiplier_delay_ps is the delay of one unit; set it to",
         ),
     ],
 )

@@ -181,6 +181,7 @@ def test_a_machine_whose_layers_name_its_own_unit_computes_the_same(trace):
     runs = [accelsim.simulate(trace, machine, values=False) for machine in (EDGE, same)]
     layers = [run.layers.drop(columns="multiplier", errors="ignore") for run in runs]
     assert layers[0].equals(layers[1])
+    assert unit_label(same) == "exact_fp32"
 
 
 def test_labels_name_the_units():

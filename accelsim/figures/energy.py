@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from accelsim.energy.account import CLOCK, COMPONENTS
-from accelsim.figures.style import PALETTE, headline, new_figure, quiet, run_labels
+from accelsim.figures.style import PALETTE, broken, headline, new_figure, quiet, run_labels
 from accelsim.results import Run
 
 __all__ = ["energy_by_component"]
@@ -19,7 +19,7 @@ def energy_by_component(runs: Sequence[Run]) -> Figure:
     The left plot has all components; the right one leaves out the DRAM, which hides the rest.
     """
     figure, (whole, chip) = new_figure(max(9, 2 + 2.4 * len(runs)), 4.2, axes=2)
-    labels = run_labels(runs)
+    labels = [broken(label, 14) for label in run_labels(runs)]
     charged = [CLOCK] if any(f"energy_{CLOCK}_uj" in run.summary for run in runs) else []
     everything = (*COMPONENTS, *charged)
     for axes, components in ((whole, everything), (chip, [c for c in everything if c != "dram"])):

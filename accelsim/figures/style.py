@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any, Literal
 
 import pandas as pd
@@ -18,6 +19,7 @@ __all__ = [
     "HATCHES",
     "MARKERS",
     "PALETTE",
+    "broken",
     "checked",
     "groups",
     "headline",
@@ -78,6 +80,16 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
             "accelerators names of their own (--set name=...)"
         )
     return labels
+
+
+def broken(label: str, width: int) -> str:
+    """Return *label* in lines of about *width* characters; a name is never cut.
+
+    >>> broken("exact_fp32, ax_fpm in conv2", 16)
+    'exact_fp32,\\nax_fpm in conv2'
+    """
+    lines = (fill(line, width, break_long_words=False) for line in label.split("\n"))
+    return "\n".join(lines)
 
 
 def headline(runs: Sequence[Run], what: str, *, ratios: bool = True) -> str:

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from accelsim.errors import DataError
-from accelsim.figures.style import headline, new_figure, run_labels
+from accelsim.figures.style import broken, headline, new_figure, run_labels
 from accelsim.results import Run, pes_of
 
 __all__ = ["products_by_pe", "utilization_by_pe"]
@@ -53,7 +53,7 @@ def utilization_by_pe(runs: Sequence[Run]) -> Figure:
         The runs are of different networks, cannot be told apart, have no layer with products, or
         were saved by an accelsim that did not keep what each PE did.
     """
-    labels = run_labels(runs)
+    labels = [broken(label, 32) for label in run_labels(runs)]
     layers = runs[0].layers[runs[0].layers["macs"] > 0]["layer"]
     if layers.empty:
         raise DataError("there is no utilization to draw; no layer has products")

@@ -157,7 +157,10 @@ class Networks:
 
         if (unit, "surrogate") not in self._made:
             self._made[unit, "surrogate"] = surrogate(
-                self.model, self.layered.get(unit, unit), calibration=self.calibration
+                self.model,
+                self.layered.get(unit, unit),
+                calibration=self.calibration,
+                scheme=self.scheme,
             ).eval()
         return self._made[unit, "surrogate"]
 

@@ -13,7 +13,7 @@ from accelsim.errors import ConfigError, DataError
 from accelsim.robustness.outcomes import KEYS, OUTCOMES, checked_outcomes, numbered
 from accelsim.robustness.pieces import Piece, run_piece
 from accelsim.store import Store, point_key, stored_rows
-from accelsim.version import __version__
+from accelsim.version import MODEL_VERSION, __version__
 from accelsim.workers import check_workers, in_processes
 
 if TYPE_CHECKING:
@@ -67,8 +67,10 @@ def run_study(
 
     check_workers(workers)
     todo: dict[str, Piece] = {}
+    # What the first version of the model kept has no number of it in its keys.
+    model = {"model": MODEL_VERSION} if MODEL_VERSION > 1 else {}
     for piece in pieces:
-        key = point_key({**determined_by, **_settings(piece), "version": __version__})
+        key = point_key({**determined_by, **_settings(piece), **model, "version": __version__})
         if key in todo:
             raise ConfigError(f"two pieces of the study are the same: {piece.key}")
         todo[key] = piece

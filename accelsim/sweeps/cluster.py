@@ -115,6 +115,7 @@ def connected(address: str) -> Iterator[Cluster]:
     """
     try:
         from distributed import Client
+        from distributed.comm import get_address_host_port
     except ImportError:
         raise ConfigError(
             "a scheduler is used through dask.distributed, which is not installed; "
@@ -123,6 +124,7 @@ def connected(address: str) -> Iterator[Cluster]:
     # Its logs are of its own workings; what a user has to know is raised here.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
+        get_address_host_port(address)  # A client that cannot read it complains as it is freed.
         client = Client(address, timeout=TIMEOUT_S, set_as_default=False)
     except (OSError, TimeoutError, ValueError):
         raise ConfigError(

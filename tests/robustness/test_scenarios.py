@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from accelsim.errors import ConfigError, DataError
+from accelsim.nn import Scheme, calibrate
 from accelsim.recipe import Recipe
 from accelsim.robustness.controls import power_of_two_weights
 from accelsim.robustness.pieces import Plan, run_piece
@@ -57,6 +58,30 @@ def test_adaptive_attacks_what_the_unit_effectively_applies(lenet):
     ]
     table = run_piece(found[0])
     assert table["source_fooled"].mean() > 0.3
+
+
+def test_the_adaptive_attacker_knows_how_the_unit_quantizes(tiny):
+    """Its surrogate has the gradient of the network that judges: of a scheme of its own, too.
+
+    One scale for all filters is a coarse one for the small filter: 0.01 and -0.004 become 0.0078
+    and 0, where a scale of its own keeps them.
+    """
+    model, images, _ = tiny
+    with torch.no_grad():
+        model[1].weight.copy_(torch.tensor([[1.0, 0.5], [0.01, -0.003]]))
+    unit, calibration = "exact_int8", calibrate(model, images)
+    found = {}
+    for scheme in (Scheme(), Scheme(per_channel=False)):
+        networks = Networks(model, calibration=calibration, scheme=scheme)
+        given = torch.from_numpy(images).requires_grad_()
+        slopes = [
+            torch.autograd.grad(network(given)[:, 1].sum(), given)[0]
+            for network in (networks.surrogate(unit), networks.on(unit, "effective"))
+        ]
+        torch.testing.assert_close(*slopes)
+        found[scheme] = slopes[0]
+    fine, coarse = found.values()
+    assert not torch.allclose(fine, coarse, rtol=0.1)
 
 
 def test_controls_take_part_like_units_but_know_no_circuit(lenet):

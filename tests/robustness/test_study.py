@@ -164,6 +164,16 @@ def test_other_weights_are_another_study(tiny, tmp_path, monkeypatch):
     assert len(asked) == 2
 
 
+def test_another_version_of_the_model_is_another_study(tiny, tmp_path, monkeypatch):
+    """The first one's keys are those of before there was a number in them: nothing is lost."""
+    counted, run = [], study.run_piece
+    monkeypatch.setattr(study, "run_piece", lambda piece: counted.append(1) or run(piece))
+    for version in (1, 2, 2, 1):
+        monkeypatch.setattr(study, "MODEL_VERSION", version)
+        run_study(pieces(tiny), KNOWN, folder=tmp_path)
+    assert len(counted) == 2 * len(pieces(tiny))
+
+
 def test_all_that_was_kept_is_one_table(tiny, tmp_path):
     """Of two attacks and, anew, of one of them in larger pieces, which count."""
     fgsm, pgd = Plan("fgsm", 0.3), Plan("pgd", 0.2)

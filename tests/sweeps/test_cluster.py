@@ -15,6 +15,7 @@ import pytest
 import accelsim
 from accelsim.errors import ConfigError, DataError
 from accelsim.store import Store
+from accelsim.sweeps.cluster import connected
 
 ROOT = Path(__file__).parents[2]
 NET = "a, 64, 64, 32\nb, 64, 32, 32\n"
@@ -149,6 +150,14 @@ def test_rejects_an_unreachable_scheduler_in_one_line(tmp_path, monkeypatch):
             accelsim.sweep(str(net), GRID, out=tmp_path / "s", values=False, scheduler=address)
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("address", ["nowhere", "htp://a:1", "tcp://a", ""])
+def test_an_address_that_cannot_be_read_makes_no_client(address, monkeypatch):
+    """Which would have a traceback of its own behind the error, when the program ends."""
+    monkeypatch.setattr("distributed.Client", lambda *_, **__: pytest.fail("made a client"))
+    with pytest.raises(ConfigError, match="no scheduler answers at"), connected(address):
+        pass
 
 
 def test_rejects_workers_beside_a_scheduler(tmp_path):
