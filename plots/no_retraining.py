@@ -93,4 +93,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    script(main)
+    script(main, about=__doc__)

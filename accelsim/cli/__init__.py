@@ -23,7 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     script(lambda: _run(arguments), NAME)
 
 
-def script(work: Callable[[], int | None], name: str | None = None) -> None:
+def script(
+    work: Callable[[], int | None], name: str | None = None, *, about: str | None = None
+) -> None:
     """Do *work*, all of a script, and exit as the command line does.
 
     Parameters
@@ -32,7 +34,10 @@ def script(work: Callable[[], int | None], name: str | None = None) -> None:
         Returns an exit code, or None for 0.
     name : str, optional
         Who complains on stderr; the script's file by default.
+    about : str, optional
+        What ``--help`` tells in place of the work, for a script that reads no options itself.
     """
+    asked = about if {"-h", "--help"} & set(sys.argv[1:]) else None
     name = name or os.path.basename(sys.argv[0])
     interrupted = False
 
@@ -43,7 +48,7 @@ def script(work: Callable[[], int | None], name: str | None = None) -> None:
 
     previous = signal.signal(signal.SIGINT, interrupt)
     try:
-        code = work() or DONE
+        code = (work() if asked is None else print(asked.strip())) or DONE
         sys.stdout.flush()
     except AccelsimError as error:
         _complain(name, str(error))

@@ -17,8 +17,9 @@ def test_what_a_script_does_is_done_by_the_command_lines_own_wrapper(path):
     """Those that read nothing and take no words have no such function."""
     tree = ast.parse(path.read_text())
     if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body):
-        guarded = ast.unparse(tree.body[-1])
-        assert guarded == "if __name__ == '__main__':\n    script(main)"
+        own = "argparse" in path.read_text()
+        call = "script(main)" if own else "script(main, about=__doc__)"
+        assert ast.unparse(tree.body[-1]) == f"if __name__ == '__main__':\n    {call}"
 
 
 @pytest.mark.parametrize("name", ["verdicts", "closing_table"])
@@ -38,3 +39,11 @@ def test_a_workload_that_is_none_is_one_line_and_code_2(script, capsys):
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("confidence.py: error: no workload named 'lenet5_digit'")
+
+
+def test_help_is_told_in_place_of_the_work(script, capsys):
+    module = script("confidence", "--help")
+    with pytest.raises(SystemExit) as ended:
+        run(module.main, about=module.__doc__)
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.strip() == module.__doc__.strip()
