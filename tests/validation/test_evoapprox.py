@@ -239,7 +239,7 @@ def test_the_script_says_what_is_wrong_in_one_line(tmp_path):
         check=False,
         cwd=ROOT,
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr.startswith(f"error: {tmp_path} holds no multiplier of EvoApproxLib")
+    assert done.stderr.startswith(f"evoapprox_ranking.py: error: {tmp_path} holds no multiplier of EvoApproxLib")
     assert done.stderr.count("\n") == 1
