@@ -241,5 +241,6 @@ def test_the_script_says_what_is_wrong_in_one_line(tmp_path):
     )
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr.startswith(f"evoapprox_ranking.py: error: {tmp_path} holds no multiplier of EvoApproxLib")
+    error = f"evoapprox_ranking.py: error: {tmp_path} holds no multiplier of EvoApproxLib"
+    assert done.stderr.startswith(error)
     assert done.stderr.count("\n") == 1
