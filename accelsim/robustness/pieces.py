@@ -100,9 +100,9 @@ class Piece:
     seed : int
         Of the whole set; the attack's own follows from it and *first*.
     batch_size : int
-    controls : mapping of str to str
-        Name -> identity, of the networks here that are no units: a name alone does not say what
-        they compute.
+    identities : mapping of str to str
+        Of the networks here that are no units, controls and proxies, name -> identity: a name
+        alone does not say what they compute.
     """
 
     scenario: str
@@ -114,7 +114,7 @@ class Piece:
     first: int
     seed: int
     batch_size: int
-    controls: Mapping[str, str] = field(default_factory=dict)
+    identities: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -123,7 +123,7 @@ class Piece:
         return "|".join((
             self.scenario, self.source.name, self.source.gradient, self.plan.attack,
             self.plan.settings_text, strength, str(self.first), str(len(self.images)),
-            *self.controls,
+            *self.identities,
         ))  # fmt: skip
 
 
@@ -138,14 +138,14 @@ def split(
     seed: int,
     batch_size: int,
     chunk: int = CHUNK,
-    controls: Mapping[str, str] | None = None,
+    identities: Mapping[str, str] | None = None,
 ) -> Iterator[Piece]:
     """Yield the pieces of one attack, *chunk* images each."""
     for first in range(0, len(images), chunk):
         part = slice(first, first + chunk)
         yield Piece(
             scenario, source, targets, plan, images[part], labels[part], first, seed, batch_size,
-            controls or {},
+            identities or {},
         )  # fmt: skip
 
 

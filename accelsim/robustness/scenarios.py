@@ -29,7 +29,7 @@ from accelsim.errors import ConfigError, nearest
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.pieces import CHUNK, Piece, Plan, Source, split
-from accelsim.robustness.proxy import train_proxy
+from accelsim.robustness.proxy import identity, train_proxy
 from accelsim.robustness.verdict import logits_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ EXACT = "exact_fp32"
 """The unit that stands for it among the judges."""
 
 PROBES = 16
-"""Images whose logits tell a control from every other."""
+"""Images whose logits tell a control, which need not have weights, from every other."""
 
 Targets = dict[str, "nn.Module"]
 
@@ -215,13 +215,14 @@ def pieces_of(
         if isinstance(given, str) or not given:
             raise ConfigError(f"{what} must be a list of at least one name, got {given!r}")
     check_scenario(scenario)
-    known = {name: _identity(control, images) for name, control in networks.controls.items()}
+    known = {name: _by_logits(control, images) for name, control in networks.controls.items()}
     everyone = (*units, *known)
     fixed: list[tuple[Source, Targets]] = []
     if scenario == "transfer":
         fixed = list(_transfer(networks, units, sources))
     elif scenario == "black_box":
         fixed = list(_proxies(networks, everyone, proxies, batch_size, folder))
+        known |= {source.name: identity(source.model) for source, _ in fixed}
     elif scenario == "adaptive":
         fixed = list(_adaptive(networks, units))
     for plan in plans:
@@ -231,7 +232,7 @@ def pieces_of(
             yield from split(
                 scenario, source, targets, plan, images, labels,
                 seed=seed, batch_size=batch_size, chunk=chunk,
-                controls={name: one for name, one in known.items() if name in here},
+                identities={name: one for name, one in known.items() if name in here},
             )  # fmt: skip
 
 
@@ -244,7 +245,7 @@ def check_scenario(scenario: str) -> None:
         )
 
 
-def _identity(control: nn.Module, images: NDArray[np.float32]) -> str:
+def _by_logits(control: nn.Module, images: NDArray[np.float32]) -> str:
     """Return what tells *control* from others of its name: the bits of its logits."""
     return sha256(logits_of(control, images[:PROBES], PROBES).tobytes()).hexdigest()
 

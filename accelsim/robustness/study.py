@@ -170,9 +170,9 @@ def outcomes_in(folder: Path) -> pd.DataFrame:
 def _settings(piece: Piece) -> dict[str, Any]:
     """Return what tells a piece from every other whose models are the same."""
     plan = dataclasses.asdict(piece.plan)
-    controls = {"controls": dict(piece.controls)} if piece.controls else {}
+    identities = {"controls": dict(piece.identities)} if piece.identities else {}
     return {
-        **controls,
+        **identities,
         "piece": piece.key,
         "targets": list(piece.targets),
         "plan": {**plan, "settings": dict(plan["settings"])},

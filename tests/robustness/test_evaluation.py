@@ -15,7 +15,8 @@ import accelsim
 from accelsim.errors import ConfigError, DataError, MappingError, UnknownNameError
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.quantization import Scheme
-from accelsim.robustness import OUTCOMES, evaluate, summarize, wilson
+from accelsim.recipe import Recipe
+from accelsim.robustness import OUTCOMES, Proxies, evaluate, summarize, wilson
 from accelsim.robustness.controls import exact_times_gain, power_of_two_weights
 from accelsim.robustness.pieces import Plan
 
@@ -276,6 +277,31 @@ def test_controls_are_judged_by_what_they_compute(tiny, tmp_path):
     assert white[["source", "gradient"]].drop_duplicates().to_numpy().tolist() == [
         ["exact_fp32", "effective"], ["gain", "exact"], ["po2", "exact"],
     ]  # fmt: skip
+
+
+def test_what_one_proxy_found_is_not_told_of_another(tiny, tmp_path):
+    model, images, labels = tiny
+    done = []
+
+    def judged(hidden):
+        """Return the outcomes over a proxy of *hidden* units; `done` says what had to be made."""
+        done.clear()
+        build = lambda: nn.Sequential(  # noqa: E731
+            nn.Flatten(), nn.Linear(2, hidden), nn.Linear(hidden, 2)
+        )
+        given = Proxies(build, images, Recipe(1, 4, learning_rate=0.1))
+        return evaluate(
+            model, images, labels, attacks=["fgsm"], multipliers=["exact_fp32"], epsilon=0.1,
+            scenario="black_box", proxies=given, folder=tmp_path,
+            progress=lambda *told: done.append(told[2]) if told[2] else None,
+        )  # fmt: skip
+
+    small = judged(2)
+    assert len(done) == 1
+    judged(3)
+    assert len(done) == 1
+    pd.testing.assert_frame_equal(judged(2), small)
+    assert not done
 
 
 @pytest.mark.parametrize(

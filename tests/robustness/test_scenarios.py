@@ -99,11 +99,11 @@ def test_controls_take_part_like_units_but_know_no_circuit(lenet):
         assert all(one.key.endswith("|po2") for one in found[len(alone) :])
     both = Networks(lenet[0], controls={"po2": control, "other": control})
     (free,) = pieces(lenet, "white_box", "boundary", units=UNITS[:1], networks=both)[1:2]
-    assert (free.source.model, free.source.gradient, list(free.controls)) == (
+    assert (free.source.model, free.source.gradient, list(free.identities)) == (
         control, "none", ["po2"],
     )  # fmt: skip
     matrix = pieces(lenet, "transfer", networks=both, sources=("torch", "po2"))
-    assert [list(one.controls) for one in matrix] == [[], ["po2"], *[["po2", "other"]] * 2]
+    assert [list(one.identities) for one in matrix] == [[], ["po2"], *[["po2", "other"]] * 2]
 
 
 def test_a_proxy_learns_from_the_answers_of_the_unit_alone():
