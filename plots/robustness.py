@@ -7,7 +7,8 @@ on. Writes ``results/robustness_<workload>_<preset>.csv``: a row for each attack
 Rows of earlier runs on the same weights stay, so that scenarios, attacks and units can be run one
 by one. ``--images`` takes fewer images than the preset asks for; ``--weights`` other weights, whose
 file's name goes into that of the results. Proxies of the black box have the workload's own shape,
-and ask for 5,000 training images (all, where there are fewer) once each.
+and ask for 5,000 training images (all, where there are fewer) once each. Where ``--source`` has had
+units attacked in transfer, a matrix is drawn of who fools whom, too.
 
 ``--control`` has networks that need no approximate circuit attacked and judged beside the units,
 for check 11: ``UNIT_gain``, ``UNIT_noise`` and ``UNIT_noise_gain`` (what UNIT does to each layer's
@@ -27,7 +28,7 @@ from study import controls, kept_outcomes, label
 
 import accelsim
 from accelsim.cli import script
-from accelsim.figures import accuracy_by_epsilon
+from accelsim.figures import accuracy_by_epsilon, transfer_matrix
 from accelsim.files import write_atomically
 from accelsim.nn import calibrate_workload
 from accelsim.robustness import SCENARIOS, Plan, Proxies, evaluate, summarize
@@ -116,6 +117,25 @@ def drawn(rates: pd.DataFrame) -> pd.DataFrame:
     return rates[of].sort_values("robust_accuracy").drop_duplicates(points).sort_index()
 
 
+def between(rates: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the matrix: transfer as made, by attacks on several sources.
+
+    Of an attack's budgets the one at which the exact network is fooled next to half of the time:
+    where all are fooled or none, the matrix tells nothing.
+    """
+    sources = ["torch", *UNITS]
+    made = rates[(rates["scenario"] == "transfer") & (rates["scale"] == 1)]
+    made = made[made["source"].isin(sources) & made["target"].isin(UNITS)]
+    run = ["attack", "settings", "norm", "epsilon"]
+    several = made.groupby(run, dropna=False)["source"].transform("nunique") > 1
+    exact = made[several & (made["source"] == TORCH)].drop_duplicates(run)
+    half = (exact["source_success"] - 0.5).abs()
+    chosen = exact.loc[half.groupby(exact["attack"], sort=False).idxmin(), run]
+    order = {name: number for number, name in enumerate(sources)}
+    pairs = made.merge(chosen, on=run)
+    return pairs.sort_values(["source", "target"], key=lambda names: names.map(order))
+
+
 def main() -> None:
     """Attack, judge, keep; then write the rates."""
     asked = arguments()
@@ -157,6 +177,11 @@ def main() -> None:
         text = f"{title}: examples of the exact network, up to {budgets['images'].max()} images"
         picture = HERE / f"robustness_{title}_{asked.preset}.png"
         accuracy_by_epsilon(budgets, text).savefig(picture, dpi=120)
+    pairs = between(kept)
+    if len(pairs):
+        text = f"{title}: examples that fool who they were made on, and others"
+        picture = HERE / f"transfer_{title}_{asked.preset}.png"
+        transfer_matrix(pairs, text).savefig(picture, dpi=120)
     shown = ["scenario", "source", "gradient", "target", "attack", "epsilon", "scale", "images"]
     shown += ["source_success", "transfer_success", "robust_accuracy"]
     print(rates[shown].round(4).to_string(index=False))

@@ -39,3 +39,26 @@ def test_of_several_efforts_the_strongest_is_drawn(script):
         row | {"attack": "ddn", "settings": "", "epsilon": None, "robust_accuracy": 0.2},
     ])  # fmt: skip
     assert list(drawn(rates).index) == [1, 2]
+
+
+def test_the_matrix_shows_the_budget_that_fools_every_second_image(script):
+    between = script("robustness").between
+    row = {"scenario": "transfer", "scale": 1.0, "target": "ax_fpm", "norm": "linf"}
+    fgsm = row | {"attack": "fgsm", "settings": ""}
+    ddn = row | {"attack": "ddn", "settings": "", "norm": "l2", "epsilon": None}
+    budgets = {0.1: 0.2, 0.2: 0.6, 0.3: 0.9}
+    rates = pd.DataFrame([
+        *(fgsm | {"source": source, "epsilon": epsilon, "source_success": success}
+          for source in ("ax_fpm", "torch") for epsilon, success in budgets.items()),
+        fgsm | {"source": "torch", "epsilon": 0.25, "source_success": 0.5},
+        *(ddn | {"source": source, "source_success": 1.0} for source in ("torch", "ax_fpm")),
+        ddn | {"source": "torch", "source_success": 1.0, "scale": 1.5},
+        fgsm | {"source": "torch", "epsilon": 0.2, "source_success": 0.5, "attack": "pgd"},
+        ddn | {"source": "ax_fpm", "source_success": 1.0, "scenario": "white_box"},
+        fgsm | {"source": "torch", "epsilon": 0.2, "source_success": 0.6, "target": "weights_po2"},
+    ])  # fmt: skip
+    shown = between(rates)
+    assert shown["source"].tolist() == ["torch", "torch", "ax_fpm", "ax_fpm"]
+    assert shown.groupby("attack")["epsilon"].max().dropna().to_dict() == {"fgsm": 0.2}
+    assert sorted(shown["attack"]) == ["ddn", "ddn", "fgsm", "fgsm"]
+    assert between(rates[rates["source"] == "torch"]).empty
