@@ -27,6 +27,7 @@ from study import controls, kept_outcomes, label
 
 import accelsim
 from accelsim.cli import script
+from accelsim.errors import ConfigError
 from accelsim.figures import accuracy_by_epsilon
 from accelsim.files import write_atomically
 from accelsim.nn import calibrate_workload
@@ -148,6 +149,12 @@ def main() -> None:
                     progress=lambda *told: print(*told, file=sys.stderr, flush=True),
                 )
             )
+    if not tables:
+        raise ConfigError(
+            f"preset {asked.preset!r} has none of the attacks {', '.join(asked.attack or [])} in "
+            f"scenarios {', '.join(asked.scenario or SCENARIOS)}; its attacks: "
+            f"{', '.join(dict.fromkeys(run.attack for run in preset(asked.preset, name)))}"
+        )
     rates = summarize(pd.concat(tables, ignore_index=True))
     rates.insert(0, "weights", weights_hash(name, asked.weights))
     rates.insert(0, "workload", name)

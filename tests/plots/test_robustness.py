@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
+
+from accelsim.errors import ConfigError
 
 NAME = "lenet5_digits"
 
@@ -25,6 +28,13 @@ def test_units_and_controls_meet_the_same_attacks(script, tmp_path, monkeypatch,
     assert "weights_po2" in capsys.readouterr().out
     robustness.main()
     assert capsys.readouterr().err.strip() == "12 12"  # pieces, all of them kept
+
+
+def test_rejects_an_attack_that_the_preset_has_not(script, tmp_path, monkeypatch):
+    robustness = script("robustness", NAME, "--preset", "paper", "--attack", "nope")
+    monkeypatch.setattr(robustness, "kept_outcomes", lambda *_: tmp_path / "kept")
+    with pytest.raises(ConfigError, match="preset 'paper' has none of the attacks nope in"):
+        robustness.main()
 
 
 def test_of_several_efforts_the_strongest_is_drawn(script):
