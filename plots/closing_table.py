@@ -84,7 +84,11 @@ def robustness(outcomes: pd.DataFrame, unit: str, epsilon: float) -> dict:
     tried = attempts(outcomes, unit)
     within = tried[(tried["norm"] == "linf") & np.isclose(tried["epsilon"], epsilon)]
     if within.empty:
-        raise DataError(f"{unit} met no attack at a linf epsilon of {epsilon:g}")
+        met = sorted(tried.loc[tried["norm"] == "linf", "epsilon"].unique())
+        raise DataError(
+            f"{unit} met no attack at a linf epsilon of {epsilon:g}; of those it met: "
+            f"{', '.join(f'{one:g}' for one in met) or 'none'}"
+        )
     worst = strongest(within, OVER)
     # All columns over the images on which everything was tried: fewer where many queries were.
     within = within[within["image"].isin(worst["image"])]
@@ -153,7 +157,7 @@ def closing_table(asked: argparse.Namespace) -> pd.DataFrame:
     """Return a row for each unit, in the order of the outcomes."""
     name, weights = asked.workload, weights_hash(asked.workload, asked.weights)
     outcomes = outcomes_in(asked.folder or kept_outcomes(name, asked.weights))
-    epsilon = asked.epsilon or common_epsilon(outcomes)
+    epsilon = common_epsilon(outcomes) if asked.epsilon is None else asked.epsilon
     model, images, _ = accelsim.load_workload(name, limit=1)
     trace = accelsim.trace(model, images)
     machine = accelsim.Accelerator.preset(asked.accelerator).replace(accumulator="auto")

@@ -28,6 +28,7 @@ from study import controls, kept_outcomes, label
 
 import accelsim
 from accelsim.cli import script
+from accelsim.errors import ConfigError, nearest
 from accelsim.figures import accuracy_by_epsilon, transfer_matrix
 from accelsim.files import write_atomically
 from accelsim.nn import calibrate_workload
@@ -67,7 +68,30 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, help="a file in place of the shipped weights")
     parser.add_argument("--images", type=int)
     parser.add_argument("--workers", type=int)
-    return parser.parse_args()
+    asked = parser.parse_args()
+    check(asked)
+    return asked
+
+
+def check(asked: argparse.Namespace) -> None:
+    """Raise `ConfigError` where the preset has not what is asked for."""
+    if asked.images is not None and asked.images < 1:
+        raise ConfigError(f"--images must be >= 1, got {asked.images}")
+    runs = preset(asked.preset, asked.workload)
+    names = list(dict.fromkeys(run.attack for run in runs))
+    for name in asked.attack or ():
+        if name not in names:
+            raise ConfigError(
+                f"preset {asked.preset!r} has no attack {name!r}, but {', '.join(names)}."
+                f"{nearest(name, names)}"
+            )
+    scenarios = asked.scenario or SCENARIOS
+    if not any(groups(asked, scenario) for scenario in scenarios):
+        others = [name for name in SCENARIOS if groups(asked, name)]
+        raise ConfigError(
+            f"preset {asked.preset!r} has {', '.join(asked.attack)} in {', '.join(others)} only, "
+            f"not in {', '.join(scenarios)}"
+        )
 
 
 def groups(asked: argparse.Namespace, scenario: str) -> dict[tuple[int, int], list[Plan]]:

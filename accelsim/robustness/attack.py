@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 import numbers
@@ -189,6 +190,9 @@ class Attack(ABC):
     ) -> AttackResult:
         """Attack *model* at *images* with true *labels*; *model* is copied, not changed.
 
+        What is right is judged on a copy that the attack never sees. A setting ``queries`` of the
+        attack is held against the forwards that were counted, one look at each image itself aside.
+
         The global random states of NumPy and torch are seeded for the attack, then restored.
 
         Parameters
@@ -209,16 +213,17 @@ class Attack(ABC):
             If *epsilon* or *seed* cannot be used, or the attack follows gradients and the model's
             logits carry none.
         DataError
-            If images or labels are not as above, *model* classifies none correctly, or the attack's
-            examples are not as they must be: another shape, not finite, outside [0, 1] or beyond
-            the budget by more than `BUDGET_TOLERANCE`.
+            If images or labels are not as above, *model* classifies none correctly, the attack
+            asked more than its ``queries``, or its examples are not as they must be: another shape,
+            not finite, outside [0, 1] or beyond the budget by more than `BUDGET_TOLERANCE`.
         """
         epsilon = self.budget(epsilon)
         seed = checked_seed(seed)
         _check_pixels(check_images(images))
         labels = check_labels(labels, len(images), classes)
         classifier = Classifier(model, images.shape[1:], classes, batch_size)
-        before = judge(classifier.model, images, labels, batch_size)
+        network = copy.deepcopy(model).eval()
+        before = judge(network, images, labels, batch_size)
         if not before.right.any():
             raise DataError(
                 f"the model classifies none of the {len(images)} images correctly, so there is "
@@ -231,9 +236,10 @@ class Attack(ABC):
         with seeded(seed):
             found = self.generate(classifier, images[some], labels[some], epsilon)
         forwards, gradients = classifier.forwards, classifier.gradients
+        self._check_queries(forwards / len(images[some]))
         examples = images.copy()
         examples[some] = self._verified(found, images[some], epsilon)
-        right = judge(classifier.model, examples, labels, batch_size).right
+        right = judge(network, examples, labels, batch_size).right
         if self.aim == "minimum":
             examples[right] = images[right]
         failed = before.right & right
@@ -272,6 +278,15 @@ class Attack(ABC):
                 f"attack {type(self).__name__} follows gradients, but the model's logits carry "
                 "none; approximate it with another gradient than 'none', or take an attack that "
                 "needs logits or classes only"
+            )
+
+    def _check_queries(self, forwards: float) -> None:
+        """Raise `DataError` if *forwards* an image, counted, are more than the attack may ask."""
+        queries = self.settings.get("queries")
+        if queries is not None and forwards > queries + 1:
+            raise DataError(
+                f"attack {type(self).__name__} left its budget of queries: it may ask {queries} an "
+                f"image, beside one look at the image itself, got {forwards:.9g}"
             )
 
     def _causes(

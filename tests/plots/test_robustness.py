@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
+
+from accelsim.errors import ConfigError
 
 NAME = "lenet5_digits"
 
@@ -25,6 +28,30 @@ def test_units_and_controls_meet_the_same_attacks(script, tmp_path, monkeypatch,
     assert "weights_po2" in capsys.readouterr().out
     robustness.main()
     assert capsys.readouterr().err.strip() == "12 12"  # pieces, all of them kept
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (
+            ["--attack", "fgsm", "--attack", "nope"],
+            "preset 'paper' has no attack 'nope', but fgsm, ",
+        ),
+        (
+            ["--attack", "hop_skip_jump"],
+            r"no attack 'hop_skip_jump', .*Did you mean 'hopskipjump'\?",
+        ),
+        (
+            ["--attack", "jsma", "--scenario", "adaptive"],
+            "has jsma in transfer, black_box, white_box only, not in adaptive",
+        ),
+        (["--images", 0], "--images must be >= 1, got 0"),
+    ],
+)
+def test_rejects_what_the_preset_has_not(script, asked, reason):
+    robustness = script("robustness", NAME, "--preset", "paper", *asked)
+    with pytest.raises(ConfigError, match=reason):
+        robustness.main()
 
 
 def test_of_several_efforts_the_strongest_is_drawn(script):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -63,6 +65,48 @@ def test_an_attack_cannot_change_the_images_given_to_it(tiny):
 def test_rejects_examples_of_a_wrong_attack(tiny, change, reason):
     with pytest.raises(DataError, match=f"attack Shift {reason}"):
         shift(tiny, change)
+
+
+class Meddler(Shift):
+    """One that makes its own copy of the model wrong instead of the images."""
+
+    def generate(self, classifier, images, labels, epsilon):
+        with torch.no_grad():
+            for weight in classifier.model.parameters():
+                weight.neg_()
+        return images
+
+
+def test_an_attack_cannot_change_the_model_that_judges_it(tiny):
+    model, images, labels = tiny
+    result = Meddler(None).run(model, images, labels, classes=2)
+    assert not result.success.any()
+
+
+@dataclass(frozen=True)
+class Asker(Attack):
+    """One that asks *looks* times about every image, whatever its limit is."""
+
+    title = "asker"
+    access = "label"
+    default_epsilon = EPSILON
+    skips_wrong = True
+
+    queries: int = 3
+    looks: int = 4
+
+    def generate(self, classifier, images, labels, epsilon):
+        for _ in range(self.looks):
+            classifier.model(torch.from_numpy(images))
+        return images
+
+
+def test_rejects_an_attack_that_asks_more_than_it_may(tiny):
+    """One look at the image itself is free; images that are left alone lend it no questions."""
+    model, images, labels = tiny
+    assert Asker().run(model, images, labels, classes=2).forwards_per_image == 3
+    with pytest.raises(DataError, match=r"attack Asker left its budget of queries: .* 3 .*got 5"):
+        Asker(looks=5).run(model, images, labels, classes=2)
 
 
 @pytest.mark.parametrize("epsilon", [0, -0.1, 1.01, 8, np.nan, np.inf, True, "0.1"])
