@@ -305,7 +305,9 @@ def _white_box(
 
 
 def _choices(unit: str, of_layers: Sequence[str], gradients: Sequence[str]) -> list[str]:
-    """Return the gradients that *unit* has: one if it is exact, no table's without a table.
+    """Return the gradients that *unit* has: no table's without a table.
+
+    Those of the exact unit are all one, but for the smoothed one.
 
     *of_layers*: the units that it stands for.
     """
@@ -322,7 +324,11 @@ def _choices(unit: str, of_layers: Sequence[str], gradients: Sequence[str]) -> l
             f"unit {unit!r} has no gradient 'unit', which takes a table of products of at most "
             f"{DERIVATIVE_BITS} bits; give 'exact', 'effective' or 'smoothed' as well"
         )
-    return ["exact" if "exact" in has else has[0]] if unit == EXACT else has
+    if unit == EXACT:
+        sharp = [name for name in has if name != "smoothed"]
+        kept = (*(["exact"] if "exact" in sharp else sharp[:1]), "smoothed")
+        return [name for name in has if name in kept]
+    return has
 
 
 def _adaptive(networks: Networks, units: Sequence[str]) -> Iterator[tuple[Source, Targets]]:

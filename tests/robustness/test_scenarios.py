@@ -45,6 +45,19 @@ def test_white_box_attacks_each_unit_by_each_gradient_it_has(lenet):
     ]
 
 
+@pytest.mark.parametrize(
+    ("asked", "followed"),
+    [
+        (("effective", "exact", "smoothed"), ["exact", "smoothed"]),
+        (("effective", "smoothed"), ["effective", "smoothed"]),
+        (("smoothed",), ["smoothed"]),
+    ],
+)
+def test_the_exact_unit_is_attacked_by_no_less_than_the_others(lenet, asked, followed):
+    found = pieces(lenet, "white_box", units=("exact_fp32",), gradients=asked)
+    assert [one.source.gradient for one in found] == followed
+
+
 def test_a_white_box_without_gradients_asks_for_none(lenet):
     found = told(pieces(lenet, "white_box", "boundary", gradients=("unit",)))
     assert found == [(unit, "none", [unit]) for unit in UNITS]
