@@ -72,7 +72,9 @@ def in_processes(
                     if not skip(key):
                         flying[executor.submit(function, left[key])] = key, left[key]
                     del left[key]
-                for future in wait(flying, return_when=FIRST_COMPLETED).done:
+                done = wait(flying, return_when=FIRST_COMPLETED).done
+                # The set has no order: of those that ended together, the first handed out first.
+                for future in [one for one in flying if one in done]:
                     result = future.result()
                     yield flying.pop(future)[0], result
         except BrokenProcessPool as error:
