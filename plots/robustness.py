@@ -147,7 +147,7 @@ def between(rates: pd.DataFrame) -> pd.DataFrame:
     Of an attack's budgets the one at which the exact network is fooled next to half of the time:
     where all are fooled or none, the matrix tells nothing.
     """
-    sources = ["torch", *UNITS]
+    sources = [TORCH, *UNITS]
     made = rates[(rates["scenario"] == "transfer") & (rates["scale"] == 1)]
     made = made[made["source"].isin(sources) & made["target"].isin(UNITS)]
     run = ["attack", "settings", "norm", "epsilon"]
