@@ -325,9 +325,9 @@ def _choices(unit: str, of_layers: Sequence[str], gradients: Sequence[str]) -> l
             f"{DERIVATIVE_BITS} bits; give 'exact', 'effective' or 'smoothed' as well"
         )
     if unit == EXACT:
-        sharp = [name for name in has if name != "smoothed"]
-        kept = (*(["exact"] if "exact" in sharp else sharp[:1]), "smoothed")
-        return [name for name in has if name in kept]
+        alike = [name for name in has if name != "smoothed"]
+        others = alike[1:] if "exact" not in alike else [one for one in alike if one != "exact"]
+        return [name for name in has if name not in others]
     return has
 
 

@@ -170,6 +170,7 @@ def outcomes_in(folder: Path) -> pd.DataFrame:
 def _settings(piece: Piece) -> dict[str, Any]:
     """Return what tells a piece from every other whose models are the same."""
     plan = dataclasses.asdict(piece.plan)
+    # Under the name that the keys of what is kept have.
     identities = {"controls": dict(piece.identities)} if piece.identities else {}
     return {
         **identities,
