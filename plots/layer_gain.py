@@ -3,8 +3,9 @@
 Run ``python plots/layer_gain.py [WORKLOAD ...]``; where the data are says ``ACCELSIM_DATA``. Writes
 ``results/layer_gain.csv`` (the first 500 training images) and ``results/constant_factor.csv`` (the
 first 1,000 test images), unit by unit: interrupted, the same command goes on. Draws
-``layer_gain.png`` and ``constant_factor.png``. The rows of multiplier ``exact_fp32`` in the second
-table are controls without any unit: weights of few bits, of powers of two.
+``layer_gain.png`` and ``constant_factor.png``. In the second table ``p`` tells a network from the
+exact one, ``p_unit`` from the unit, on the same images; its rows of multiplier ``exact_fp32`` are
+controls without any unit: weights of few bits, of powers of two.
 """
 
 from pathlib import Path
@@ -63,7 +64,10 @@ def main() -> None:
                 mine = (rows["workload"] == workload) & (rows["multiplier"] == multiplier)
                 networks = variants(workload, multiplier, rows[mine])
                 logits = {name: logits_of(one, test, BATCH) for name, one in networks.items()}
-                table = confidence_summary({"exact": exact, **logits}, labels, "exact")
+                judged = {"exact": exact, **logits}
+                table = confidence_summary(judged, labels, "exact")
+                if "unit" in judged:
+                    table["p_unit"] = confidence_summary(judged, labels, "unit")["p"]
                 effects.add(workload, multiplier, table)
                 print(workload, multiplier, dict(zip(table["network"], table["accuracy"],
                                                      strict=True)), flush=True)  # fmt: skip

@@ -76,7 +76,9 @@ def gaussian_noise(
 
     Its standard deviation is ``noise * exact_rms`` of the layer: relative to the exact sums what
     the unit's residual is relative to its own. With *gain* it is added before the sums are
-    multiplied by the gain.
+    multiplied by the gain, and is ``noise * scaled_rms``, since the gains of the layers before have
+    made the sums larger. The residual's mean counts as noise (``offset`` of `layer_gains`), though
+    this noise has none.
 
     The noise is a fixed function of *seed*, of the layer's place in the order of calls, and of the
     content of what the layer reads: of an image for a convolution, a row of activations for a
@@ -99,7 +101,7 @@ def gaussian_noise(
     DataError
         As of `exact_times_gain`, or a noise is not finite.
     """
-    noise, rms = _column(layers, "noise"), _column(layers, "exact_rms")
+    noise, rms = _column(layers, "noise"), _column(layers, "scaled_rms" if gain else "exact_rms")
     deviations = tuple(one * scale for one, scale in zip(noise, rms, strict=True))
     gains = _column(layers, "gain") if gain else (1.0,) * len(deviations)
     return _exact(model, _Noisy(checked_seed(seed), deviations, gains))

@@ -64,13 +64,26 @@ def test_a_gain_that_is_divided_out_gives_the_exact_network_back(network, images
 def test_noise_is_as_strong_as_the_table_says():
     model = nn.Linear(4, 40_000, bias=False)
     nn.init.constant_(model.weight, 0.5)
-    layers = table(gain=[3.0], noise=[0.2], exact_rms=[5.0])
+    layers = table(gain=[3.0], noise=[0.2], exact_rms=[5.0], scaled_rms=[5.0])
     x = torch.ones(1, 4)
     noise = gaussian_noise(model, layers)(x).detach().numpy() - 2
     assert noise.std() == pytest.approx(1, rel=0.02)
     assert noise.mean() == pytest.approx(0, abs=0.02)
     with_gain = gaussian_noise(model, layers, gain=True)(x).detach().numpy()
     assert with_gain == pytest.approx(3 * (2 + noise), rel=1e-5, abs=1e-5)
+
+
+def test_behind_a_gain_noise_is_as_strong_beside_the_sums_that_it_made_larger():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 300, bias=False), nn.ReLU(), nn.Linear(300, 400, bias=False))
+    x = torch.rand(50, 4)
+    layers = layer_gains(approximate(model, multiplier="ax_fpm"), x.numpy())
+    layers["noise"] = [0.0, 0.2]
+    gain = layers["gain"].to_numpy()
+    assert layers["scaled_rms"][1] == pytest.approx(gain[0] * layers["exact_rms"][1], rel=1e-5)
+    alone = exact_times_gain(model, layers)(x)
+    noise = gaussian_noise(model, layers, gain=True)(x) - alone
+    assert (noise.std() / alone.square().mean().sqrt()).item() == pytest.approx(0.2, rel=0.05)
 
 
 @pytest.fixture
@@ -105,10 +118,13 @@ def test_noise_of_attention_does_not_depend_on_the_batch():
     assert torch.equal(net(tokens)[1:2], net(tokens[1:2]))
 
 
-def test_noise_is_a_constant_to_gradients(network, noisy, images):
-    images.requires_grad_()
-    noisy(images).sum().backward()
-    assert images.grad.abs().max() > 0
+def test_noise_is_a_constant_to_gradients():
+    model = nn.Linear(3, 4)
+    layers = table(gain=[2.0], noise=[5.0], exact_rms=[1.0], scaled_rms=[1.0])
+    for gain, slope in ((False, 1), (True, 2)):
+        x = torch.rand(1, 3, requires_grad=True)
+        gaussian_noise(model, layers, gain=gain)(x).sum().backward()
+        torch.testing.assert_close(x.grad, slope * model.weight.sum(0, keepdim=True))
 
 
 def test_weights_are_rounded_to_so_many_bits_for_each_filter():

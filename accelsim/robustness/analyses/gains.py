@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from accelsim.nn import ApproximateModule
-from accelsim.nn.sums import LayerCall
-from accelsim.robustness.analyses.sums import compare_sums
+from accelsim.nn.sums import AdjustedModule, LayerCall
+from accelsim.robustness.analyses.sums import compare_sums, exactly
 
 __all__ = ["layer_gains"]
 
@@ -28,6 +29,9 @@ def layer_gains(
         gain  = sum(u e) / sum(e^2)
         noise = rms(u - gain e) / rms(gain e)
 
+    A shift, the same for all outputs, is no factor and so part of the noise:
+    ``noise^2 = spread^2 + (offset / gain)^2``.
+
     Parameters
     ----------
     net : ApproximateModule
@@ -41,9 +45,11 @@ def layer_gains(
     DataFrame
         A row per call of a layer, in their order: ``call`` (from 0), ``layer``, ``operator``,
         ``multiplier``, ``images``; ``outputs`` (finite ones that were compared) and ``not_finite``
-        (those of the unit that are not); ``exact_rms``, ``unit_rms`` of the sums; ``bias_rms`` of
-        the biases; ``gain``; ``offset``, the mean of ``u - gain e`` over ``exact_rms``; ``noise``;
-        ``snr_db``, ``-20 log10(noise)``, infinite without noise. NaN where all exact sums are 0.
+        (those where the exact sum or the unit's is not); ``exact_rms``, ``unit_rms`` of the sums;
+        ``scaled_rms`` of the exact sums where each layer before multiplies its own by its gain;
+        ``bias_rms`` of the biases; ``gain``; ``offset``, the mean of ``u - gain e`` over
+        ``exact_rms``; ``noise``; ``spread``, that of the noise about its mean; ``snr_db``,
+        ``-20 log10(noise)``, infinite without noise. NaN where all exact sums are 0.
 
     Raises
     ------
@@ -59,7 +65,29 @@ def layer_gains(
     table = pd.DataFrame([fits[index].row() for index in sorted(fits)])
     table.insert(3, "multiplier", [net.multiplier_of(index) for index in sorted(fits)])
     table.insert(4, "images", len(images))
+    scaled = _scaled_rms(net, table["gain"].to_numpy(), images, batch_size)
+    table.insert(list(table).index("bias_rms"), "scaled_rms", scaled)
     return table
+
+
+def _scaled_rms(
+    net: ApproximateModule, gains: NDArray[np.float64], images: NDArray[np.float32], batch_size: int
+) -> NDArray[np.float64]:
+    """Return the rms of each layer's exact sums, those of the layers before it times *gains*."""
+    if not np.isfinite(gains).all():
+        return np.full(len(gains), np.nan)
+    squares, outputs = np.zeros(len(gains)), np.zeros(len(gains))
+
+    def scale(call: LayerCall) -> Tensor:
+        squares[call.index] += float(call.sums.double().square().sum())
+        outputs[call.index] += call.sums.numel()
+        return call.sums * float(gains[call.index])
+
+    scaled = AdjustedModule(exactly(net), adjust=scale, calls=len(gains))
+    with torch.no_grad():
+        for first in range(0, len(images), batch_size):
+            scaled(torch.from_numpy(np.ascontiguousarray(images[first : first + batch_size])))
+    return np.asarray(np.sqrt(squares / outputs))
 
 
 @dataclass
@@ -88,7 +116,7 @@ class _Fit:
 
     def add(self, exact: Tensor, unit: Tensor) -> None:
         e, u = exact.numpy().astype(np.float64), unit.numpy().astype(np.float64)
-        finite = np.isfinite(u)
+        finite = np.isfinite(u) & np.isfinite(e)
         self.not_finite += finite.size - int(finite.sum())
         e, u = e[finite], u[finite]
         d = u - e
@@ -112,6 +140,7 @@ class _Fit:
                 )
             )
             noise = left / (abs(gain) * exact)
+            offset = (self.d - excess * self.e) / self.outputs / exact
             return {
                 "call": self.call,
                 "layer": self.layer,
@@ -122,7 +151,8 @@ class _Fit:
                 "unit_rms": float(unit),
                 "bias_rms": self.bias_rms,
                 "gain": float(gain),
-                "offset": float((self.d - excess * self.e) / self.outputs / exact),
+                "offset": float(offset),
                 "noise": float(noise),
+                "spread": float(np.sqrt(np.maximum(noise**2 - (offset / gain) ** 2, 0))),
                 "snr_db": float(-20 * np.log10(noise)),
             }
