@@ -11,6 +11,7 @@ from accelsim.figures.style import (
     MARKERS,
     PALETTE,
     groups,
+    checked,
     legend_below,
     line_look,
     new_figure,
@@ -180,12 +181,12 @@ def inflation_by_operands(table: pd.DataFrame) -> Figure:
     ----------
     table : DataFrame
         `product_inflation` of one or more units. Magnitudes of integers, which are no significands,
-        are drawn in parts of the largest, as 1 to 2.
+        are drawn in parts of the largest plus 1, as 1 to 2.
 
     Raises
     ------
     DataError
-        There is no row.
+        There is no row, or no column ``largest``.
     """
     overs, units = groups(table, "products", "over")
     overs = [one for one in ("activation", "weight", "product") if one in overs]
@@ -198,10 +199,10 @@ def inflation_by_operands(table: pd.DataFrame) -> Figure:
                 center = np.log2(own["low"]) + 0.5
             else:
                 center = (own["low"] + own["high"]) / 2
-                if own["low"].min() < 1:
-                    center = 1 + center / own["high"].max()
+                center = center.where(own["largest"].isna(), 1 + center / (own["largest"] + 1))
             axes.fill_between(
                 center, 100 * own["inflated_low"], 100 * own["inflated_high"],
+    checked(table, ["largest"], "products")
                 color=look["color"], alpha=0.2, lw=0,
             )  # fmt: skip
             axes.plot(center, 100 * own["inflated"], **look)
@@ -215,5 +216,5 @@ def inflation_by_operands(table: pd.DataFrame) -> Figure:
             axes.xaxis.set_major_formatter(lambda k, _: f"$2^{{{k:.0f}}}$")
     all_axes[0].set_ylabel("products larger in magnitude\nthan exact ones (%)")
     legend_below(figure, all_axes[0], units)
-    figure.suptitle("Inflated products; of integers: magnitude / largest + 1", fontsize=11)
+    figure.suptitle("Inflated products; of integers: 1 + magnitude / (largest + 1)", fontsize=11)
     return figure

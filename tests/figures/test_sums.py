@@ -118,3 +118,7 @@ def test_rejects_tables_without_rows(figure):
 def test_rejects_bins_without_rows():
     with pytest.raises(DataError, match="no noise to draw; the table has no row"):
         noise_by_correlation(pd.DataFrame(columns=["call", "multiplier"]), "lenet")
+        ("drum4_u8", "weight", 96.0, 112.0, 0.4),
+    table["largest"] = np.where(table["multiplier"] == "drum4_u8", 255, np.nan)
+    # Whatever bins there are.
+    assert drawn(weight, "drum4_u8") == [(1.40625, 40)]
