@@ -18,6 +18,7 @@ __all__ = [
     "bootstrap_ratio",
     "holm",
     "mcnemar",
+    "share_deviation",
     "wilson",
 ]
 
@@ -77,6 +78,32 @@ def wilson(hits: int, trials: int) -> Estimate:
     low = 0.0 if hits == 0 else center - half
     high = 1.0 if hits == trials else center + half
     return Estimate(share, low, high)
+
+
+def share_deviation(trials: ArrayLike, share: ArrayLike) -> NDArray[np.float64]:
+    """Return how far from *share* hits / trials is by chance in the mean, ``E|K / n - p|``.
+
+    With K binomial, ``2 v (1 - p) P(K = v) / n`` where ``v = floor(n p) + 1``.
+
+    Parameters
+    ----------
+    trials : array_like of int >= 1
+    share : array_like of float in [0, 1]
+        Probability of a hit.
+
+    Sources
+    -------
+    P. Diaconis and S. Zabell, "Closed Form Summation for Classical Distributions: Variations on a
+    Theme of De Moivre", Statistical Science 6 (3), 1991.
+
+    >>> share_deviation([1, 100, 100], [0.5, 0.5, 1]).round(3).tolist()
+    [0.5, 0.04, 0.0]
+    """
+    from scipy.stats import binom
+
+    n, p = np.asarray(trials, np.float64), np.asarray(share, np.float64)
+    least = np.floor(n * p) + 1
+    return np.asarray(2 * least * (1 - p) * binom.pmf(least, n, p) / n)
 
 
 def mcnemar(only_first: int, only_second: int, *, alternative: str = "two-sided") -> float:

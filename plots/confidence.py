@@ -4,7 +4,7 @@ Run ``python plots/confidence.py [WORKLOAD ...]``; where the data are says ``ACC
 ``results/confidence.csv`` (a row per network), ``confidence_quantiles.csv`` and
 ``confidence_reliability.csv``, of the first 2,000 test images, unit by unit: interrupted, the same
 command goes on. Draws ``confidence.png`` and ``calibration.png``. The factor is fitted on the first
-500 training images; ``exact x gain`` are the exact network's logits times it.
+500 training images; ``exact logits x gain`` are the exact network's logits times it.
 """
 
 from pathlib import Path
@@ -44,7 +44,7 @@ def main() -> None:
                 continue
             net = on_unit(workload, multiplier)
             gain = logit_gain(exact[0], logits_of(net, training, BATCH))
-            logits = {"unit": logits_of(net, test, BATCH), "exact x gain": gain * exact[1]}
+            logits = {"unit": logits_of(net, test, BATCH), "exact logits x gain": gain * exact[1]}
             table = confidence_summary({"exact": exact[1], **logits}, labels, "exact")
             table = table[table["network"] != "exact"].assign(gain=gain, temperature=1 / gain)
             quantiles.add(workload, multiplier, confidence_quantiles(logits, labels))

@@ -16,6 +16,7 @@ from accelsim.statistics import (
     bootstrap_ratio,
     holm,
     mcnemar,
+    share_deviation,
     wilson,
 )
 
@@ -109,6 +110,16 @@ def test_mcnemar_is_the_tail_of_a_fair_coin(first, second):
 def test_rejects_what_mcnemar_cannot_test(arguments, message):
     with pytest.raises(ValueError, match=message):
         mcnemar(**arguments)
+
+
+@given(st.integers(1, 60), st.just(0.0) | st.floats(1e-9, 1))
+def test_a_share_deviates_as_the_sum_over_all_counts_says(trials, share):
+    chances = [
+        math.comb(trials, hits) * share**hits * (1 - share) ** (trials - hits)
+        for hits in range(trials + 1)
+    ]
+    mean = sum(chance * abs(hits / trials - share) for hits, chance in enumerate(chances))
+    assert share_deviation(trials, share) == pytest.approx(mean, abs=1e-12)
 
 
 def test_holm_by_hand():

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from accelsim.figures.style import groups, legend_below, line_look, new_figure, quiet
+from accelsim.statistics import wilson
 
 __all__ = ["calibration_by_unit", "confidence_by_unit"]
 
 FEWEST = 10
-"""Images of a bin below which its accuracy would say nothing."""
+"""Images of a bin below which its accuracy says next to nothing."""
+
+EXACT = "exact_fp32"
+
+SHARES = ("sure", "accuracy", "accuracy_low", "accuracy_high")
+"""Columns of `reliability` that are drawn."""
 
 
 def confidence_by_unit(table: pd.DataFrame) -> Figure:
     """Return distributions of confidence in the true class, and of its margin.
 
     A column for each workload, solid lines for units, dotted ones for the exact network with its
-    logits times a factor.
+    logits times a factor, a dashed one for the exact network as it is.
 
     Parameters
     ----------
     table : DataFrame
-        `confidence_quantiles` of the networks ``unit`` and ``exact x gain``, with columns
+        `confidence_quantiles` of the networks ``unit`` and ``exact logits x gain``, with columns
         ``workload`` and ``multiplier``.
 
     Raises
@@ -36,13 +45,14 @@ def confidence_by_unit(table: pd.DataFrame) -> Figure:
         for row, measure in enumerate(("confidence", "margin")):
             axes = all_axes[row * len(workloads) + column]
             mine = table[(table["workload"] == workload) & (table["measure"] == measure)]
-            for number, unit in enumerate(units):
-                for network, style in (("unit", "-"), ("exact x gain", ":")):
+            for unit, look in _looks(units).items():
+                look |= {"lw": 1.2, "marker": ""}
+                for network, more in (
+                    ("exact logits x gain", {"ls": ":", "label": f"exact logits x gain of {unit}"}),
+                    ("unit", {"label": unit}),
+                ):
                     own = mine[(mine["multiplier"] == unit) & (mine["network"] == network)]
-                    shares = 100 * own["share"]
-                    label = unit if network == "unit" else f"exact x gain of {unit}"
-                    color = line_look(number)["color"]
-                    axes.plot(own["value"], shares, color=color, ls=style, lw=1.2, label=label)
+                    axes.plot(own["value"], 100 * own["share"], **(look | more))
             quiet(axes)
         logarithmic = all_axes[column]
         logarithmic.set_title(workload, fontsize=10)
@@ -67,8 +77,8 @@ def calibration_by_unit(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        `reliability` of the networks ``unit``, with columns ``workload`` and ``multiplier``. Bins
-        of fewer than 10 images are left out.
+        `reliability` of the networks ``unit``, with columns ``workload`` and ``multiplier``. All
+        bins of fewer than 10 images of a network are one hollow point, off its line.
 
     Raises
     ------
@@ -80,22 +90,42 @@ def calibration_by_unit(table: pd.DataFrame) -> Figure:
     for axes, workload in zip(all_axes, workloads, strict=True):
         axes.plot([0, 100], [0, 100], color="#555555", lw=0.8)
         mine = table[(table["workload"] == workload) & (table["network"] == "unit")]
-        mine = mine[mine["images"] >= FEWEST]
-        for number, unit in enumerate(units):
+        for unit, look in _looks(units).items():
             own = mine[mine["multiplier"] == unit]
-            look = line_look(number)
-            axes.vlines(
-                100 * own["sure"],
-                100 * own["accuracy_low"],
-                100 * own["accuracy_high"],
-                look["color"],
-                lw=0.7,
-            )
-            axes.plot(100 * own["sure"], 100 * own["accuracy"], **look, label=unit, ms=4, lw=1)
+            few = own["images"] < FEWEST
+            for bins, more in (
+                (own[~few], {"label": unit, "ms": 4}),
+                (_together(own[few]), {"mfc": "white", "ls": "", "ms": 5, "mew": 0.8}),
+            ):
+                sure, accuracy, low, high = (100 * bins[name] for name in SHARES)
+                axes.vlines(sure, low, high, look["color"], lw=0.7)
+                axes.plot(sure, accuracy, **(look | more), lw=1)
         axes.set_xlabel("probability of the class that is chosen (%)")
         axes.set_title(workload, fontsize=10)
         quiet(axes)
     all_axes[0].set_ylabel("of these classified correctly (%)")
     legend_below(figure, all_axes[0], units)
-    figure.suptitle("Calibration, 95 % intervals; below the line: too sure", fontsize=11)
+    figure.suptitle(
+        "Calibration, 95 % intervals; below the line: too sure; "
+        f"hollow: all bins of fewer than {FEWEST} images together",
+        fontsize=11,
+    )
     return figure
+
+
+def _together(bins: pd.DataFrame) -> pd.DataFrame:
+    """Return *bins* of `reliability` as one, or none if there is none."""
+    if bins.empty:
+        return bins
+    images = bins["images"].sum()
+    sure, right = ((bins[name] * bins["images"]).sum() for name in ("sure", "accuracy"))
+    return pd.DataFrame([(sure / images, *wilson(round(right), images))], columns=SHARES)
+
+
+def _looks(units: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the look of each unit's line; the exact one's is last, above those it equals."""
+    others = [unit for unit in units if unit != EXACT]
+    looks = {unit: {**line_look(number), "ls": "-"} for number, unit in enumerate(others)}
+    if EXACT in units:
+        looks[EXACT] = {"color": "black", "marker": "*", "ls": "--"}
+    return looks

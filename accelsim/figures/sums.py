@@ -7,9 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from accelsim.errors import DataError
 from accelsim.figures.style import (
     MARKERS,
     PALETTE,
+    checked,
     groups,
     legend_below,
     line_look,
@@ -76,7 +78,8 @@ def constant_factor(table: pd.DataFrame) -> Figure:
     ----------
     table : DataFrame
         `confidence_summary` of such networks, with columns ``workload`` and ``multiplier``; rows of
-        network ``exact`` become a line.
+        network ``exact`` become a line. Since there is no 0 on a logarithmic scale, a network that
+        classifies every image rightly is drawn at half an image, and its axis says so.
 
     Raises
     ------
@@ -104,13 +107,13 @@ def constant_factor(table: pd.DataFrame) -> Figure:
             at = [rows.index(name) + shift for name in part["row"]]
             color = PALETTE[number]
             wrong, least, most = (
-                100 - 100 * part[name] for name in ("accuracy", "accuracy_high", "accuracy_low")
+                _percent_wrong(part, name) for name in ("accuracy", "accuracy_high", "accuracy_low")
             )
             axes.hlines(at, least, most, color, lw=1)
             axes.plot(wrong, at, MARKERS[number], color=color, ms=4, label=kind)
         exact = table[(table["workload"] == workload) & (table["network"] == "exact")]
-        for accuracy in exact["accuracy"].unique():
-            axes.axvline(100 - 100 * accuracy, color="black", lw=0.8, ls="--")
+        for wrong in _percent_wrong(exact, "accuracy").unique():
+            axes.axvline(wrong, color="black", lw=0.8, ls="--")
         axes.set_xscale("log")
         axes.set_xlim(right=110)
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -119,12 +122,20 @@ def constant_factor(table: pd.DataFrame) -> Figure:
         axes.set_yticks(range(len(rows)), rows if axes is all_axes[0] else [""] * len(rows))
         axes.tick_params(axis="y", labelsize=8)
         axes.set_ylim(len(rows) - 0.4, -0.6)
-        axes.set_xlabel("classified wrongly (%)")
+        perfect = (table["workload"] == workload) & (table["accuracy"] == 1)
+        none = " or, of none, half an image" if perfect.any() else ""
+        axes.set_xlabel(f"classified wrongly (%){none}")
         axes.set_title(f"{workload}\n{mine['images'].max():,} test images", fontsize=9)
         quiet(axes)
     legend_below(figure, all_axes[0], kinds)
     figure.suptitle("How much is a constant factor? 95 % intervals; dashed: exact", fontsize=11)
     return figure
+
+
+def _percent_wrong(rows: pd.DataFrame, accuracy: str) -> pd.Series:
+    """Return the share of images that are wrong by that column, half an image if there is none."""
+    wrong = 100 - 100 * rows[accuracy]
+    return wrong.where(wrong > 0, 50 / rows["images"])
 
 
 def noise_by_correlation(table: pd.DataFrame, title: str) -> Figure:
@@ -137,17 +148,20 @@ def noise_by_correlation(table: pd.DataFrame, title: str) -> Figure:
     ----------
     table : DataFrame
         `by_correlation` of one network on one or more units. Bins of fewer than 10 outputs are left
-        out.
+        out, and so are layers without any other.
     title : str
         Of the figure.
 
     Raises
     ------
     DataError
-        There is no row.
+        There is no row, or no bin of so many outputs.
     """
-    layers, units = groups(table, "noise", "call")
+    _, units = groups(table, "noise", "call")
     table = table[table["outputs"] >= FEWEST]
+    if table.empty:
+        raise DataError(f"there is no noise to draw; no bin holds {FEWEST} outputs")
+    layers = list(table["call"].unique())
     figure, all_axes = new_figure(
         1.6 + 2.1 * len(layers), 7, axes=len(layers), rows=len(ROWS), share_rows=True
     )
@@ -163,6 +177,8 @@ def noise_by_correlation(table: pd.DataFrame, title: str) -> Figure:
                 axes.fill_between(center, low, high, color=color, alpha=0.18, lw=0)
                 axes.plot(center, median, **line_look(number), ms=3, lw=1, label=unit)
             axes.set_yscale("log")
+            axes.xaxis.set_major_locator(MaxNLocator(4))
+            axes.tick_params(axis="x", labelsize=8)
             quiet(axes)
             if column == 0:
                 axes.set_ylabel(label, fontsize=8)
@@ -180,13 +196,14 @@ def inflation_by_operands(table: pd.DataFrame) -> Figure:
     ----------
     table : DataFrame
         `product_inflation` of one or more units. Magnitudes of integers, which are no significands,
-        are drawn in parts of the largest, as 1 to 2.
+        are drawn in parts of the largest plus 1, as 1 to 2.
 
     Raises
     ------
     DataError
-        There is no row.
+        There is no row, or no column ``largest``.
     """
+    checked(table, ["largest"], "products")
     overs, units = groups(table, "products", "over")
     overs = [one for one in ("activation", "weight", "product") if one in overs]
     figure, all_axes = new_figure(12, 4.2, axes=len(overs))
@@ -198,8 +215,7 @@ def inflation_by_operands(table: pd.DataFrame) -> Figure:
                 center = np.log2(own["low"]) + 0.5
             else:
                 center = (own["low"] + own["high"]) / 2
-                if own["low"].min() < 1:
-                    center = 1 + center / own["high"].max()
+                center = center.where(own["largest"].isna(), 1 + center / (own["largest"] + 1))
             axes.fill_between(
                 center, 100 * own["inflated_low"], 100 * own["inflated_high"],
                 color=look["color"], alpha=0.2, lw=0,
@@ -215,5 +231,5 @@ def inflation_by_operands(table: pd.DataFrame) -> Figure:
             axes.xaxis.set_major_formatter(lambda k, _: f"$2^{{{k:.0f}}}$")
     all_axes[0].set_ylabel("products larger in magnitude\nthan exact ones (%)")
     legend_below(figure, all_axes[0], units)
-    figure.suptitle("Inflated products; of integers: magnitude / largest + 1", fontsize=11)
+    figure.suptitle("Inflated products; of integers: 1 + magnitude / (largest + 1)", fontsize=11)
     return figure

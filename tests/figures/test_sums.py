@@ -69,9 +69,25 @@ def test_units_have_a_row_for_all_their_networks_and_controls_one_each():
     dashed = [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"]
     assert dashed == [pytest.approx(1)]
     assert axes.get_title() == "lenet\n1,000 test images"
+    assert axes.get_xlabel() == "classified wrongly (%)"
 
 
-def test_errors_against_the_cosine_a_column_for_each_layer():
+def test_a_network_without_an_error_is_drawn_at_half_an_image():
+    """A half of 1,000 images is 0.05 %, as is the lower end of its interval."""
+    perfect = {"accuracy": 1.0, "accuracy_low": 0.99, "accuracy_high": 1.0}
+    (axes,) = constant_factor(EFFECTS.assign(**perfect)).axes
+    assert drawn(axes, "control") == [(0.05, 1)]
+    dashed = [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"]
+    assert dashed == [pytest.approx(0.05)]
+    starts = [one.get_segments()[0][:, 0] for one in axes.collections]
+    assert all(start == pytest.approx([0.05, 1]) for start in starts)
+    assert axes.get_xlim()[0] < 0.05
+    assert axes.get_xlabel() == "classified wrongly (%) or, of none, half an image"
+
+
+@pytest.fixture(scope="module")
+def noise():
+    """Bins of three layers; of the last none holds 10 outputs."""
     rows = []
     for call, low in ((0, -0.5), (0, 0.0), (1, 0.0)):
         row = {"multiplier": "ax_fpm", "call": call, "layer": f"conv{call}", "outputs": 50}
@@ -80,11 +96,15 @@ def test_errors_against_the_cosine_a_column_for_each_layer():
             row |= {f"{measure}_q25": number, f"{measure}_median": 2 * number}
             row |= {f"{measure}_q75": 3 * number}
         rows.append(row)
-    table = pd.DataFrame([*rows, {**rows[0], "outputs": 9, "cosine_low": 0.5, "cosine_high": 1}])
-    figure = noise_by_correlation(table, "lenet")
+    few = {**rows[0], "outputs": 9, "cosine_low": 0.5, "cosine_high": 1}
+    return pd.DataFrame([*rows, few, {**few, "call": 2, "layer": "conv2"}])
+
+
+def test_errors_against_the_cosine_a_column_for_each_layer(noise):
+    figure = noise_by_correlation(noise, "lenet")
     assert len(figure.axes) == 6
     assert [axes.get_title() for axes in figure.axes[:2]] == ["conv0", "conv1"]
-    # The bin of nine outputs is left out.
+    # The bins of nine outputs are left out, and the layer that has no other.
     assert drawn(figure.axes[0], "ax_fpm") == [(-0.25, 2), (0.25, 2)]
     assert drawn(figure.axes[3], "ax_fpm") == [(0.25, 4)]
     assert drawn(figure.axes[5], "ax_fpm") == [(0.25, 6)]
@@ -99,13 +119,17 @@ def test_inflation_over_significands_and_binades_integers_in_parts_of_the_larges
         ("ax_fpm", "product", 0.25, 0.5, 0.8),
         ("drum4_u8", "activation", 0.0, 128.0, 0.5),
         ("drum4_u8", "activation", 128.0, 256.0, 0.4),
+        ("drum4_u8", "weight", 96.0, 112.0, 0.4),
     ]
     table = pd.DataFrame(rows, columns=["multiplier", "over", "low", "high", "inflated"])
     table = table.assign(inflated_low=table["inflated"], inflated_high=table["inflated"])
+    table["largest"] = np.where(table["multiplier"] == "drum4_u8", 255, np.nan)
     activation, weight, product = inflation_by_operands(table).axes
     assert drawn(activation, "ax_fpm") == [(1.25, 90)]
     assert drawn(activation, "drum4_u8") == [(1.25, 50), (1.75, 40)]
     assert drawn(weight, "ax_fpm") == [(1.75, 100)]
+    # Whatever bins there are.
+    assert drawn(weight, "drum4_u8") == [(1.40625, 40)]
     assert drawn(product, "ax_fpm") == [(-1.5, 80)]
 
 
@@ -118,3 +142,8 @@ def test_rejects_tables_without_rows(figure):
 def test_rejects_bins_without_rows():
     with pytest.raises(DataError, match="no noise to draw; the table has no row"):
         noise_by_correlation(pd.DataFrame(columns=["call", "multiplier"]), "lenet")
+
+
+def test_rejects_bins_of_too_few_outputs(noise):
+    with pytest.raises(DataError, match="there is no noise to draw; no bin holds 10 outputs"):
+        noise_by_correlation(noise.assign(outputs=9), "lenet")

@@ -7,7 +7,9 @@ it are the control: what is the same there is the gain's doing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from accelsim.errors import ConfigError, DataError
 from accelsim.robustness.verdict import Verdict
-from accelsim.statistics import mcnemar, wilson
+from accelsim.statistics import mcnemar, share_deviation, wilson
 
 __all__ = [
     "BINS",
@@ -29,9 +31,15 @@ BINS = 15
 """Bins of equal width of the confidence, as is usual for the calibration error."""
 
 SHARES = (
-    0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, *(k / 20 for k in range(2, 21))
+    0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, *(k / 20 for k in range(2, 20)),
+    0.97, 0.98, 0.99, 0.995, 0.999, 1,
 )  # fmt: skip
-"""Of the images, where the distributions are given: dense at the low end, where images fail."""
+"""Of the images, where the distributions are given: dense at the ends, the low one above all, where
+images fail.
+"""
+
+BIN = ("low", "high", "images", "sure", "accuracy", "accuracy_low", "accuracy_high")
+"""Columns of a bin of the confidence."""
 
 Logits = NDArray[np.float64]
 
@@ -46,9 +54,17 @@ def logit_gain(exact: Logits, unit: Logits) -> float:
     Raises
     ------
     DataError
-        All exact logits of an image are equal, in every image.
+        The two are not logits of the same images, no image's are all finite, or all exact logits
+        of an image are equal, in every image.
     """
+    if exact.ndim != 2 or exact.shape != unit.shape:
+        raise DataError(
+            "exact and unit logits must be (N, classes) of the same images, got shapes "
+            f"{exact.shape} and {unit.shape}"
+        )
     finite = np.isfinite(exact).all(axis=1) & np.isfinite(unit).all(axis=1)
+    if not finite.any():
+        raise DataError("no image's logits are all finite on both networks, so there is no gain")
     e, u = (one[finite] - one[finite].mean(axis=1, keepdims=True) for one in (exact, unit))
     if not e.any():
         raise DataError("the exact logits tell no class from another, so there is no gain")
@@ -78,23 +94,26 @@ def confidence_summary(
         ``confidence`` and ``margin``, means of the softmax probability of the true class and
         medians of its logit less the largest other; ``sure``, the mean probability of the class
         that is chosen, ``ece``, the expected calibration error of it: the mean over `BINS` bins of
-        equal width, weighted by their images, of ``|accuracy - sure|``; ``overconfidence``, ``sure
-        - accuracy``. An image whose logits are not all finite is wrong, with confidence 0.
+        equal width, weighted by their images, of ``|accuracy - sure|``; ``ece_calibrated``, the
+        ``ece`` that is to be expected of a perfectly calibrated network that is as sure, by chance
+        alone: so many images of each bin are right with its mean probability, independently
+        (`share_deviation`, no draw); ``overconfidence``, ``sure - accuracy``. An image whose
+        logits are not all finite is wrong, with confidence 0; it has no class, and the last four
+        are of the others, NaN where there are none.
 
     Raises
     ------
     DataError
-        If logits and labels do not belong together, or *baseline* is none of the names.
+        If logits and labels do not belong together, there are none, or *baseline* is none of the
+        names.
     """
-    if baseline not in logits:
-        raise DataError(f"baseline {baseline!r} is none of {', '.join(logits)}")
-    judged = {name: _verdict(one, labels, name) for name, one in logits.items()}
+    judged = _verdicts(logits, labels)
+    if baseline not in judged:
+        raise DataError(f"baseline {baseline!r} is none of {', '.join(judged)}")
     base = judged[baseline]
     rows = []
     for name, one in judged.items():
         accuracy, low, high = wilson(int(one.right.sum()), len(one.right))
-        bins = _reliability(one, BINS)
-        gaps = (bins["accuracy"] - bins["sure"]).abs()
         lost, won = int((base.right & ~one.right).sum()), int((one.right & ~base.right).sum())
         rows.append(
             {
@@ -109,9 +128,7 @@ def confidence_summary(
                 "p": mcnemar(lost, won),
                 "confidence": one.confidence.mean(),
                 "margin": float(np.median(one.margin)),
-                "sure": one.sure.mean(),
-                "ece": float((gaps * bins["images"]).sum() / len(one.right)),
-                "overconfidence": one.sure.mean() - accuracy,
+                **_calibration(one),
             }
         )
     return pd.DataFrame(rows)
@@ -130,11 +147,10 @@ def confidence_quantiles(logits: Mapping[str, Logits], labels: NDArray[np.int64]
     Raises
     ------
     DataError
-        If logits and labels do not belong together.
+        If logits and labels do not belong together, or there are none.
     """
     rows = []
-    for name, one in logits.items():
-        judged = _verdict(one, labels, name)
+    for name, judged in _verdicts(logits, labels).items():
         for measure in ("confidence", "margin"):
             values = np.quantile(getattr(judged, measure), SHARES, method="inverted_cdf")
             rows += [
@@ -155,46 +171,61 @@ def reliability(
         A row per network and bin of equal width that holds an image: ``network``, ``low``,
         ``high`` (the bin of the probability of the class that is chosen), ``images``, ``sure``
         (mean probability), ``accuracy`` with its Wilson 95 % interval ``accuracy_low``,
-        ``accuracy_high``.
+        ``accuracy_high``. An image whose logits are not all finite has no class and is in no bin.
 
     Raises
     ------
     ConfigError
         If *bins* is not an int >= 1.
     DataError
-        If logits and labels do not belong together.
+        If logits and labels do not belong together, or there are none.
     """
     if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
         raise ConfigError(f"bins must be an int >= 1, got {bins!r}")
-    tables = [
-        _reliability(_verdict(one, labels, name), bins).assign(network=name)
-        for name, one in logits.items()
+    rows = [
+        {"network": name, **row}
+        for name, judged in _verdicts(logits, labels).items()
+        for row in _bins(judged, bins)
     ]
-    table = pd.concat(tables, ignore_index=True)
-    return table[["network", *(name for name in table if name != "network")]]
+    return pd.DataFrame(rows, columns=["network", *BIN])
 
 
-def _verdict(logits: Logits, labels: NDArray[np.int64], name: str) -> Verdict:
-    if logits.ndim != 2:
-        raise DataError(f"{name}: logits must be (N, classes), got shape {logits.shape}")
-    return Verdict.of(logits, labels)
-
-
-def _reliability(judged: Verdict, bins: int) -> pd.DataFrame:
-    places = np.minimum((judged.sure * bins).astype(int), bins - 1)
-    rows = []
-    for place in np.unique(places):
-        own = places == place
-        accuracy, low, high = wilson(int(judged.right[own].sum()), int(own.sum()))
-        rows.append(
-            {
-                "low": place / bins,
-                "high": (place + 1) / bins,
-                "images": int(own.sum()),
-                "sure": judged.sure[own].mean(),
-                "accuracy": accuracy,
-                "accuracy_low": low,
-                "accuracy_high": high,
-            }
+def _verdicts(logits: Mapping[str, Logits], labels: NDArray[np.int64]) -> dict[str, Verdict]:
+    if not logits or not np.size(labels):
+        raise DataError(
+            "there is nothing to judge; give name -> logits (N, classes) of N >= 1 images, got "
+            f"{len(logits)} networks and {np.size(labels)} labels"
         )
-    return pd.DataFrame(rows)
+    for name, one in logits.items():
+        if one.ndim != 2:
+            raise DataError(f"{name}: logits must be (N, classes), got shape {one.shape}")
+    return {name: Verdict.of(one, labels) for name, one in logits.items()}
+
+
+def _calibration(judged: Verdict) -> dict[str, float]:
+    """Return how sure a network is, and by how much wrongly so, of the images it gives a class."""
+    bins = pd.DataFrame(_bins(judged, BINS), columns=BIN)
+    gaps, chance = bins["sure"] - bins["accuracy"], share_deviation(bins["images"], bins["sure"])
+    each = {
+        "sure": bins["sure"],
+        "ece": gaps.abs(),
+        "ece_calibrated": chance,
+        "overconfidence": gaps,
+    }
+    images = bins["images"].sum() or math.nan
+    return {name: float((bins["images"] * one).sum() / images) for name, one in each.items()}
+
+
+def _bins(judged: Verdict, bins: int) -> list[dict[str, Any]]:
+    """Return a row, of columns `BIN`, for each bin that holds an image."""
+    places = np.minimum((judged.sure * bins).astype(int), bins - 1)
+    has_class = judged.chosen >= 0
+    rows = []
+    for place in np.unique(places[has_class]):
+        own = (places == place) & has_class
+        images, right = int(own.sum()), int(judged.right[own].sum())
+        estimate = wilson(right, images)
+        sure = judged.sure[own].mean()
+        row = (place / bins, (place + 1) / bins, images, sure, *estimate)
+        rows.append(dict(zip(BIN, row, strict=True)))
+    return rows

@@ -13,6 +13,7 @@ from accelsim.nn import ApproximateModule
 from accelsim.nn.operators import Unit
 from accelsim.nn.sums import LayerCall
 from accelsim.robustness.analyses.sums import compare_sums, exactly
+from accelsim.robustness.attack import checked_seed
 
 __all__ = ["MEASURES", "by_correlation", "correlation_trends", "sample_outputs"]
 
@@ -43,7 +44,7 @@ def sample_outputs(
     layers : DataFrame
         Its `layer_gains`, which need not be of the same images.
     outputs : int
-        How many are drawn at random of each layer at most.
+        How many are drawn at random of each layer at most; each batch has its images' share.
     seed : int
         Of the draw.
     batch_size : int
@@ -63,13 +64,19 @@ def sample_outputs(
     Raises
     ------
     ConfigError
-        If *outputs* is not an int >= 1.
+        If *outputs* or *batch_size* is not an int >= 1, or *seed* is none.
     DataError
         If *images* cannot be used, or *layers* are not of this network.
     """
     if isinstance(outputs, bool) or not isinstance(outputs, int) or outputs < 1:
         raise ConfigError(f"outputs must be an int >= 1, got {outputs!r}")
-    batches = -(-len(images) // batch_size)
+    checked_seed(seed)
+    missing = {"call", "gain", "exact_rms"} - set(layers.columns)
+    if missing:
+        raise DataError(
+            f"layers lack {', '.join(sorted(missing))}; give the layer_gains of this network and "
+            "unit"
+        )
     exact = exactly(net)
     parts: dict[int, list[pd.DataFrame]] = {}
 
@@ -82,8 +89,10 @@ def sample_outputs(
             "lengths": lengths.expand(call.sums.shape).numpy().ravel(),
         }
         rng = np.random.default_rng([seed, call.index, len(found)])
-        size = columns["exact"].size
-        chosen = rng.permutation(size)[: -(-outputs // batches)]
+        first = len(found) * batch_size
+        last = min(first + batch_size, len(images))
+        share = outputs * last // len(images) - outputs * first // len(images)
+        chosen = rng.permutation(columns["exact"].size)[:share]
         part = pd.DataFrame({name: one[chosen].astype(float) for name, one in columns.items()})
         found.append(part.assign(call=call.index, layer=call.name, operator=call.operator))
 
@@ -117,9 +126,12 @@ def by_correlation(samples: pd.DataFrame, bins: int = 20) -> pd.DataFrame:
     ------
     ConfigError
         If *bins* is not an int >= 1.
+    DataError
+        There is no output.
     """
     if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
         raise ConfigError(f"bins must be an int >= 1, got {bins!r}")
+    _check_any(samples)
     # Rounding may leave a cosine of 1 a little above.
     index = np.clip(np.floor((samples["cosine"] + 1) / 2 * bins), 0, bins - 1).astype(int)
     grouped = samples.assign(bin=index).groupby(["multiplier", "call", "layer", "bin"], sort=False)
@@ -143,7 +155,13 @@ def correlation_trends(samples: pd.DataFrame) -> pd.DataFrame:
         A row per multiplier and layer: ``multiplier``, ``call``, ``layer``, ``outputs``, and for
         each of `MEASURES` a column: 1 where the error always grows with the magnitude of the
         cosine, -1 where it always shrinks, NaN where it is the same everywhere.
+
+    Raises
+    ------
+    DataError
+        There is no output.
     """
+    _check_any(samples)
     rows = []
     for (multiplier, call, layer), part in samples.groupby(["multiplier", "call", "layer"]):
         row = {"multiplier": multiplier, "call": call, "layer": layer, "outputs": len(part)}
@@ -154,6 +172,14 @@ def correlation_trends(samples: pd.DataFrame) -> pd.DataFrame:
             row[measure] = float(ranks.corr(errors.rank())) if known else np.nan
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _check_any(samples: pd.DataFrame) -> None:
+    if samples.empty:
+        raise DataError(
+            "samples hold no output: none has a finite sum on the unit, and a patch "
+            "and a filter that are not all zeros"
+        )
 
 
 def _lengths(call: LayerCall, unit: Unit) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from accelsim.errors import DataError
 from accelsim.metrics import exact_product
 from accelsim.multipliers import IntegerMultiplier, Multiplier
 from accelsim.operands import OperandPairs
@@ -36,15 +37,16 @@ def product_inflation(unit: Multiplier, pairs: OperandPairs) -> pd.DataFrame:
         A row for all pairs and one for each bin: ``multiplier``; ``over``, what is binned: ``all``,
         ``activation`` and ``weight`` (16 bins of the significand, in [1, 2); of integers of the
         magnitude), ``product`` (binades of the exact product's magnitude; *low* and *high* are
-        powers of two); ``low``, ``high``, the bin; ``pairs``; ``inflated`` with its Wilson 95 %
-        interval ``inflated_low``, ``inflated_high``; ``error``, the mean of (M' - M) / M. Pairs
-        with an exact product of 0 or a product that is not finite are left out, and so are bins
-        with fewer than 100 pairs.
+        powers of two); ``low``, ``high``, the bin; ``largest``, the largest magnitude of the
+        unit's integers, NaN for floats; ``pairs``; ``inflated`` with its Wilson 95 % interval
+        ``inflated_low``, ``inflated_high``, both *inflated* where all pairs are there, as in
+        `accelsim.metrics`; ``error``, the mean of (M' - M) / M. Pairs with an exact product of 0
+        or a product that is not finite are left out, and so are bins with fewer than 100 pairs.
 
     Raises
     ------
     DataError
-        The operands are not of the unit's format.
+        The operands are not of the unit's format, or no pair is left.
     """
     tallies: dict[tuple[str, float, float], tuple[RunningShare, RunningMean]] = {}
     for a, w in pairs.chunks():
@@ -58,17 +60,25 @@ def product_inflation(unit: Multiplier, pairs: OperandPairs) -> pd.DataFrame:
                 share, mean = tallies.setdefault(key, (RunningShare(), RunningMean()))
                 share.add(inflated[places == place])
                 mean.add(error[places == place])
+    if not tallies:
+        raise DataError(
+            f"{unit.name}: no pair of {pairs.text} has an exact product other than 0 and a finite "
+            "product, so there is none to be inflated"
+        )
     rows = []
     for (over, low, high), (share, mean) in tallies.items():
         if share.trials < FEWEST and over != "all":
             continue
         value, least, most = share.estimate()
+        if pairs.exhaustive:
+            least = most = value
         rows.append(
             {
                 "multiplier": unit.name,
                 "over": over,
                 "low": low,
                 "high": high,
+                "largest": _largest(unit),
                 "pairs": share.trials,
                 "inflated": value,
                 "inflated_low": least,
@@ -79,6 +89,13 @@ def product_inflation(unit: Multiplier, pairs: OperandPairs) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values(["over", "low"], ignore_index=True)
 
 
+def _largest(unit: Multiplier) -> float:
+    """Return the largest magnitude of an operand of a unit of integers, NaN of any other."""
+    if not isinstance(unit, IntegerMultiplier):
+        return np.nan
+    return max(-unit.operands.low, unit.operands.high)
+
+
 def _binned(
     unit: Multiplier, a: NDArray[Any], w: NDArray[Any], exact: NDArray[np.float64]
 ) -> Iterator[tuple[str, NDArray[np.int64], Any]]:
@@ -87,7 +104,7 @@ def _binned(
     for over, values in (("activation", a), ("weight", w)):
         size = np.abs(values.astype(np.float64))
         if isinstance(unit, IntegerMultiplier):
-            start, width = 0.0, (max(-unit.operands.low, unit.operands.high) + 1) / BINS
+            start, width = 0.0, (_largest(unit) + 1) / BINS
         else:
             start, width = 1.0, 1 / BINS
             size = 2 * np.frexp(size)[0]

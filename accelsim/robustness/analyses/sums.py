@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from accelsim.errors import ConfigError
 from accelsim.nn import ApproximateModule, approximate
 from accelsim.nn.operators import Unit
 from accelsim.nn.sums import AdjustedModule, LayerCall
@@ -44,9 +45,13 @@ def compare_sums(
 
     Raises
     ------
+    ConfigError
+        If *batch_size* is not an int >= 1.
     DataError
         If *images* cannot be used.
     """
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ConfigError(f"batch_size must be an int >= 1, got {batch_size!r}")
     check_images(images, any_rank=True)
     exact = exactly(net)
     for first in range(0, len(images), batch_size):

@@ -29,6 +29,12 @@ def test_a_calibrated_network_has_no_calibration_error():
     assert row["margin"] == pytest.approx(ODDS)
 
 
+def test_chance_alone_makes_a_calibrated_network_err_so_much():
+    """Of 4 images 0 to 4 are right with (1, 12, 54, 108, 81) / 256, and (3, 2, 1, 0, 1) / 4 off."""
+    row = confidence_summary({"exact": EXACT}, LABELS, "exact").iloc[0]
+    assert row["ece_calibrated"] == pytest.approx((3 + 24 + 54 + 81) / 1024)
+
+
 def test_a_gain_alone_changes_confidence_and_calibration_but_no_class():
     """Logits doubled: odds 9, so 9/10 sure and right three times of four."""
     table = confidence_summary({"exact": EXACT, "twice": 2 * EXACT}, LABELS, "exact")
@@ -62,6 +68,20 @@ def test_logits_that_are_not_finite_are_wrong_without_confidence():
     assert row["margin"] == pytest.approx(0, abs=1e-12)  # of -inf, -odds, odds, odds
 
 
+def test_images_without_a_class_are_in_no_bin_and_no_calibration_error():
+    broken = EXACT.copy()
+    broken[0] = np.nan
+    summary = confidence_summary({"broken": broken, "none": broken * np.nan}, LABELS, "broken")
+    row = summary.iloc[0]
+    assert row["sure"] == pytest.approx(0.75)
+    assert row["ece"] == pytest.approx(0.75 - 2 / 3)
+    assert row["overconfidence"] == pytest.approx(0.75 - 2 / 3)
+    last = ["sure", "ece", "ece_calibrated", "overconfidence"]
+    assert summary.iloc[1][last].isna().all()
+    table = reliability({"broken": broken, "none": broken * np.nan}, LABELS)
+    assert table[["network", "images"]].to_numpy().tolist() == [["broken", 3]]
+
+
 def test_quantiles_are_of_the_true_class():
     table = confidence_quantiles({"exact": EXACT}, LABELS)
     confidence = table[table["measure"] == "confidence"].set_index("share")["value"]
@@ -71,6 +91,13 @@ def test_quantiles_are_of_the_true_class():
     margin = table[table["measure"] == "margin"].set_index("share")["value"]
     assert margin[0.25] == pytest.approx(-ODDS)
     assert margin[1] == pytest.approx(ODDS)
+
+
+def test_quantiles_are_dense_at_both_ends():
+    logits = np.stack([np.arange(1000.0), np.zeros(1000)], axis=1)
+    table = confidence_quantiles({"one": logits}, np.zeros(1000, int))
+    margin = table[table["measure"] == "margin"].set_index("share")["value"]
+    assert margin[[0.001, 0.01, 0.99, 0.999]].tolist() == [0, 9, 989, 998]
 
 
 def test_bins_of_reliability():
@@ -102,5 +129,30 @@ def test_rejects_what_does_not_belong_together(lenet):
         reliability({"exact": EXACT}, LABELS, bins=0)
     with pytest.raises(DataError, match="no class from another"):
         logit_gain(np.ones((2, 3)), np.ones((2, 3)))
+    with pytest.raises(DataError, match="got 0 networks and 4 labels"):
+        reliability({}, LABELS)
     with pytest.raises(DataError, match=r"must return logits \(N, classes\)"):
         logits_of(lenet[0].conv1, lenet[1], 8)
+
+
+@pytest.mark.parametrize("function", [confidence_summary, confidence_quantiles])
+def test_rejects_logits_of_no_image(function):
+    more = ["exact"] if function is confidence_summary else []
+    with pytest.raises(DataError, match="there is nothing to judge.*got 1 networks and 0 labels"):
+        function({"exact": EXACT[:0]}, LABELS[:0], *more)
+
+
+@pytest.mark.parametrize(
+    ("unit", "message"),
+    [
+        (np.full((4, 2), np.nan), "no image's logits are all finite"),
+        (EXACT[:, :1], r"got shapes \(4, 2\) and \(4, 1\)"),
+        (EXACT[:3], r"got shapes \(4, 2\) and \(3, 2\)"),
+        (EXACT[:, 0], r"got shapes \(4, 2\) and \(4,\)"),
+    ],
+)
+def test_rejects_logits_between_which_there_is_no_gain(unit, message):
+    with pytest.raises(DataError, match=message):
+        logit_gain(EXACT, unit)
+    with pytest.raises(DataError, match="no image's logits are all finite"):
+        logit_gain(EXACT[:0], EXACT[:0])

@@ -123,6 +123,18 @@ def test_so_many_are_drawn_the_same_ones_for_the_same_seed(samples):
     assert not first.equals(other)
 
 
+@pytest.mark.parametrize("outputs", [1, 4, 7])
+def test_no_more_are_drawn_than_asked_for_and_a_short_batch_gets_its_share(outputs):
+    """The last batch has one image of the three; its sums are the large ones."""
+    layer = nn.Linear(1, 9, bias=False)
+    nn.init.ones_(layer.weight)
+    net = approximate(layer, multiplier="exact_bfloat16")
+    rows = np.array([[1], [1], [2]], np.float32)
+    table = sample_outputs(net, rows, layer_gains(net, rows), outputs=outputs, batch_size=2)
+    assert len(table) == outputs
+    assert (table["exact"] == 2).sum() == outputs - outputs * 2 // 3
+
+
 TABLE = pd.DataFrame(
     {
         "call": 0,
@@ -165,3 +177,30 @@ def test_rejects_bad_numbers_and_layers_of_another_network(samples):
         by_correlation(table, bins=1.5)
     with pytest.raises(DataError, match="layers hold 3 rows, but the network called 4"):
         sample_outputs(net, images, layers[:3])
+    with pytest.raises(DataError, match="layers lack gain; give the layer_gains"):
+        sample_outputs(net, images, layers.drop(columns="gain"))
+    with pytest.raises(ConfigError, match="seed must be an int in .*, got -1"):
+        sample_outputs(net, images, layers, seed=-1)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 1.5, True])
+def test_rejects_batches_of_no_image(samples, batch_size):
+    model, images, _ = samples
+    net = approximate(model, multiplier="ax_fpm")
+    layers = layer_gains(net, images)
+    message = f"batch_size must be an int >= 1, got {batch_size}"
+    with pytest.raises(ConfigError, match=message):
+        layer_gains(net, images, batch_size=batch_size)
+    with pytest.raises(ConfigError, match=message):
+        sample_outputs(net, images, layers, batch_size=batch_size)
+
+
+def test_rejects_samples_of_a_network_of_zero_weights():
+    layer = nn.Linear(2, 3)
+    nn.init.zeros_(layer.weight)
+    net = approximate(layer, multiplier="ax_fpm")
+    rows = np.ones((2, 2), np.float32)
+    table = sample_outputs(net, rows, layer_gains(net, rows))
+    for function in (by_correlation, correlation_trends):
+        with pytest.raises(DataError, match="samples hold no output"):
+            function(table)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from accelsim.errors import DataError
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.operands import all_pairs, given_pairs, random_pairs
 from accelsim.robustness.analyses import product_inflation
@@ -41,6 +42,17 @@ def test_integers_are_binned_by_magnitude():
     assert rows["low"].tolist() == [16.0 * k for k in range(16)]
     assert rows["pairs"].tolist() == [15 * 255] + [16 * 255] * 15
     assert (rows["inflated"] == 0).all()
+    assert (table["largest"] == 255).all()
+
+
+def test_of_all_pairs_nothing_is_left_to_chance():
+    """The interval is the share itself; a sample of the same unit has a wider one."""
+    unit = MULTIPLIERS["drum4_u8"]
+    whole = product_inflation(unit, all_pairs(unit.operands))
+    assert (whole["inflated_low"] == whole["inflated"]).all()
+    assert (whole["inflated_high"] == whole["inflated"]).all()
+    sample = product_inflation(unit, random_pairs(unit, 1000))
+    assert (sample["inflated_low"] < sample["inflated_high"]).all()
 
 
 def test_every_pair_counts_once_in_each_binning_and_small_bins_are_left_out():
@@ -54,3 +66,11 @@ def test_every_pair_counts_once_in_each_binning_and_small_bins_are_left_out():
         ["weight", 250],
     ]
     assert table["inflated"].tolist() == [0, 0, 0, 0]
+    assert table["largest"].isna().all()
+
+
+@pytest.mark.parametrize("operand", [0.0, 3e38])
+def test_rejects_pairs_without_a_product_that_could_be_inflated(operand):
+    unit = MULTIPLIERS["exact_fp32"]
+    with pytest.raises(DataError, match="exact_fp32: no pair of 5 given pairs has an exact"):
+        product_inflation(unit, given_pairs(np.full(5, operand, np.float32), np.float32(3)))
