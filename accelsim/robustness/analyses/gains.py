@@ -53,6 +53,8 @@ def layer_gains(
 
     Raises
     ------
+    ConfigError
+        If *batch_size* is not an int >= 1.
     DataError
         If *images* cannot be used.
     """
