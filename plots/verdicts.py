@@ -33,6 +33,7 @@ from accelsim.robustness.checks import (
 )
 from accelsim.robustness.claims import GRADES, Claim, verdict
 from accelsim.robustness.measures import MEASURES, UNKNOWN, Measured
+from accelsim.robustness.scenarios import EXACT
 from accelsim.robustness.study import outcomes_in
 from accelsim.statistics import RunningMean
 from accelsim.workload import WORKLOADS, weights_hash
@@ -48,6 +49,8 @@ IMAGES = 64
 """For the checks that need the network."""
 STEPS = (0.05, 0.2, 0.5)
 """Euclidean, of the check of gradients."""
+OF_EXACT = ("convergence", "gradient_free", "gain_invariance")
+"""Checks of the attacks on the exact network, without which no unit needs less noise than it."""
 OVER = {"kindest_average": "kindest", "harshest_average": "harshest"}
 """How the printed table names averages."""
 
@@ -109,8 +112,17 @@ def controls(unit: str, targets: Iterable[str]) -> list[str]:
     ]
 
 
-def judged(workload: str, outcomes: pd.DataFrame, unit: str, weights: Path | None) -> list[dict]:
-    """Return a row for each claim and run of *unit*."""
+def checks_of_exact(outcomes: pd.DataFrame) -> list[Check]:
+    """Return what has to be true of the attacks on the exact network."""
+    if EXACT not in set(outcomes["target"]):
+        return []
+    return [one for one in run_checks(Study(outcomes, EXACT)) if one.name in OF_EXACT]
+
+
+def judged(
+    workload: str, outcomes: pd.DataFrame, unit: str, weights: Path | None, exact: list[Check]
+) -> list[dict]:
+    """Return a row for each claim and run of *unit*; *exact* as of `checks_of_exact`."""
     beaten = controls(unit, outcomes["target"].unique())
     of_network = network_checks(workload, unit, weights)
     checks = run_checks(Study(outcomes, unit, controls=beaten), of_network)
@@ -125,7 +137,8 @@ def judged(workload: str, outcomes: pd.DataFrame, unit: str, weights: Path | Non
                 numbers = MEASURES[measure](outcomes, unit, attacks)
             nothing = [Measured("nothing to measure", UNKNOWN, 0)]
             for attack, found, images in numbers or nothing:
-                finding = verdict(checks, claim, found)
+                beside = exact if measure.startswith("noise") else ()
+                finding = verdict(checks, claim, found, beside)
                 rows.append({
                     "workload": workload, "weights": weights_hash(workload, weights), "claim": name,
                     "unit": unit, "measure": measure, "attack": attack, "images": images,
@@ -192,7 +205,9 @@ def main() -> None:
              if name in MULTIPLIERS and not name.startswith("exact_")]  # fmt: skip
     if not units:
         raise DataError(f"no approximate unit was judged on {name}; give robustness.py some")
-    table = pd.DataFrame([row for unit in units for row in judged(name, outcomes, unit, weights)])
+    exact = checks_of_exact(outcomes)
+    rows = [row for unit in units for row in judged(name, outcomes, unit, weights, exact)]
+    table = pd.DataFrame(rows)
     asked.out.mkdir(parents=True, exist_ok=True)
     table.round(6).to_csv(asked.out / f"verdicts_{label(name, weights)}.csv", index=False)
     print("\n".join(summary(table)))

@@ -95,7 +95,9 @@ def bearing(scenario: str, resists: bool) -> tuple[str, ...]:
     return tuple(name for name, rule in RULES.items() if scenario in rule.bears_on)
 
 
-def verdict(checks: Sequence[Check], claim: Claim, measured: Estimate) -> Finding:
+def verdict(
+    checks: Sequence[Check], claim: Claim, measured: Estimate, of_exact: Sequence[Check] = ()
+) -> Finding:
     """Return whether *claim* is supported, contradicted, or neither.
 
     If the whole interval lies on the claim's side of the bound, the evidence speaks for it; if it
@@ -112,6 +114,10 @@ def verdict(checks: Sequence[Check], claim: Claim, measured: Estimate) -> Findin
     claim : Claim
     measured : Estimate
         The number and its interval.
+    of_exact : sequence of Check
+        Checks of the exact network that a contradiction needs as well. For a number that stands
+        beside the exact network's, such as a ratio of smallest perturbations: a weak attack on that
+        network makes it small, too.
 
     Raises
     ------
@@ -136,6 +142,8 @@ def verdict(checks: Sequence[Check], claim: Claim, measured: Estimate) -> Findin
         for name in bearing(claim.scenario, resists=holds == claim.robust)
         if not (check := given.get(name, RULES[name].not_run("not among the checks"))).passed
     )
+    if not holds:
+        failing += tuple(check for check in of_exact if not check.passed)
     if failing:
         stops = "; ".join(f"check {check}" for check in failing)
         speaks = "for" if holds else "against"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.robustness.attacks import ATTACKS
-from accelsim.robustness.outcomes import KEYS, checked_outcomes, strongest_of_checked
+from accelsim.robustness.outcomes import KEYS, checked_outcomes, numbered, strongest_of_checked
 from accelsim.robustness.scenarios import EXACT, TORCH
 from accelsim.robustness.summary import compare, estimate
 from accelsim.statistics import Estimate, RunningMean, wilson
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["MEASURES", "Measured", "strengths"]
 
 FEWEST = 20
-"""Examples that fool the source, of a run that may stand for its attack in an average: with fewer
-the least of several rates is a matter of luck."""
+"""Examples that fool the source, of a run that may stand for its attack in an average, and pairs of
+which a ratio of noise is taken: with fewer the least of several rates is a matter of luck, and a
+bootstrap knows too few values."""
 
 MOST_MISSED = 0.05
 """Share of images that an attack for the minimum may leave unfooled on one of two networks: their
@@ -87,26 +88,29 @@ def strengths(runs: pd.DataFrame) -> list[str]:
 
 
 def transfer(outcomes: pd.DataFrame, unit: str, attacks: Sequence[str]) -> list[Measured]:
-    """Return of each run on the exact network which share of what fools it fools *unit* too."""
+    """Return of each run on the exact network which share of what fools it fools *unit* too.
+
+    Over images that both classify right: no attack did what *unit* gets wrong by itself.
+    """
     return [
-        Measured(name, wilson(int((fooled & both).sum()), int(fooled.sum())), len(part))
-        for name, part, fooled, both in _transferred(outcomes, unit, attacks)
+        Measured(name, wilson(int((fooled & both).sum()), int(fooled.sum())), int(fooled.sum()))
+        for name, _, fooled, both in _transferred(outcomes, unit, attacks)
     ]
 
 
 def kindest_average(outcomes: pd.DataFrame, unit: str, attacks: Sequence[str]) -> list[Measured]:
     """Return the mean over attacks of the transfer success, each at its lowest run.
 
-    Runs in which fewer than `FEWEST` examples fool the source do not stand for their attack. The
-    interval is a bootstrap over images, on which all runs are drawn together, of the runs that were
+    NaN unless each of *attacks* has a run; those in which fewer than `FEWEST` examples fool the
+    source do not stand for their attack. The interval is a bootstrap over images, on which all runs are drawn together, of the runs that were
     picked: that others could have been is not in it.
     """
-    return _average(_transferred(outcomes, unit, attacks), min)
+    return _average(_transferred(outcomes, unit, attacks), min, attacks)
 
 
 def harshest_average(outcomes: pd.DataFrame, unit: str, attacks: Sequence[str]) -> list[Measured]:
     """Return `kindest_average`, each attack at its highest run."""
-    return _average(_transferred(outcomes, unit, attacks), max)
+    return _average(_transferred(outcomes, unit, attacks), max, attacks)
 
 
 def from_proxy(outcomes: pd.DataFrame, unit: str, attacks: Sequence[str]) -> list[Measured]:
@@ -115,7 +119,7 @@ def from_proxy(outcomes: pd.DataFrame, unit: str, attacks: Sequence[str]) -> lis
     Over images that both classify right.
     """
     return [
-        Measured(name, wilson(int((exact & own).sum()), int(exact.sum())), len(exact))
+        Measured(name, wilson(int((exact & own).sum()), int(exact.sum())), int(exact.sum()))
         for name, exact, own in _proxy_pairs(outcomes, unit, attacks)
     ]
 
@@ -127,17 +131,19 @@ def only_exact(outcomes: pd.DataFrame, unit: str, attacks: Sequence[str]) -> lis
     harder to fool.
     """
     return [
-        Measured(name, wilson(int((exact & ~own).sum()), int((exact ^ own).sum())), len(exact))
+        Measured(name, wilson(int((exact & ~own).sum()), alone), alone)
         for name, exact, own in _proxy_pairs(outcomes, unit, attacks)
+        for alone in [int((exact ^ own).sum())]
     ]
 
 
 def noise_db(outcomes: pd.DataFrame, unit: str, attacks: Sequence[str]) -> list[Measured]:
     """Return by how many dB of PSNR more noise *unit* takes than the exact unit, image by image.
 
-    Of each image the smallest perturbation over all attacks for the minimum in one norm, all their
-    settings, all gradients and adaptive sources, gradient-free attacks among them. NaN where more
-    than `MOST_MISSED` of the images were not fooled on both.
+    Of each image the smallest perturbation over the attacks for the minimum that both met in one
+    norm, with the same settings and seed: whoever met more would look the easier to fool. All
+    gradients and adaptive sources count, and gradient-free attacks. NaN where more than
+    `MOST_MISSED` of the images were not fooled on both, or fewer than `FEWEST` are left.
     """
     return _noise(_smallest(outcomes, attacks), unit, "psnr_db", EVERY_ATTEMPT)
 
@@ -191,7 +197,10 @@ Runs = list[tuple[str, "pd.DataFrame", Flags, Flags]]
 
 
 def _transferred(outcomes: pd.DataFrame, unit: str, attacks: Sequence[str]) -> Runs:
-    """Return (name, rows, fools the source, fools *unit*) of the runs on the exact network."""
+    """Return (name, rows, fools the source, fools *unit*) of the runs on the exact network.
+
+    Of images that *unit* gets wrong by itself neither is true.
+    """
     rows = _as_made(outcomes, attacks)
     rows = rows[
         (rows["scenario"] == "transfer") & (rows["source"] == TORCH) & (rows["target"] == unit)
@@ -200,14 +209,14 @@ def _transferred(outcomes: pd.DataFrame, unit: str, attacks: Sequence[str]) -> R
         (
             name,
             part,
-            (part["source_right"] & part["source_fooled"]).to_numpy(),
-            part["target_fooled"].to_numpy(),
+            (part["source_right"] & part["source_fooled"] & part["target_right"]).to_numpy(),
+            (part["target_fooled"] & part["target_right"]).to_numpy(),
         )
         for name, part in _runs(rows)
     ]
 
 
-def _average(runs: Runs, pick: Callable[..., Any]) -> list[Measured]:
+def _average(runs: Runs, pick: Callable[..., Any], attacks: Sequence[str]) -> list[Measured]:
     best: dict[str, tuple[float, pd.DataFrame, Flags, Flags]] = {}
     for _, part, fooled, both in runs:
         if fooled.sum() >= FEWEST:
@@ -216,6 +225,8 @@ def _average(runs: Runs, pick: Callable[..., Any]) -> list[Measured]:
             best[attack] = pick(best.get(attack, one), one, key=lambda found: found[0])
     if not best:
         return []
+    if len(best) < len(attacks):
+        return [Measured(f"{len(best)} of {len(attacks)} attacks", UNKNOWN, 0)]
     images = np.unique(np.concatenate([part["image"] for _, part, _, _ in best.values()]))
     hits, trials = np.zeros((2, len(best), len(images)))
     for number, (_, part, fooled, both) in enumerate(best.values()):
@@ -256,22 +267,29 @@ def _smallest(outcomes: pd.DataFrame, attacks: Sequence[str]) -> pd.DataFrame:
 
 
 def _noise(rows: pd.DataFrame, unit: str, number: str, over: tuple[str, ...]) -> list[Measured]:
-    if not {unit, EXACT} <= set(rows["target"]):
+    import pandas as pd
+
+    rows = rows[rows["target"].isin([unit, EXACT])]
+    if rows.empty:
+        return []
+    run = pd.Series(numbered(rows, ["attack", "settings", "norm", "seed"]), rows.index)
+    rows = rows[rows["target"].groupby(run).transform("nunique") == 2]
+    if rows.empty:
         return []
     pairs = compare(strongest_of_checked(checked_outcomes(rows), over), EXACT, unit)
     return [
         Measured(
             f"best of all, {row['norm']}" if "attack" in over else row["attack"],
-            estimate(row, number) if _nearly_all(row) else UNKNOWN,
+            estimate(row, number) if _enough(row) else UNKNOWN,
             int(row["both_fooled"]),
         )
         for row in pairs.to_dict("records")
     ]
 
 
-def _nearly_all(pair: dict[str, Any]) -> bool:
-    """Return whether a row of `compare` has nearly all its images fooled on both networks."""
-    return bool(pair["both_fooled"] >= (1 - MOST_MISSED) * pair["images"])
+def _enough(pair: dict[str, Any]) -> bool:
+    """Return whether a row of `compare` has nearly all its images, and not too few, fooled twice."""
+    return bool(pair["both_fooled"] >= max(FEWEST, (1 - MOST_MISSED) * pair["images"]))
 
 
 def _as_made(outcomes: pd.DataFrame, attacks: Sequence[str]) -> pd.DataFrame:

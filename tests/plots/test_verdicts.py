@@ -16,7 +16,7 @@ def test_every_claim_is_judged(kept, script, tmp_path, capsys, monkeypatch):
     verdicts.IMAGES = 4
     beaten = []
 
-    def study(*given, controls):
+    def study(*given, controls=()):
         beaten.append(controls)
         return Study(*given, controls=controls)
 
@@ -30,7 +30,7 @@ def test_every_claim_is_judged(kept, script, tmp_path, capsys, monkeypatch):
         "noise_plain", "confidence", "accuracy",
     ] == asked  # fmt: skip
     assert set(table["unit"]) == {"ax_fpm"}
-    assert beaten == [["ax_fpm_noise", "weights_po2", "exact_int8"]]
+    assert beaten == [(), ["ax_fpm_noise", "weights_po2", "exact_int8"]]
     first = table[table["claim"] == "transfer_80"]
     # Of both averages there is nothing: no run fools on 20 images.
     assert list(first["attack"]) == ["fgsm 0.2", "deepfool", *["nothing to measure"] * 2]

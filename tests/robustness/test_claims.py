@@ -61,6 +61,14 @@ def test_only_checks_that_bear_on_the_direction_stop_it(claim, low, resists, gra
         assert finding.grade == grade
 
 
+@pytest.mark.parametrize(("low", "grade"), [(0.1, "supported"), (0.4, "inconclusive")])
+def test_a_weak_attack_on_the_exact_network_stops_a_contradiction_alone(low, grade):
+    weak = [RULES["convergence"].not_run("one run only")]
+    finding = verdict(checks(), FEW, Estimate(low + 0.02, low, low + 0.05), weak)
+    assert finding.grade == grade
+    assert finding.failing == (() if grade == "supported" else tuple(weak))
+
+
 def test_what_bears_on_what():
     assert bearing("white_box", resists=False) == ("determinism", "statistics", "valid_examples")
     assert set(RULES) - set(bearing("white_box", resists=True)) == {"overshoot"}
