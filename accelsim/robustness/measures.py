@@ -102,8 +102,8 @@ def kindest_average(outcomes: pd.DataFrame, unit: str, attacks: Sequence[str]) -
     """Return the mean over attacks of the transfer success, each at its lowest run.
 
     NaN unless each of *attacks* has a run; those in which fewer than `FEWEST` examples fool the
-    source do not stand for their attack. The interval is a bootstrap over images, on which all runs are drawn together, of the runs that were
-    picked: that others could have been is not in it.
+    source do not stand for their attack. The interval is a bootstrap over images, on which all runs
+    are drawn together, of the runs that were picked: that others could have been is not in it.
     """
     return _average(_transferred(outcomes, unit, attacks), min, attacks)
 
@@ -288,7 +288,7 @@ def _noise(rows: pd.DataFrame, unit: str, number: str, over: tuple[str, ...]) ->
 
 
 def _enough(pair: dict[str, Any]) -> bool:
-    """Return whether a row of `compare` has nearly all its images, and not too few, fooled twice."""
+    """Return whether a row of `compare` has nearly all images fooled on both, and not too few."""
     return bool(pair["both_fooled"] >= max(FEWEST, (1 - MOST_MISSED) * pair["images"]))
 
 

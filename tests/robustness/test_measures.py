@@ -123,7 +123,9 @@ def test_noise_is_compared_under_the_attacks_that_both_met(measure, run):
     """Both take 2 under cw; that one of them met a stronger attack, too, says nothing of it."""
 
     def white(length, **settings):
-        return run([1] * 30, **{"attack": "cw", **MINIMUM, "mse": length**2, "l2": length} | settings)
+        return run(
+            [1] * 30, **{"attack": "cw", **MINIMUM, "mse": length**2, "l2": length} | settings
+        )
 
     both = [white(2.0), white(2.0, target="exact_fp32")]
     for target in ("exact_fp32", "ax_fpm"):
