@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,17 +11,16 @@ from accelsim.robustness.attack import ACCESSES
 from accelsim.robustness.checks.base import ALPHA, Outcome, rule
 from accelsim.robustness.checks.strength import UNBOUNDED
 from accelsim.robustness.checks.study import Study, worst_case
-from accelsim.robustness.outcomes import KEYS, distance, strongest_of_checked
-from accelsim.robustness.summary import by_role, compare, summarize
-from accelsim.statistics import holm
+from accelsim.robustness.outcomes import KEYS, distance
+from accelsim.robustness.summary import by_role, summarize
+from accelsim.statistics import holm, mcnemar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
 __all__ = ["controls", "known_answer", "statistics", "valid_examples"]
-
-FEWEST_PAIRS = 20
-"""Images fooled on both, for a bootstrap of their ratios."""
 
 WIDEST = 0.2
 """Width of a rate's 95 % interval, of 1; some 100 images reach it. The claims are of reductions by
@@ -35,7 +35,8 @@ RUN = ["scenario", "attack", "settings", "norm", "aim", "epsilon", "scale", "see
 PLACES = ("transfer", "black_box", "white_box")
 """Scenarios in which every target can be attacked: ``adaptive`` needs a circuit to know."""
 
-ANY_ATTEMPT = ("source", "gradient", "attack", "settings", "seed")
+PLACE = ["scenario", "norm", "aim", "epsilon", "scale"]
+"""Where the worst cases of two targets are compared."""
 
 LOST = 0.01
 """Share of the attacked images that may have no gradient, as in check 3."""
@@ -43,18 +44,18 @@ LOST = 0.01
 
 @rule(
     11,
-    "against the exact unit and every control, under the same attacks in each scenario, the target "
-    "does significantly better somewhere, and nowhere significantly worse",
+    "in each scenario the target does significantly better somewhere than the exact unit and every "
+    "control under the same attacks, and nowhere significantly worse",
     PLACES,
 )
 def controls(study: Study) -> Outcome:
     """Return check 11: the target does better than what costs nothing.
 
     Worst cases per image, over the sources, attacks, settings and seeds that both targets met, at
-    each scenario, norm and epsilon: McNemar's exact test, all p of the check corrected after Holm.
-    A proxy counts for the target that it was trained on alone. Where smallest perturbations were
-    looked for, the interval of the ratio of norms must lie beyond 1, of at least `FEWEST_PAIRS`
-    images: a bootstrap of fewer is too narrow.
+    each scenario, norm and epsilon: McNemar's exact test of the images that resist longer on the
+    one and on the other, all p of the check corrected after Holm. Longer: it is not fooled while
+    the other one is; where smallest perturbations were looked for, also at a larger distance. A
+    proxy counts for the target that it was trained on alone.
 
     Not run, unless it fails already, where a control is missing, or met none of the target's
     attacks in one of `PLACES` in which the target was attacked.
@@ -65,32 +66,32 @@ def controls(study: Study) -> Outcome:
         return None, "no control was named"
     table = study.outcomes[study.outcomes["access"] != "none"]
     others = list(dict.fromkeys((study.baseline, *study.controls)))
-    attacked = set(table.loc[table["target"] == study.target, "scenario"]) & set(PLACES)
+    attacked = sorted(set(table.loc[table["target"] == study.target, "scenario"]) & set(PLACES))
+    if not attacked:
+        return None, f"{study.target} was attacked in none of {', '.join(PLACES)}"
     missing = [name for name in others if name not in set(table["target"])]
-    unmet: dict[str, str] = {}
-    tests = []
-    for other in (name for name in others if name not in missing):
-        shared = _met_by_both(table, other, study.target)
-        if lacking := sorted(attacked - set(shared["scenario"])):
-            unmet[other] = ", ".join(lacking)
-        if len(shared):
-            worst = strongest_of_checked(shared, ANY_ATTEMPT)
-            tests += compare(worst, other, study.target).to_dict("records")
-    adjusted = holm([test["p"] for test in tests])
-    better: set[str] = set()
+    tests = [
+        (other, *test)
+        for other in others
+        if other not in missing
+        for test in _resisting(_met_by_both(table, other, study.target), other, study.target)
+    ]
+    adjusted = holm([mcnemar(longer, shorter) for *_, longer, shorter in tests])
+    met = {(other, scenario) for other, scenario, *_ in tests}
+    better: set[tuple[str, str]] = set()
     worse = []
-    for test, p in zip(tests, adjusted, strict=True):
-        gain = (test["only_baseline"] - test["only_other"]) * (p < ALPHA)
-        pairs = test["both_fooled"] >= FEWEST_PAIRS
-        if gain > 0 or (pairs and test["norm_ratio_low"] > 1):
-            better.add(test["baseline"])
-        if gain < 0 or (pairs and test["norm_ratio_high"] < 1):
-            worse.append(f"{test['baseline']} in {_place(test)}")
-    equal = [name for name in others if name not in {*better, *missing, *unmet}]
+    for (other, scenario, where, longer, shorter), p in zip(tests, adjusted, strict=True):
+        if p < ALPHA and longer > shorter:
+            better.add((other, scenario))
+        elif p < ALPHA:
+            worse.append(f"{other} in {where}")
+    equal = _by_scenario(others, attacked, met - better)
     if worse or equal:
         lines = [f"worse than {', '.join(worse)}"] if worse else []
-        lines += [f"nowhere better than {', '.join(equal)}"] if equal else []
+        lines += [f"nowhere in {where} better than {name}" for name, where in equal.items()]
         return False, "; ".join(lines)
+    there = [name for name in others if name not in missing]
+    unmet = _by_scenario(there, attacked, set(product(there, attacked)) - met)
     if missing or unmet:
         lines = [f"the table has no outcome of {', '.join(missing)}"] if missing else []
         lines += [f"no attack of {where} met both {name} and {study.target}"
@@ -212,7 +213,36 @@ def _met_by_both(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
     return both[met == 2]
 
 
-def _place(test: dict[str, object]) -> str:
-    reach = "" if test["aim"] == "minimum" else f" {test['epsilon']:g}"
-    scale = "" if test["scale"] == 1 else f" scaled by {test['scale']:g}"
-    return f"{test['scenario']} {test['norm']}{reach}{scale}"
+def _resisting(
+    shared: pd.DataFrame, control: str, target: str
+) -> Iterator[tuple[str, str, int, int]]:
+    """Yield (scenario, place, images on which *target* resists longer than *control*, shorter).
+
+    Of the images that both sources and both targets classify right; places without are left out.
+    """
+    for (scenario, norm, aim, epsilon, scale), part in shared.groupby(PLACE, dropna=False):
+        ones, others = (
+            _resistance(worst_case(part[part["target"] == name])) for name in (target, control)
+        )
+        images = ones.index.intersection(others.index)
+        if len(images):
+            one, other = ones[images], others[images]
+            reach = "" if aim == "minimum" else f" {epsilon:g}"
+            scaled = "" if scale == 1 else f" scaled by {scale:g}"
+            where = f"{scenario} {norm}{reach}{scaled}"
+            yield scenario, where, int((one > other).sum()), int((one < other).sum())
+
+
+def _resistance(worst: pd.DataFrame) -> pd.Series:
+    """Return image -> how far one has to go to fool the target; 0 within a budget, inf if never."""
+    right = worst[worst["source_right"] & worst["target_right"]].set_index("image")
+    reach = distance(right).where(right["aim"] == "minimum", 0.0)
+    return reach.where(right["target_fooled"], np.inf)
+
+
+def _by_scenario(
+    names: list[str], scenarios: list[str], pairs: set[tuple[str, str]]
+) -> dict[str, str]:
+    """Return name -> its scenarios in *pairs*, told in order."""
+    found = {name: ", ".join(one for one in scenarios if (name, one) in pairs) for name in names}
+    return {name: told for name, told in found.items() if told}

@@ -35,7 +35,9 @@ def test_controls_pass_where_the_unit_beats_them(defense):
 
 def test_controls_fail_where_noise_does_as_well(defense):
     check = controls(defense(30, 80, 32))
-    assert (check.passed, check.reason) == (False, "nowhere better than gaussian_noise")
+    assert (check.passed, check.reason) == (
+        False, "nowhere in white_box better than gaussian_noise",
+    )  # fmt: skip
     check = controls(defense(60, 80, 30))
     assert check.passed is False
     assert "worse than gaussian_noise in white_box linf 0.1" in check.reason
@@ -60,10 +62,60 @@ def test_controls_by_distances(study, run):
     ]
     check = controls(study(*parts, controls=("gaussian_noise",)))
     assert check.passed is False
-    assert check.reason == "worse than gaussian_noise in white_box l2; nowhere better than " + (
-        "gaussian_noise"
+    assert check.reason == (
+        "worse than gaussian_noise in white_box l2; nowhere in white_box better than gaussian_noise"
     )
     assert controls(study(*parts, target="gaussian_noise", controls=("ax_fpm",))).passed
+
+
+def smallest(run, fooled, length, target="ax_fpm", **settings):
+    at = MINIMUM | {"l2": length, "attack": "cw", "target": target}
+    return run(fooled, **at | settings)
+
+
+def test_controls_resist_longer_where_they_are_not_fooled(study, run, share):
+    """80 images resist for ever; the others fall at 0.8, those of the exact unit at 1.0."""
+    exact, gain = (smallest(run, share(100), 1.0, name) for name in ("exact_fp32", "gain"))
+    assert controls(study(smallest(run, share(20), 0.8), exact, gain, controls=("gain",))).passed
+    check = controls(study(smallest(run, share(80), 0.8), exact, gain, controls=("gain",)))
+    assert check.passed is False
+    assert check.reason.startswith("worse than exact_fp32 in white_box l2, gain in white_box l2;")
+
+
+def test_distances_are_corrected_with_all_others(study, run):
+    """20 of 28 images, p 0.036, are significant alone and not beside the exact unit's (Holm)."""
+    length = [2.0] * 20 + [0.5] * 8
+    unit, exact = smallest(run, [1] * 28, length), smallest(run, [1] * 28, 1.0, "exact_fp32")
+    assert controls(study(unit, exact, controls=("exact_fp32",))).passed
+    check = controls(study(unit, exact, exact.assign(target="gain", source="gain"),
+                           controls=("gain",)))  # fmt: skip
+    assert check.passed is False
+    assert check.reason == (
+        "nowhere in white_box better than exact_fp32; nowhere in white_box better than gain"
+    )
+
+
+def test_controls_are_beaten_in_each_scenario(study, run, share):
+    """The unit resists the white box; of the same examples as many transfer to it as to others."""
+    white = [run(share(hits), target=target) for target, hits in
+             (("ax_fpm", 30), ("exact_fp32", 80), ("gain", 80))]  # fmt: skip
+    transfer = [run(share(50), target=target, **TRANSFER) for target in ("ax_fpm", "exact_fp32")]
+    gain = run(share(80), target="gain", **TRANSFER)
+    assert controls(study(*white, controls=("gain",))).passed
+    check = controls(study(*white, *transfer, gain, controls=("gain",)))
+    assert (check.passed, check.reason) == (False, "nowhere in transfer better than exact_fp32")
+
+
+def test_controls_over_no_image_are_not_met(study, run, share):
+    other = run(share(80), target="exact_fp32", image=list(range(200, 300)))
+    check = controls(study(run(share(30)), other, controls=("exact_fp32",)))
+    assert (check.passed, check.reason) == (
+        None, "no attack of white_box met both exact_fp32 and ax_fpm",
+    )  # fmt: skip
+    adaptive = {"scenario": "adaptive", "source": "surrogate of ax_fpm"}
+    check = controls(study(run(share(30), **adaptive), other, controls=("exact_fp32",)))
+    assert check.passed is None
+    assert check.reason == "ax_fpm was attacked in none of transfer, black_box, white_box"
 
 
 def test_controls_need_to_be_there(defense, study, run, share):
