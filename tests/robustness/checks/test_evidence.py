@@ -7,6 +7,7 @@ import math
 import pytest
 
 from accelsim.robustness.checks import controls, known_answer, statistics, valid_examples
+from accelsim.statistics import wilson
 
 TRANSFER = {"scenario": "transfer", "source": "torch"}
 MINIMUM = {"aim": "minimum", "norm": "l2", "epsilon": math.nan}
@@ -182,8 +183,47 @@ def test_statistics_pass_with_images_enough(study, run, share):
 
 
 def test_statistics_fail_with_few_images(study, run, share):
-    assert statistics(study(run(share(40, 80)))).passed is False
-    assert statistics(study(run(share(1, 80)))).passed
+    """93 images are enough for any rate, also a half; the rate itself does not decide."""
+    for hits in (0, 46, 93):
+        assert statistics(study(run(share(hits, 93)))).passed
+        check = statistics(study(run(share(hits, 92)[:92])))
+        assert check.passed is False
+        assert check.reason.startswith("a run has fewer than 93 images; 92 to 92 images")
+    assert round(wilson(46, 92).high - wilson(46, 92).low, 3) == 0.2
+    assert wilson(46, 92).high - wilson(46, 92).low > 0.2 > wilson(46, 93).high - wilson(46, 93).low
+
+
+def test_statistics_are_of_each_gradient_and_source(study, run, share):
+    few = run(share(16, 16), gradient="effective")
+    assert statistics(study(run(share(99)), few)).passed is False
+    later = list(range(100, 200))
+    told = "targets saw different images in "
+    for first, second in (({}, {"gradient": "effective"}), (TRANSFER, TRANSFER | {"source": "x"})):
+        unit = [run(share(50), **first), run(share(50), image=later, **second)]
+        swapped = [
+            run(share(50), target="exact_fp32", **{"source": "exact_fp32"} | one, **images)
+            for one, images in ((first, {"image": later}), (second, {}))
+        ]
+        check = statistics(study(*unit, *swapped))
+        assert check.passed is False
+        assert check.reason.startswith(told)
+
+
+def test_statistics_are_of_the_images_that_all_attempts_share(study, run, share):
+    """Smallest distances of white boxes: each attack has 100 images, both have 3."""
+    parts = [
+        run(share(100), attack=attack, image=list(range(first, first + 100)), **MINIMUM)
+        for attack, first in (("cw", 0), ("ddn", 97))
+    ]
+    assert statistics(study(parts[0])).passed
+    check = statistics(study(*parts))
+    assert check.passed is False
+    assert check.reason.startswith("the smallest distances in l2 have 3 images in common; 100 to 1")
+
+
+def test_statistics_of_noise_alone_are_none(study, run, share):
+    check = statistics(study(run(share(7), attack="noise", **TRANSFER)))
+    assert (check.passed, check.reason) == (None, "nothing but random noise attacked ax_fpm")
 
 
 def test_statistics_fail_where_targets_saw_different_images(study, run, share):
