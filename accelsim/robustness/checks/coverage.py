@@ -87,14 +87,15 @@ def _points(curve: pd.DataFrame) -> str:
 
 @rule(
     8,
-    "white boxes went through the exact gradient and through one that knows the circuit; the worst "
-    "case of each image is told",
+    "at each norm and epsilon white boxes went through the exact gradient and, on the same images, "
+    "through one that knows the circuit; the worst case of each image is told",
     ("white_box",),
 )
 def adaptivity(study: Study) -> Outcome:
     """Return check 8: the attacker adapted, and each image counts by its worst case.
 
-    What knows the circuit: the gradients of `KNOWING`, or a source "surrogate of" the target.
+    What knows the circuit: the gradients of `KNOWING`, or a source "surrogate of" the target. An
+    attacker who adapts on more images than the exact gradient had is welcome.
     """
     table = study.of_target("white_box", "adaptive", access=("gradient",))
     if table.empty:
@@ -103,21 +104,26 @@ def adaptivity(study: Study) -> Outcome:
     knowing = table["gradient"].isin(KNOWING) | surrogate
     plain = (table["gradient"] == "exact") & ~surrogate
     rates = []
-    for (norm, epsilon), part in table[table["aim"] == "budget"].groupby(["norm", "epsilon"]):
-        best = (
-            part.groupby(["source", "gradient", "attack", "settings"])["target_fooled"].mean().max()
-        )
-        worst = worst_case(part)["target_fooled"].mean()
-        rates.append(f"{norm} {epsilon:g}: best attempt {best:.1%}, worst case {worst:.1%} fooled")
+    lacking: dict[str, list[str]] = {"the exact gradient": [], "one that knows the circuit": []}
+    for (norm, epsilon), part in table.groupby(["norm", "epsilon"], dropna=False):
+        place = norm if np.isnan(epsilon) else f"{norm} {epsilon:g}"
+        exact, known = (set(part.loc[tried, "image"]) for tried in (plain, knowing))
+        if not exact:
+            lacking["the exact gradient"].append(place)
+        if not known or exact - known:
+            lacking["one that knows the circuit"].append(place)
+        if place != norm:
+            runs = part.groupby(["source", "gradient", "attack", "settings"])["target_fooled"]
+            worst = worst_case(part)["target_fooled"].mean()
+            best = f"best attempt {runs.mean().max():.1%}"
+            rates.append(f"{place}: {best}, worst case {worst:.1%} fooled")
     told = "; ".join(rates) or "minimum norms only"
-    lacking = [
-        name
-        for name, tried in (("the exact gradient", plain), ("one that knows the circuit", knowing))
-        if not tried.any()
+    wrong = [
+        f"no white box through {name} on all images at {', '.join(places)}"
+        for name, places in lacking.items()
+        if places
     ]
-    if lacking:
-        return False, f"no white box through {' and '.join(lacking)}; {told}"
-    return True, told
+    return not wrong, "; ".join([*wrong, told])
 
 
 @rule(
@@ -157,7 +163,10 @@ def gradient_free(study: Study) -> Outcome:
     ("white_box",),
 )
 def gain_invariance(study: Study) -> Outcome:
-    """Return check 10: no rate hangs on a loss that larger logits saturate, nor on one attack."""
+    """Return check 10: no rate hangs on a loss that larger logits saturate, nor on one attack.
+
+    An attack that fools nobody found no smallest distance.
+    """
     table = study.of_target("white_box", "adaptive")
     if table.empty:
         return None, "the table has no white box"
@@ -172,7 +181,7 @@ def gain_invariance(study: Study) -> Outcome:
     for norm, part in table[table["aim"] == "minimum"].groupby("norm"):
         medians = {attack: _fooled(one, str(norm)) for attack, one in part.groupby("attack")}
         line = f"{norm} " + ", ".join(f"{name} {length:.3g}" for name, length in medians.items())
-        (told if len(medians) > 1 else alone).append(line)
+        (told if np.isfinite([*medians.values()]).sum() > 1 else alone).append(line)
     if alone:
         return False, "alone, without a margin loss or a second attack: " + "; ".join(alone)
     if not told:

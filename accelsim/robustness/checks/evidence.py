@@ -158,20 +158,26 @@ def statistics(study: Study) -> Outcome:
 def valid_examples(study: Study) -> Outcome:
     """Return check 13, first half: examples are what they are said to be.
 
-    ``linf`` at most 1, at least the root of ``mse`` and, like the other norms, at most epsilon
-    times the scale, up to `TOLERANCE`; an example that fools a source which classifies the image
-    right is another image. Failures for want of a gradient are counted over all attacks that follow
-    one.
+    ``linf`` at most 1, between the root of ``mse`` and ``l2`` and, like the other norms, at most
+    epsilon times the scale, up to `TOLERANCE`; the square of ``l2`` is ``mse`` times the number of
+    values of an image, the same for all; none is NaN. An example that fools a source which
+    classifies the image right is another image. Failures for want of a gradient are counted over
+    all attacks that follow one.
     """
     table = study.of_target(access=ACCESSES, scaled=True)
     budget = table["epsilon"] * table["scale"] + TOLERANCE
     beyond = (table["aim"] == "budget") & (distance(table) > budget)
     follow = table[table["source_right"] & (table["access"] == "gradient")]
+    root = np.sqrt(table["mse"])
+    disagree = root > table["linf"] + TOLERANCE
+    disagree |= table["linf"] > table["l2"] + TOLERANCE
+    disagree |= abs(table["l2"] - root * (table["l2"] / root).median()) > TOLERANCE * table["l2"]
     lost = float((follow["cause"] == "no gradient").mean()) if len(follow) else 0.0
     faults = {
         "beyond their budget": int(beyond.sum()),
         "beyond the pixel range": int((table["linf"] > 1 + TOLERANCE).sum()),
-        "of norms that disagree": int((np.sqrt(table["mse"]) > table["linf"] + TOLERANCE).sum()),
+        "of norms that disagree": int(disagree.sum()),
+        "without a distance": int(table[["l0", "l2", "linf", "mse"]].isna().any(axis=1).sum()),
         "that fool without a change": int(
             (table["source_right"] & table["source_fooled"] & (table["linf"] == 0)).sum()
         ),
@@ -208,10 +214,10 @@ def known_answer(study: Study) -> Outcome:
     judged = table.assign(target=table["source"], target_fooled=table["source_fooled"])
     judged = judged.drop_duplicates([*KEYS, "image"])
     told, good = [], True
-    for name, part in judged.groupby("source"):
+    for (name, epsilon), part in judged.groupby(["source", "epsilon"]):
         fooled = worst_case(part)["target_fooled"]
-        good = good and bool(fooled.all())
-        told.append(f"{name}: {int(fooled.sum())} of {len(fooled)} fooled")
+        good = good and len(fooled) > 0 and bool(fooled.all())
+        told.append(f"{name} at {epsilon:g}: {int(fooled.sum())} of {len(fooled)} fooled")
     return good, "; ".join(told)
 
 

@@ -152,11 +152,35 @@ def test_adaptivity_passes_with_a_gradient_that_knows(study, run, share):
 def test_adaptivity_fails_with_one_gradient(study, run, share):
     check = adaptivity(study(run(share(30))))
     assert check.passed is False
-    assert check.reason.startswith("no white box through one that knows the circuit; linf 0.1")
+    assert check.reason.startswith(
+        "no white box through one that knows the circuit on all images at linf 0.1; linf 0.1: best"
+    )
     check = adaptivity(study(run(share(30), gradient="effective")))
-    assert check.reason.startswith("no white box through the exact gradient;")
+    assert check.reason.startswith("no white box through the exact gradient on all")
     surrogate = run(share(30), scenario="adaptive", source="surrogate of ax_fpm")
     assert adaptivity(study(surrogate)).passed is False
+
+
+def test_adaptivity_is_of_the_same_norm_and_images(study, run, share):
+    exact, knows = run(share(30)), run(share(90), gradient="effective")
+    for other in (knows.assign(norm="l2"), knows.assign(epsilon=0.2), knows[:1]):
+        check = adaptivity(study(exact, other))
+        assert check.passed is False
+        assert "through one that knows the circuit on all images at linf 0.1" in check.reason
+    assert adaptivity(study(exact[:50], knows)).passed
+    distance = run(share(30), attack="cw", **MINIMUM)
+    check = adaptivity(study(exact, knows, distance))
+    assert check.reason.startswith("no white box through one that knows the circuit on all images")
+    assert adaptivity(study(exact, knows, distance, distance.assign(gradient="unit"))).passed
+
+
+def test_gain_invariance_needs_two_distances_found(study, run, share):
+    """DeepFool fools nobody."""
+    found = [run(share(hits), attack=attack, **MINIMUM) for attack, hits in
+             (("cw", 100), ("deepfool", 0))]  # fmt: skip
+    check = gain_invariance(study(*found))
+    assert check.passed is False
+    assert check.reason.endswith("l2 cw 1, deepfool nan")
 
 
 def test_checks_of_white_boxes_need_one(study, run, share):

@@ -234,7 +234,7 @@ def test_statistics_fail_where_targets_saw_different_images(study, run, share):
 
 
 def test_valid_examples_pass(study, run, share):
-    l2 = {"norm": "l2", "l2": 1.5, "linf": 0.9, "mse": 0.003}
+    l2 = {"norm": "l2", "l2": 1.5, "linf": 0.9, "mse": 0.0225}
     check = valid_examples(
         study(run(share(50)), run(share(9), epsilon=1.5, **l2), run(share(100), **MINIMUM))
     )
@@ -251,7 +251,10 @@ def test_valid_examples_pass(study, run, share):
         ({"norm": "l2", "l2": 0.2}, "100 examples beyond their budget"),
         ({"norm": "l0", "epsilon": 5.0}, "100 examples beyond their budget"),
         ({"linf": 1.01, "epsilon": 2.0}, "100 examples beyond the pixel range"),
-        ({"mse": 0.011}, "100 examples of norms that disagree"),
+        ({"mse": 0.011, "l2": 0.11**0.5 * 10**0.5}, "100 examples of norms that disagree"),
+        ({"l2": 0.01}, "100 examples of norms that disagree"),
+        ({"l2": [1.0] * 99 + [1.01]}, "1 examples of norms that disagree"),
+        ({"mse": math.nan}, "100 examples without a distance"),
         ({"linf": 0.0, "l2": 0.0, "mse": 0.0}, "50 examples that fool without a change"),
         ({"cause": ["no gradient"] + [""] * 99}, "1.0% of 100 attacked images without gradient"),
     ],
@@ -273,7 +276,7 @@ def test_known_answer_passes_where_the_undefended_falls(study, run, share):
     other = stronger.assign(target="exact_fp32")
     check = known_answer(study(transfer, stronger, other))
     assert check.passed
-    assert check.reason == "torch: 100 of 100 fooled"
+    assert check.reason == "torch at 0.5: 100 of 100 fooled"
 
 
 def test_known_answer_fails_where_it_stands(study, run, share):
@@ -281,7 +284,7 @@ def test_known_answer_fails_where_it_stands(study, run, share):
     itself = run([1] * 100, epsilon=0.5, target="exact_fp32")
     check = known_answer(study(transfer, itself))
     assert check.passed is False
-    assert check.reason == "exact_fp32: 100 of 100 fooled; torch: 99 of 100 fooled"
+    assert check.reason == ("exact_fp32 at 0.5: 100 of 100 fooled; torch at 0.5: 99 of 100 fooled")
 
 
 def test_known_answer_does_not_count_what_is_wrong_unattacked(study, run):
