@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelsim.robustness.checks.base import Outcome, rule
-from accelsim.robustness.checks.study import Run, Study, worst_case
+from accelsim.robustness.checks.study import Run, Study, overshoots, worst_case
 from accelsim.robustness.outcomes import KEYS
 from accelsim.robustness.summary import summarize
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
 __all__ = ["adaptivity", "gain_invariance", "gradient_free", "overshoot"]
@@ -21,10 +23,15 @@ KNOWING = ("effective", "unit")
 
 NO_CURVE = "the table has no curve of at least two overshoots"
 
+FEWEST_FOOLED = 20
+"""Examples that fool the source, of a point of a curve: of fewer the interval is more than 40
+points wide at a half, so that all curves look flat; 0 of 3 and 3 of 3 share a value."""
+
 
 @rule(
     7,
-    "along each curve of overshoot the intervals of transfer success share a value",
+    "in each scenario there is a curve of overshoot, and along each the intervals of transfer "
+    "success share a value",
     ("transfer", "black_box"),
 )
 def overshoot(study: Study) -> Outcome:
@@ -32,34 +39,41 @@ def overshoot(study: Study) -> Outcome:
 
     A minimal perturbation ends on the source's border, and fails on every copy that differs at all;
     so a rate at one overshoot says nothing where its curve is not flat. A curve: the runs that
-    differ in the scale of the perturbation alone, or in `Study.overshoots`. It is flat if the
-    Wilson intervals of all its points have a value in common.
+    differ in the scale of the perturbation alone, or in `overshoots`, where at least
+    `FEWEST_FOOLED` examples fool the source. It is flat if the Wilson intervals of all its points
+    have a value in common. Each scenario in which the target was attacked needs one.
     """
     table = study.of_target("transfer", "black_box", scaled=True)
+    lacking = sorted(set(table["scenario"]))
     table = table[table["aim"] == "minimum"]
-    if table.empty:
-        return None, NO_CURVE
+    told: dict[bool, list[str]] = {True: [], False: []}
+    for name, curve in _curves(table) if len(table) else ():
+        shared = curve["transfer_success_low"].max() <= curve["transfer_success_high"].min()
+        told[bool(shared)].append(f"{name} {_points(curve)}")
+        lacking = [scenario for scenario in lacking if scenario != curve["scenario"].iloc[0]]
+    if told[False]:
+        return False, "transfer depends on the overshoot: " + "; ".join(told[False])
+    if lacking or not told[True]:
+        return None, " in ".join([NO_CURVE, *([", ".join(lacking)] if lacking else [])])
+    return True, "; ".join(told[True])
+
+
+def _curves(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the name and the points of each curve of at least two overshoots."""
     rates = summarize(table)
-    by_setting = study.overshoots()
+    rates = rates[rates["fooled_source"] >= FEWEST_FOOLED]
     runs = [Run(*pair) for pair in zip(rates["attack"], rates["settings"], strict=True)]
+    by_setting = overshoots(dict.fromkeys(runs))
     scaled = rates.assign(curve=[f"{run} by scale" for run in runs], overshoot=rates["scale"])
-    known = np.array([run in by_setting for run in runs])
-    further = rates[known].copy()
+    further = rates[np.array([run in by_setting for run in runs], bool)].copy()
     named = [by_setting[run] for run in runs if run in by_setting]
     further["curve"] = [name for name, _ in named]
     further["overshoot"] = [far for _, far in named]
-    told: dict[bool, list[str]] = {True: [], False: []}
     for points, moving in ((scaled, ("scale",)), (further, ("attack", "settings"))):
         fixed = [name for name in KEYS if name not in moving]
         for (name, *_), curve in points.groupby(["curve", *fixed], sort=False, dropna=False):
             if len(curve) > 1:
-                shared = curve["transfer_success_low"].max() <= curve["transfer_success_high"].min()
-                told[bool(shared)].append(f"{name} {_points(curve)}")
-    if told[False]:
-        return False, "transfer depends on the overshoot: " + "; ".join(told[False])
-    if not told[True]:
-        return None, NO_CURVE
-    return True, "; ".join(told[True])
+                yield name, curve
 
 
 def _points(curve: pd.DataFrame) -> str:
@@ -73,14 +87,15 @@ def _points(curve: pd.DataFrame) -> str:
 
 @rule(
     8,
-    "white boxes went through the exact gradient and through one that knows the circuit; the worst "
-    "case of each image is told",
+    "at each norm and epsilon white boxes went through the exact gradient and, on the same images, "
+    "through one that knows the circuit; the worst case of each image is told",
     ("white_box",),
 )
 def adaptivity(study: Study) -> Outcome:
     """Return check 8: the attacker adapted, and each image counts by its worst case.
 
-    What knows the circuit: the gradients of `KNOWING`, or a source "surrogate of" the target.
+    What knows the circuit: the gradients of `KNOWING`, or a source "surrogate of" the target. An
+    attacker who adapts on more images than the exact gradient had is welcome.
     """
     table = study.of_target("white_box", "adaptive", access=("gradient",))
     if table.empty:
@@ -89,21 +104,26 @@ def adaptivity(study: Study) -> Outcome:
     knowing = table["gradient"].isin(KNOWING) | surrogate
     plain = (table["gradient"] == "exact") & ~surrogate
     rates = []
-    for (norm, epsilon), part in table[table["aim"] == "budget"].groupby(["norm", "epsilon"]):
-        best = (
-            part.groupby(["source", "gradient", "attack", "settings"])["target_fooled"].mean().max()
-        )
-        worst = worst_case(part)["target_fooled"].mean()
-        rates.append(f"{norm} {epsilon:g}: best attempt {best:.1%}, worst case {worst:.1%} fooled")
+    lacking: dict[str, list[str]] = {"the exact gradient": [], "one that knows the circuit": []}
+    for (norm, epsilon), part in table.groupby(["norm", "epsilon"], dropna=False):
+        place = norm if np.isnan(epsilon) else f"{norm} {epsilon:g}"
+        exact, known = (set(part.loc[tried, "image"]) for tried in (plain, knowing))
+        if not exact:
+            lacking["the exact gradient"].append(place)
+        if not known or exact - known:
+            lacking["one that knows the circuit"].append(place)
+        if place != norm:
+            runs = part.groupby(["source", "gradient", "attack", "settings"])["target_fooled"]
+            worst = worst_case(part)["target_fooled"].mean()
+            best = f"best attempt {runs.mean().max():.1%}"
+            rates.append(f"{place}: {best}, worst case {worst:.1%} fooled")
     told = "; ".join(rates) or "minimum norms only"
-    lacking = [
-        name
-        for name, tried in (("the exact gradient", plain), ("one that knows the circuit", knowing))
-        if not tried.any()
+    wrong = [
+        f"no white box through {name} on all images at {', '.join(places)}"
+        for name, places in lacking.items()
+        if places
     ]
-    if lacking:
-        return False, f"no white box through {' and '.join(lacking)}; {told}"
-    return True, told
+    return not wrong, "; ".join([*wrong, told])
 
 
 @rule(
@@ -143,7 +163,10 @@ def gradient_free(study: Study) -> Outcome:
     ("white_box",),
 )
 def gain_invariance(study: Study) -> Outcome:
-    """Return check 10: no rate hangs on a loss that larger logits saturate, nor on one attack."""
+    """Return check 10: no rate hangs on a loss that larger logits saturate, nor on one attack.
+
+    An attack that fools nobody found no smallest distance.
+    """
     table = study.of_target("white_box", "adaptive")
     if table.empty:
         return None, "the table has no white box"
@@ -158,7 +181,7 @@ def gain_invariance(study: Study) -> Outcome:
     for norm, part in table[table["aim"] == "minimum"].groupby("norm"):
         medians = {attack: _fooled(one, str(norm)) for attack, one in part.groupby("attack")}
         line = f"{norm} " + ", ".join(f"{name} {length:.3g}" for name, length in medians.items())
-        (told if len(medians) > 1 else alone).append(line)
+        (told if np.isfinite([*medians.values()]).sum() > 1 else alone).append(line)
     if alone:
         return False, "alone, without a margin loss or a second attack: " + "; ".join(alone)
     if not told:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,12 +12,12 @@ import numpy as np
 from accelsim.errors import ConfigError, DataError, nearest
 from accelsim.robustness.attack import ACCESSES
 from accelsim.robustness.attacks import ATTACKS
-from accelsim.robustness.outcomes import checked_outcomes, numbered, strongest_of_checked
+from accelsim.robustness.outcomes import KEYS, checked_outcomes, numbered, strongest_of_checked
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SEEING", "Run", "Study", "worst_case"]
+__all__ = ["SEEING", "Run", "Study", "overshoots", "worst_case"]
 
 SEEING = ACCESSES[:3]
 """The accesses of all attacks but the control, random noise."""
@@ -126,9 +126,8 @@ class Study:
         known = ATTACKS[attack].many_steps if attack in ATTACKS else None
         return self.iterated.get(attack, known)
 
-    def steps_and_one(self) -> list[tuple[Run, Run]]:
+    def steps_and_one(self, runs: Iterable[Run]) -> list[tuple[Run, Run]]:
         """Return each run of one step beside each of the attack that takes many such steps."""
-        runs = self._runs()
         return [
             (one, many)
             for one in runs
@@ -136,48 +135,23 @@ class Study:
             if self.many_steps(one.attack) == many.attack
         ]
 
-    def twice_the_effort(self) -> list[tuple[Run, Run]]:
-        """Return (run, run that tries at least twice as long), all else equal.
+    def twice_the_effort(self, runs: Iterable[Run]) -> list[tuple[Run, Run]]:
+        """Return (run, run that tries at least twice as long), all else equal, of *runs*.
 
         Of a run with several settings of one kind of effort: the largest, beside the largest that
-        is at most half of it.
+        is at most half of it. What was run elsewhere must not count as the most, so *runs* are
+        those of one place.
         """
-        runs = self._runs()
         pairs = [
             (one, two) for one in runs for two in runs if self.doubled.get(one.attack) == two.attack
         ]
         for name in EFFORTS:
-            for chain in self._chains(name).values():
+            for chain in _chains(runs, name).values():
                 most = max(chain)
                 less = [effort for effort in chain if 2 * effort <= most]
                 if less:
                     pairs.append((chain[max(less)], chain[most]))
         return pairs
-
-    def overshoots(self) -> dict[Run, tuple[str, float]]:
-        """Return run -> (name of its curve, how far it goes), of runs that differ in that alone."""
-        return {
-            run: (f"{run.attack} by {name}", far)
-            for name in OVERSHOOTS
-            for chain in self._chains(name).values()
-            if len(chain) > 1
-            for far, run in chain.items()
-        }
-
-    def _chains(self, name: str) -> dict[tuple[str, str], dict[float, Run]]:
-        """Return (attack, its other settings) -> value of setting *name* -> run."""
-        chains: dict[tuple[str, str], dict[float, Run]] = {}
-        for run in self._runs():
-            settings = _settings(run)
-            value = settings.pop(name, None)
-            if isinstance(value, int | float):
-                others = json.dumps(settings, sort_keys=True)
-                chains.setdefault((run.attack, others), {})[value] = run
-        return chains
-
-    def _runs(self) -> list[Run]:
-        table = self.outcomes.loc[self.outcomes["target"] == self.target, ["attack", "settings"]]
-        return [Run(*pair) for pair in table.drop_duplicates().itertuples(index=False)]
 
     def _access(self, run: Run) -> str | None:
         known = ATTACKS[run.attack].access if run.attack in ATTACKS else None
@@ -191,14 +165,39 @@ class Study:
 
 
 def worst_case(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Return each image's worst case over all that an attacker may choose, see `strongest`."""
+    """Return each image's worst case over all that an attacker may choose, see `strongest`.
+
+    Without a row where the attempts, of one norm and epsilon, have no image in common.
+    """
+    images = outcomes.groupby("image").size()
+    if images.empty or images.max() < len(outcomes.drop_duplicates(list(KEYS))):
+        return outcomes[:0]
     return strongest_of_checked(outcomes, over=EVERYTHING)
 
 
-def _settings(run: Run) -> dict[str, Any]:
-    """Return the settings of a run, with the defaults of those that it was not given."""
-    given = _given(run)
-    return ATTACKS[run.attack].replace(**given).settings if run.attack in ATTACKS else given
+def overshoots(runs: Iterable[Run]) -> dict[Run, tuple[str, float]]:
+    """Return run -> (name of its curve, how far it goes), of runs that differ in that alone."""
+    return {
+        run: (f"{others} by {name}", far)
+        for name in OVERSHOOTS
+        for others, chain in _chains(runs, name).items()
+        if len(chain) > 1
+        for far, run in chain.items()
+    }
+
+
+def _chains(runs: Iterable[Run], name: str) -> dict[Run, dict[float, Run]]:
+    """Return run without setting *name* (and without defaults) -> value of *name* -> run."""
+    chains: dict[Run, dict[float, Run]] = {}
+    for run in runs:
+        usual = ATTACKS[run.attack].settings if run.attack in ATTACKS else {}
+        settings = usual | _given(run)
+        value = settings.pop(name, None)
+        if isinstance(value, int | float):
+            others = {key: one for key, one in settings.items() if usual.get(key) != one}
+            text = json.dumps(others, sort_keys=True) if others else ""
+            chains.setdefault(Run(run.attack, text), {})[value] = run
+    return chains
 
 
 def _given(run: Run) -> dict[str, Any]:

@@ -60,6 +60,54 @@ def test_overshoot_by_confidence_is_a_curve_too(study, run, share):
     assert check.reason.endswith("overshoot: cw by confidence from torch: 5.0% at 0, 60.0% at 10")
 
 
+def curve(run, rates, of=100, **settings):
+    """Return C&W at as many scales as there are rates, of *of* examples that fool the source."""
+    rows = [(1, 1)], [(1, 0)]
+    return [
+        run(rows[0] * hits + rows[1] * (of - hits), attack="cw", scale=scale, **settings)
+        for hits, scale in zip(rates, (1.0, 2.0), strict=True)
+    ]
+
+
+def test_overshoot_needs_examples_that_fool_the_source(study, run):
+    """0 of 3 and 3 of 3 have an interval in common, as anything has of so few."""
+    for rates, of in (((0, 3), 3), ((1, 2), 19)):
+        check = overshoot(study(*curve(run, rates, of, **TRANSFER, **MINIMUM)))
+        assert check.passed is None
+        assert check.reason == "the table has no curve of at least two overshoots in transfer"
+    assert overshoot(study(*curve(run, (1, 2), 20, **TRANSFER, **MINIMUM))).passed
+    never = [part.assign(source_fooled=False) for part in curve(run, (0, 0), **TRANSFER, **MINIMUM)]
+    assert overshoot(study(*never)).passed is None
+
+
+def test_overshoots_of_other_settings_are_another_curve(study, run, share):
+    """Of few steps and of many, each by two confidences and flat."""
+    parts = [
+        run(
+            [(1, hit) for hit in share(hits)],
+            attack="cw",
+            settings=f'{{"confidence": {far}, "steps": {steps}}}',
+            **TRANSFER,
+            **MINIMUM,
+        )
+        for hits, far, steps in ((10, 0, 9), (12, 10, 9), (60, 0, 200), (62, 10, 200))
+    ]
+    check = overshoot(study(*parts))
+    assert check.passed
+    assert 'cw {"steps": 9} by confidence from torch: 10.0% at 0, 12.0% at 10' in check.reason
+
+
+def test_overshoot_needs_a_curve_in_each_scenario(study, run, share):
+    black = {"scenario": "black_box", "source": "proxy of ax_fpm"}
+    parts = curve(run, (50, 52), **black, **MINIMUM)
+    assert overshoot(study(*parts)).passed
+    check = overshoot(study(*parts, run(share(5), **TRANSFER)))
+    assert check.passed is None
+    assert check.reason == "the table has no curve of at least two overshoots in transfer"
+    assert overshoot(study(*parts, *curve(run, (5, 6), **TRANSFER, **MINIMUM))).passed
+    assert overshoot(study(*parts, *curve(run, (5, 60), **TRANSFER, **MINIMUM))).passed is False
+
+
 def test_two_settings_of_one_attack_are_two_runs_but_one_attack(study, run, share):
     """Each fools images that the other does not: 60 % in the worst case, 40 % at best."""
     few, many = run(share(30)), run([0] * 20 + [1] * 40 + [0] * 40, settings='{"steps": 80}')
@@ -104,11 +152,35 @@ def test_adaptivity_passes_with_a_gradient_that_knows(study, run, share):
 def test_adaptivity_fails_with_one_gradient(study, run, share):
     check = adaptivity(study(run(share(30))))
     assert check.passed is False
-    assert check.reason.startswith("no white box through one that knows the circuit; linf 0.1")
+    assert check.reason.startswith(
+        "no white box through one that knows the circuit on all images at linf 0.1; linf 0.1: best"
+    )
     check = adaptivity(study(run(share(30), gradient="effective")))
-    assert check.reason.startswith("no white box through the exact gradient;")
+    assert check.reason.startswith("no white box through the exact gradient on all")
     surrogate = run(share(30), scenario="adaptive", source="surrogate of ax_fpm")
     assert adaptivity(study(surrogate)).passed is False
+
+
+def test_adaptivity_is_of_the_same_norm_and_images(study, run, share):
+    exact, knows = run(share(30)), run(share(90), gradient="effective")
+    for other in (knows.assign(norm="l2"), knows.assign(epsilon=0.2), knows[:1]):
+        check = adaptivity(study(exact, other))
+        assert check.passed is False
+        assert "through one that knows the circuit on all images at linf 0.1" in check.reason
+    assert adaptivity(study(exact[:50], knows)).passed
+    distance = run(share(30), attack="cw", **MINIMUM)
+    check = adaptivity(study(exact, knows, distance))
+    assert check.reason.startswith("no white box through one that knows the circuit on all images")
+    assert adaptivity(study(exact, knows, distance, distance.assign(gradient="unit"))).passed
+
+
+def test_gain_invariance_needs_two_distances_found(study, run, share):
+    """DeepFool fools nobody."""
+    found = [run(share(hits), attack=attack, **MINIMUM) for attack, hits in
+             (("cw", 100), ("deepfool", 0))]  # fmt: skip
+    check = gain_invariance(study(*found))
+    assert check.passed is False
+    assert check.reason.endswith("l2 cw 1, deepfool nan")
 
 
 def test_checks_of_white_boxes_need_one(study, run, share):
