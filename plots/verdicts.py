@@ -28,6 +28,7 @@ from accelsim.robustness.checks import (
     Study,
     determinism,
     gradient_consistency,
+    ordering,
     run_checks,
     saturation,
 )
@@ -52,6 +53,12 @@ STEPS = (0.05, 0.2, 0.5)
 OF_EXACT = ("convergence", "gain_invariance")
 """Checks of the attacks on the exact network, without which no unit needs less noise than it. Of
 the others, some ask what no gradient misleads: the exact network's is its own."""
+ROWS = {
+    "transfer": ("transfer",),
+    "black_box": ("black_box",),
+    "white_box": ("white_box", "adaptive"),
+}
+"""Scenario of a claim -> scenarios of the outcomes that its checks look at."""
 OVER = {"kindest_average": "kindest", "harshest_average": "harshest"}
 """How the printed table names averages."""
 
@@ -114,19 +121,38 @@ def controls(unit: str, targets: Iterable[str]) -> list[str]:
 
 
 def checks_of_exact(outcomes: pd.DataFrame) -> list[Check]:
-    """Return what has to be true of the attacks on the exact network."""
-    if EXACT not in set(outcomes["target"]):
+    """Return what has to be true of white boxes on the exact network."""
+    rows = outcomes[outcomes["scenario"].isin(ROWS["white_box"])]
+    if EXACT not in set(rows["target"]):
         return []
-    return [one for one in run_checks(Study(outcomes, EXACT)) if one.name in OF_EXACT]
+    return [one for one in run_checks(Study(rows, EXACT)) if one.name in OF_EXACT]
+
+
+def checks_of_unit(
+    outcomes: pd.DataFrame, unit: str, of_network: list[Check]
+) -> dict[str, list[Check]]:
+    """Return scenario of a claim -> the checks of what was kept of *unit* in it.
+
+    So that what one scenario lacks stands in no other's way. Check 4 compares scenarios.
+    """
+    beaten = controls(unit, outcomes["target"].unique())
+    whole = Study(outcomes, unit, controls=beaten)
+    found = {"clean": run_checks(whole, of_network)}
+    for scenario, names in ROWS.items():
+        rows = outcomes[outcomes["scenario"].isin(names)]
+        if unit not in set(rows["target"]):
+            found[scenario] = of_network
+            continue
+        own = run_checks(Study(rows, unit, controls=beaten), of_network)
+        found[scenario] = [ordering(whole) if one.name == "ordering" else one for one in own]
+    return found
 
 
 def judged(
     workload: str, outcomes: pd.DataFrame, unit: str, weights: Path | None, exact: list[Check]
 ) -> list[dict]:
     """Return a row for each claim and run of *unit*; *exact* as of `checks_of_exact`."""
-    beaten = controls(unit, outcomes["target"].unique())
-    of_network = network_checks(workload, unit, weights)
-    checks = run_checks(Study(outcomes, unit, controls=beaten), of_network)
+    checks = checks_of_unit(outcomes, unit, network_checks(workload, unit, weights))
     paper = load_yaml(HERE / "claims.yaml", "table of claims", ConfigError)["attacks"]
     rows = []
     for name, measures, source, every, claim in claims(workload):
@@ -139,7 +165,7 @@ def judged(
             nothing = [Measured("nothing to measure", UNKNOWN, 0)]
             for attack, found, images in numbers or nothing:
                 beside = exact if measure.startswith("noise") else ()
-                finding = verdict(checks, claim, found, beside)
+                finding = verdict(checks[claim.scenario], claim, found, beside)
                 rows.append({
                     "workload": workload, "weights": weights_hash(workload, weights), "claim": name,
                     "unit": unit, "measure": measure, "attack": attack, "images": images,

@@ -7,6 +7,7 @@ import pytest
 
 from accelsim.errors import DataError
 from accelsim.robustness.checks import Study
+from accelsim.robustness.study import outcomes_in
 
 NAME = "lenet5_digits"
 
@@ -30,7 +31,8 @@ def test_every_claim_is_judged(kept, script, tmp_path, capsys, monkeypatch):
         "noise_plain", "confidence", "accuracy",
     ] == asked  # fmt: skip
     assert set(table["unit"]) == {"ax_fpm"}
-    assert beaten == [(), ["ax_fpm_noise", "weights_po2", "exact_int8"]]
+    needed = ["ax_fpm_noise", "weights_po2", "exact_int8"]
+    assert beaten == [(), *[needed] * 4]  # of exact_fp32; of ax_fpm in all and in each scenario
     first = table[table["claim"] == "transfer_80"]
     # Of both averages there is nothing: no run fools on 20 images.
     assert list(first["attack"]) == ["fgsm 0.2", "deepfool", *["nothing to measure"] * 2]
@@ -58,6 +60,17 @@ def test_controls_are_networks_and_units_without_an_approximate_circuit(script):
     found = controls("ax_fpm", [*given, *others])
     assert found == [*needed, "ax_fpm_gain", "mine", "exact_bfloat16"]
     assert controls("ax_fpm_flat", ["exact_fp32"]) == ["ax_fpm_flat_noise", *needed[1:]]
+
+
+def test_what_another_scenario_lacks_stands_in_no_claims_way(script, kept):
+    """That the black box has no run of twice the effort is said of all, not of transfer alone."""
+    verdicts = script("verdicts", NAME)
+    checks = verdicts.checks_of_unit(outcomes_in(kept), "ax_fpm", [])
+    of = {scenario: {one.name: one for one in own} for scenario, own in checks.items()}
+    assert list(of) == ["clean", "transfer", "black_box", "white_box"]
+    assert of["white_box"]["ordering"] == of["clean"]["ordering"]
+    assert "in black_box" not in of["transfer"]["convergence"].reason
+    assert "in black_box" in of["clean"]["convergence"].reason
 
 
 def test_rejects_outcomes_without_an_approximate_unit(script, tmp_path, monkeypatch):
