@@ -28,7 +28,6 @@ from accelsim.robustness.checks import (
     Study,
     determinism,
     gradient_consistency,
-    ordering,
     run_checks,
     saturation,
 )
@@ -136,15 +135,18 @@ def checks_of_unit(
     So that what one scenario lacks stands in no other's way. Check 4 compares scenarios.
     """
     beaten = controls(unit, outcomes["target"].unique())
-    whole = Study(outcomes, unit, controls=beaten)
-    found = {"clean": run_checks(whole, of_network)}
+    whole = run_checks(Study(outcomes, unit, controls=beaten), of_network)
+    found = {"clean": whole}
     for scenario, names in ROWS.items():
         rows = outcomes[outcomes["scenario"].isin(names)]
         if unit not in set(rows["target"]):
             found[scenario] = of_network
             continue
         own = run_checks(Study(rows, unit, controls=beaten), of_network)
-        found[scenario] = [ordering(whole) if one.name == "ordering" else one for one in own]
+        found[scenario] = [
+            everywhere if one.name == "ordering" else one
+            for one, everywhere in zip(own, whole, strict=True)
+        ]
     return found
 
 
