@@ -15,7 +15,7 @@ from accelsim.results import BASELINE
 from accelsim.robustness.checks import RULES, Check, Study, run_checks
 from accelsim.robustness.claims import Claim, verdict
 from accelsim.robustness.outcomes import strongest
-from accelsim.robustness.summary import compare, estimate
+from accelsim.robustness.summary import RATES, compare, estimate
 from accelsim.statistics import Estimate
 
 __all__ = ["Evidence", "evidence"]
@@ -73,14 +73,15 @@ def _rates(rates: pd.DataFrame) -> Table:
         Column("attack", numeric=False), Column("scenario and source", numeric=False),
         Column("unit", numeric=False), Column("images"),
         Column("clean accuracy", "%"), Column("robust accuracy", "%"),
-        Column("source success", "%"), Column("transfer success", "%"), Column("median L2"),
+        Column("source success", "%"), Column("transfer success", "%"),
+        Column("transfer of right", "%"), Column("median L2"),
         Column("confidence attacked", "%"),
     ]  # fmt: skip
     rows = [
         [
             Cell(_strength(row)), Cell(_source(row)), Cell(str(row["target"])),
             number(row["images"]),
-            *(_percent(row, name) for name in _SHARES),
+            *(_percent(row, name) for name in RATES),
             number(row["median_l2"]), number(100 * row["mean_confidence_attacked"]),
         ]
         for _, row in rates.iterrows()
@@ -88,12 +89,10 @@ def _rates(rates: pd.DataFrame) -> Table:
     caption = (
         "Rates with 95 % intervals (Wilson). Source success: of the images that the source "
         "classifies right, those whose examples fool it; transfer success: of these, those that "
-        "fool the unit too"
+        "fool the unit too; transfer of right: of these, without those that the unit gets wrong by "
+        "itself"
     )
     return Table("rates", caption, heads, rows)
-
-
-_SHARES = ("clean_accuracy", "robust_accuracy", "source_success", "transfer_success")
 
 
 def _percent(row: pd.Series, name: str) -> Cell:
@@ -207,9 +206,9 @@ def _claims(rates: pd.DataFrame) -> Iterator[tuple[pd.Series, Claim, Estimate]]:
     for _, row in rates[rates["target"] != BASELINE].iterrows():
         unit, attack = str(row["target"]), attack_label(row)
         if row["scenario"] in ("transfer", "black_box"):
-            text = f"less than half of what {attack} makes fools {unit} too"
+            text = f"less than half of what {attack} makes of images that {unit} has right fools it"
             claim = Claim(text, str(row["scenario"]), "below", HALF, robust=True)
-            yield row, claim, estimate(row, "transfer_success")
+            yield row, claim, estimate(row, "transfer_of_right")
         else:
             text = f"{unit} classifies more than half rightly under {attack}"
             claim = Claim(text, "white_box", "above", HALF, robust=True)

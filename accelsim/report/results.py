@@ -22,6 +22,7 @@ from accelsim.results import BASELINE, Run, load_run
 from accelsim.robustness.outcomes import KEYS
 from accelsim.robustness.study import STORE as OUTCOMES_STORE
 from accelsim.robustness.study import outcomes_in
+from accelsim.robustness.summary import RATES
 from accelsim.scores import TABLE
 
 __all__ = ["LabelledRun", "Results", "Score", "Sweep", "gather", "plain_fields"]
@@ -226,6 +227,11 @@ def _score(folder: Path, manifest: dict[str, Any]) -> Score:
     rates = read_table(folder / TABLE)
     if rates.empty:
         raise DataError(f"{folder / TABLE} is damaged: it has no row")
+    if lacking := [name for name in RATES if name not in rates]:
+        raise DataError(
+            f"{folder / TABLE} lacks {', '.join(lacking)}, as of an earlier accelsim; the same "
+            "accelsim score writes it anew, of the outcomes that are there"
+        )
     return Score(folder, manifest, rates, _outcomes(folder, attacks))
 
 

@@ -16,9 +16,18 @@ if TYPE_CHECKING:
     import pandas as pd
     from pandas.api.typing import DataFrameGroupBy
 
-__all__ = ["by_role", "compare", "estimate", "summarize"]
+__all__ = ["RATES", "by_role", "compare", "estimate", "summarize"]
 
 Row = dict[str, Any]
+
+RATES = {
+    "clean_accuracy": ("clean", "images"),
+    "robust_accuracy": ("robust", "images"),
+    "source_success": ("fooled_source", "attacked"),
+    "transfer_success": ("fooled_both", "fooled_source"),
+    "transfer_of_right": ("transferred", "transferable"),
+}
+"""Name of a rate of `summarize` -> what is counted, and of how many."""
 
 _MEANS = ("confidence_clean", "confidence_attacked", "margin_clean", "margin_attacked")
 
@@ -38,11 +47,14 @@ def summarize(outcomes: pd.DataFrame) -> pd.DataFrame:
           seed.
         - ``images``; ``attacked``: those that the source classifies right; ``fooled_source``: those
           of them that it gets wrong under attack; ``fooled_both``: those of them that the target
-          gets wrong too.
+          gets wrong too. ``transferable``: those of fooled_source that the target classifies right
+          before the attack; ``transferred``: those of them that it gets wrong then.
         - ``clean_accuracy``, ``robust_accuracy``: of all images, those that the target classifies
           right without and under attack; ``source_success``: fooled_source / attacked;
-          ``transfer_success``: fooled_both / fooled_source, the paper's measure. Each with its
-          Wilson 95 % bounds ``_low`` and ``_high``; NaN, 0, 1 where nothing is counted.
+          ``transfer_success``: fooled_both / fooled_source, the paper's measure, which counts what
+          the target gets wrong by itself; ``transfer_of_right``: transferred / transferable, which
+          does not. Each with its Wilson 95 % bounds ``_low`` and ``_high``; NaN, 0, 1 where nothing
+          is counted.
         - ``median_l0``, ``median_l2``, ``median_linf``, ``median_psnr``: over fooled_source.
         - ``mean_confidence_clean``, ``..._attacked``, ``mean_margin_clean``, ``..._attacked``: of
           the target, over all images.
@@ -62,6 +74,8 @@ def summarize(outcomes: pd.DataFrame) -> pd.DataFrame:
         attacked=table["source_right"],
         fooled_source=fooled_source,
         fooled_both=fooled_source & table["target_fooled"],
+        transferable=fooled_source & table["target_right"],
+        transferred=fooled_source & table["target_right"] & table["target_fooled"],
         clean=table["target_right"],
         robust=~table["target_fooled"],
         **{
@@ -70,14 +84,9 @@ def summarize(outcomes: pd.DataFrame) -> pd.DataFrame:
         },
     )
     counts = _by_run(counted).sum().astype(int)
-    rates = {
-        "clean_accuracy": ("clean", "images"),
-        "robust_accuracy": ("robust", "images"),
-        "source_success": ("fooled_source", "attacked"),
-        "transfer_success": ("fooled_both", "fooled_source"),
-    }
-    found = counts[["images", "attacked", "fooled_source", "fooled_both"]].copy()
-    for name, (hits, of) in rates.items():
+    counted_of = ["images", "attacked", "fooled_source", "fooled_both"]
+    found = counts[[*counted_of, "transferable", "transferred"]].copy()
+    for name, (hits, of) in RATES.items():
         shares = [wilson(*pair) for pair in zip(counts[hits], counts[of], strict=True)]
         for bound, column in zip(("", "_low", "_high"), zip(*shares, strict=True), strict=True):
             found[f"{name}{bound}"] = column

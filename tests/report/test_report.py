@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 
 import accelsim
@@ -305,6 +306,11 @@ def changed(place, **entries):
     write_manifest(place, {**manifest, **entries})
 
 
+def earlier(path):
+    """Make of a table of scores one of before it had all rates."""
+    pd.read_csv(path).drop(columns="transfer_of_right").to_csv(path, index=False)
+
+
 @pytest.mark.parametrize(
     ("name", "break_it", "message"),
     [
@@ -315,6 +321,7 @@ def changed(place, **entries):
         ("sim/ax_fpm", lambda at: (at / "manifest.json").unlink(), "holds no result of accelsim"),
         ("transfer", lambda at: changed(at, attacks=[]), "are not finished; the same accelsim"),
         ("transfer", lambda at: (at / "scores.csv").unlink(), "are not finished"),
+        ("transfer", lambda at: earlier(at / "scores.csv"), "lacks transfer_of_right, as of an"),
         (
             "transfer",
             lambda at: (at / "outcomes.sqlite").write_bytes(b"x" * 5000),

@@ -38,6 +38,7 @@ def test_rates_by_hand(run):
         "robust_accuracy": (2, 5),
         "source_success": (3, 4),
         "transfer_success": (2, 3),
+        "transfer_of_right": (2, 3),
     }.items():
         assert (row[name], row[f"{name}_low"], row[f"{name}_high"]) == wilson(hits, of)
     assert row["median_l2"] == 2.0
@@ -51,6 +52,19 @@ def test_rates_by_hand(run):
         "failed_budget": 0,
         "failed_gave_up": 0,
     }
+
+
+def test_what_the_target_gets_wrong_by_itself_is_no_transfer_of_right(run):
+    """Of four examples that fool the source two were wrong on the target before the attack."""
+    table = run(
+        [(1, 1), (1, 1), (1, 1), (1, 0)],
+        scenario="transfer",
+        source="torch",
+        target_right=[False, False, True, True],
+    )
+    (row,) = summarize(table).to_dict("records")
+    assert (row["fooled_both"], row["fooled_source"], row["transfer_success"]) == (3, 4, 0.75)
+    assert (row["transferred"], row["transferable"], row["transfer_of_right"]) == (1, 2, 0.5)
 
 
 def test_a_row_for_each_run_in_order(run, runs):
