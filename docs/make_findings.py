@@ -1,0 +1,333 @@
+"""Fill the tables of docs/findings.md from plots/results: python docs/make_findings.py
+
+A table stands between ``<!-- table NAME -->`` and ``<!-- end of table -->``; `TABLES` makes it.
+Each cell is a number of one row of the rates that ``plots/robustness.py`` writes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from accelsim.robustness.outcomes import KEYS
+
+PAGE = Path(__file__).with_name("findings.md")
+RESULTS = Path(__file__).parents[1] / "plots" / "results"
+OURS, AUTHORS = "lenet5_mnist", "lenet5_mnist_trained_lenet5"
+
+Cell = Callable[[pd.Series], str]
+Where = dict[str, Any]
+
+FGSM, PGD, MIM, NOISE = ({"attack": name} for name in ("fgsm", "pgd", "mim", "noise"))
+APGD_CE, APGD = ({"attack": f"apgd_{loss}", "restarts": 1} for loss in ("ce", "dlr"))
+SQUARE, FAB, JSMA, LSA = ({"attack": name} for name in ("square", "fab", "jsma", "lsa"))
+DEEPFOOL, DDN = {"attack": "deepfool"}, {"attack": "ddn", "steps": 100}
+
+
+def cw(confidence: float) -> Where:
+    return {"attack": "cw", "confidence": confidence}
+
+
+def asking(attack: str, queries: int) -> Where:
+    return {"attack": attack, "queries": queries}
+
+
+@cache
+def rates(title: str) -> pd.DataFrame:
+    """Return the rates of both presets of a study, with a column for each setting of an attack."""
+    parts = [
+        pd.read_csv(RESULTS / f"robustness_{title}_{one}.csv") for one in ("paper", "standard")
+    ]
+    table = pd.concat(parts).drop_duplicates(list(KEYS), ignore_index=True)
+    settings = table["settings"].fillna("{}").map(json.loads)
+    return table.join(pd.DataFrame(settings.to_list()))
+
+
+def cell(title: str, where: Where, text: Cell) -> str:
+    """Return the text of the only row for which *where* holds; "" if there is none."""
+    found = rates(title)
+    for name, value in {"scale": 1.0, **where}.items():
+        same = (found[name] - value).abs() < 1e-9 if isinstance(value, float) else None
+        found = found[found[name] == value if same is None else same]
+    if len(found) > 1:
+        raise ValueError(f"{title}: {len(found)} rows for {where}")
+    return text(found.iloc[0]) if len(found) else ""
+
+
+def share(name: str) -> Cell:
+    """Return what writes a rate in per cent."""
+    return lambda row: f"{100 * row[name]:.1f} %"
+
+
+def interval(name: str) -> Cell:
+    """Return what writes a rate in per cent with its interval."""
+
+    def text(row: pd.Series) -> str:
+        low, high = (100 * row[f"{name}_{end}"] for end in ("low", "high"))
+        return f"{share(name)(row)} ({low:.0f} to {high:.0f})"
+
+    return text
+
+
+def length(row: pd.Series) -> str:
+    return f"{row['median_l2']:.2f}"
+
+
+def from_exact(target: str) -> Where:
+    return {"scenario": "transfer", "source": "torch", "target": target}
+
+
+def on_itself(unit: str, gradient: str) -> Where:
+    """Return where *unit* is attacked itself; the exact one has no gradient but its own."""
+    own = "exact" if (unit, gradient) == ("exact_fp32", "effective") else gradient
+    return {"scenario": "white_box", "source": unit, "target": unit, "gradient": own}
+
+
+def knowing(unit: str, source: str) -> Where:
+    return {"scenario": "adaptive", "source": f"{source} of {unit}", "target": unit}
+
+
+def lines(heads: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table."""
+    cells = ["".join(f" {one} |" if one else " |" for one in row) for row in (heads, *rows)]
+    return "\n".join(f"|{row}" for row in (cells[0], "---|" * len(heads), *cells[1:]))
+
+
+def transfer() -> str:
+    units = ("ax_fpm", "ax_fpm_flat", "exact_bfloat16", "drum4_s8")
+    few = " (100 images)"
+    runs: list[tuple[str, Where]] = [
+        *((f"FGSM, epsilon {e}", FGSM | {"epsilon": e}) for e in (0.1, 0.2)),
+        *((f"PGD, epsilon {e}", PGD | {"epsilon": e}) for e in (0.1, 0.2)),
+        ("APGD on the DLR loss, epsilon 0.1", APGD | {"epsilon": 0.1}),
+        ("momentum PGD, epsilon 0.1", MIM | {"epsilon": 0.1}),
+        (f"Square, 5,000 queries, epsilon 0.2{few}", SQUARE | {"epsilon": 0.2}),
+        (f"FAB, epsilon 0.2{few}", FAB | {"epsilon": 0.2}),
+        ("JSMA, at most 14.5 % of the pixels", JSMA),
+        (f"LSA{few}", LSA),
+        *((f"DeepFool, {how}", DEEPFOOL | {"scale": far}) for how, far in FURTHER),
+        ("C&W, confidence 0, as it stops", cw(0.0)),
+        ("C&W, confidence 0, 1.05 times as far", cw(0.0) | {"scale": 1.05}),
+        ("C&W, confidence 0, 1.25 times as far", cw(0.0) | {"scale": 1.25}),
+        *((f"C&W, confidence {sure:.0f}", cw(sure)) for sure in (2.0, 5.0, 10.0)),
+        (f"Boundary, 1,000 queries{few}", asking("boundary", 1000)),
+        (f"Boundary, 5,000 queries{few}", asking("boundary", 5000)),
+        (f"HopSkipJump, 1,000 queries{few}", asking("hopskipjump", 1000)),
+        (f"HopSkipJump, 5,000 queries{few}", asking("hopskipjump", 5000)),
+        ("HopSkipJump, 5,000 queries, 1.25 times as far",
+         asking("hopskipjump", 5000) | {"scale": 1.25}),
+    ]  # fmt: skip
+    return lines(
+        ["attack", "fools the exact network", *(f"and `{unit}`" for unit in units)],
+        [
+            [
+                name,
+                cell(OURS, where | from_exact("ax_fpm"), share("source_success")),
+                *(
+                    cell(OURS, where | from_exact(unit), interval("transfer_success"))
+                    for unit in units
+                ),
+            ]
+            for name, where in runs
+        ],
+    )
+
+
+FURTHER = (("as it stops", 1.0), ("1.25 times as far", 1.25), ("1.5 times as far", 1.5))
+
+
+def smallest() -> str:
+    units = ("exact_fp32", "ax_fpm", "ax_fpm_carry", "ax_fpm_flat", "ax_bfloat16")
+    units += ("exact_bfloat16", "drum4_s8")
+    runs = [
+        *((f"DeepFool, {slope}", DEEPFOOL, slope) for slope in GRADIENTS),
+        *((f"DDN, {slope}", DDN, slope) for slope in GRADIENTS),
+        *((f"C&W, {slope} (100 images)", cw(0.0), slope) for slope in GRADIENTS),
+        ("HopSkipJump, 5,000 queries (100 images)", asking("hopskipjump", 5000), "none"),
+        ("Boundary, 1,000 queries (100 images)", asking("boundary", 1000), "none"),
+    ]
+    return lines(
+        ["attack, gradient", "exact network", *(f"`{unit}`" for unit in units[1:])],
+        [
+            [name, *(cell(OURS, where | on_itself(unit, slope), length) for unit in units)]
+            for name, where, slope in runs
+        ],
+    )
+
+
+GRADIENTS = ("exact", "effective")
+
+
+def budgets() -> str:
+    units = ("exact_fp32", "ax_fpm", "ax_fpm_flat", "exact_bfloat16", "drum4_s8")
+    dlr = "APGD on the DLR loss, epsilon 0.1"
+    runs = [
+        *((f"PGD, epsilon 0.1, {slope}", PGD | {"epsilon": 0.1}, slope) for slope in GRADIENTS),
+        *((f"{dlr}, {slope}", APGD | {"epsilon": 0.1}, slope) for slope in GRADIENTS),
+        ("PGD, epsilon 0.2, exact", PGD | {"epsilon": 0.2}, "exact"),
+        ("Square, 5,000 queries, epsilon 0.1 (100 images)", SQUARE | {"epsilon": 0.1}, "none"),
+    ]
+    return lines(
+        ["attack", "exact network", *(f"`{unit}`" for unit in units[1:])],
+        [
+            [
+                name,
+                *(
+                    cell(OURS, where | on_itself(unit, slope), share("robust_accuracy"))
+                    for unit in units
+                ),
+            ]
+            for name, where, slope in runs
+        ],
+    )
+
+
+def black_box() -> str:
+    runs = [
+        *((f"FGSM, epsilon {e}", FGSM | {"epsilon": e}) for e in (0.1, 0.2)),
+        *((f"PGD, epsilon {e}", PGD | {"epsilon": e}) for e in (0.1, 0.2)),
+        ("DeepFool, as it stops", DEEPFOOL),
+        ("DeepFool, 1.5 times as far", DEEPFOOL | {"scale": 1.5}),
+    ]
+    nets = (("our weights", OURS), ("authors' weights", AUTHORS))
+    judges = (("`ax_fpm`", "ax_fpm"), ("the exact network", "exact_fp32"))
+    proxy = {"scenario": "black_box", "source": "proxy of ax_fpm"}
+    return lines(
+        ["attack", *(f"{net}: fool {judge}" for net, _ in nets for judge, _ in judges)],
+        [
+            [
+                name,
+                *(
+                    cell(title, where | proxy | {"target": unit}, share("transfer_success"))
+                    for _, title in nets
+                    for _, unit in judges
+                ),
+            ]
+            for name, where in runs
+        ],
+    )
+
+
+def adaptive() -> str:
+    further = {"scale": 1.25}
+    runs = [
+        *((f"PGD, epsilon {e}", PGD | {"epsilon": e}) for e in (0.1, 0.2)),
+        ("DeepFool, as it stops", DEEPFOOL),
+        ("DeepFool, 1.25 times as far", DEEPFOOL | further),
+        ("DDN, as it stops", DDN),
+        ("DDN, 1.25 times as far", DDN | further),
+    ]
+    sources = {
+        "made on the exact network": from_exact("ax_fpm"),
+        "on the surrogate": knowing("ax_fpm", "surrogate"),
+        "on the ensemble": knowing("ax_fpm", "ensemble"),
+        "on `ax_fpm` itself": on_itself("ax_fpm", "exact"),
+    }
+    return lines(
+        ["attack", *sources],
+        [
+            [
+                name,
+                *(cell(OURS, where | one, share("robust_accuracy")) for one in sources.values()),
+            ]
+            for name, where in runs
+        ],
+    )
+
+
+def adaptive_units() -> str:
+    units = ("ax_fpm_carry", "ax_fpm_flat", "ax_bfloat16", "exact_bfloat16", "exact_int8")
+    small = PGD | {"epsilon": 0.1}
+    runs: list[tuple[str, Where, Callable[[str], Where]]] = [
+        ("PGD at 0.1, exact network", small, from_exact),
+        ("ensemble", small, lambda unit: knowing(unit, "ensemble")),
+        ("the unit itself", small, lambda unit: on_itself(unit, "exact")),
+        ("DeepFool, exact network", DEEPFOOL, from_exact),
+        ("surrogate", DEEPFOOL, lambda unit: knowing(unit, "surrogate")),
+        ("DDN, exact network", DDN, from_exact),
+        ("surrogate", DDN, lambda unit: knowing(unit, "surrogate")),
+    ]
+    return lines(
+        ["unit", *(name for name, *_ in runs)],
+        [
+            [
+                f"`{unit}`",
+                *(cell(OURS, where | of(unit), share("robust_accuracy")) for _, where, of in runs),
+            ]
+            for unit in (*units, "drum4_s8")
+        ],
+    )
+
+
+def free_noise() -> str:
+    judges = ("ax_fpm", "ax_fpm_noise", "ax_fpm_gain", "weights_po2", "weights_int4")
+    runs = [
+        ("FGSM, epsilon 0.1", FGSM | {"epsilon": 0.1}),
+        *((f"PGD, epsilon {e}", PGD | {"epsilon": e}) for e in (0.1, 0.2)),
+        ("JSMA", JSMA),
+        ("DeepFool, as it stops", DEEPFOOL),
+    ]
+    white = [("DDN, exact", DDN), ("DeepFool, exact", DEEPFOOL)]
+    return lines(
+        ["attack", *(f"`{one}`" for one in judges)],
+        [
+            *(
+                [name, *(cell(OURS, where | from_exact(one), share("transfer_success"))
+                         for one in judges)]
+                for name, where in runs
+            ),
+            *(
+                [f"white box, median L2: {name}",
+                 *(cell(OURS, where | on_itself(one, "exact"), length) for one in judges)]
+                for name, where in white
+            ),
+        ],
+    )  # fmt: skip
+
+
+def closing() -> str:
+    units = ("exact_fp32", "ax_fpm", "ax_fpm_flat", "ax_bfloat16", "exact_bfloat16", "exact_int8")
+    found = pd.read_csv(RESULTS / f"closing_{OURS}.csv").set_index("unit")
+    heads = ["unit", "accuracy, all 10,000", "withstands PGD at 0.1", "APGD, DLR"]
+    heads += ["median L2, white box", "latency (us)", "energy (uJ)"]
+    return lines(
+        heads,
+        [
+            [
+                f"`{unit}`",
+                share("accuracy")(one),
+                *(f"{100 * one[f'robust_{name}']:.0f} %" for name in ("pgd", "apgd_dlr")),
+                length(one),
+                f"{one['latency_ns'] / 1e3:.0f}",
+                f"{one['energy_pj'] / 1e6:.0f}",
+            ]
+            for unit, one in ((unit, found.loc[unit]) for unit in units)
+        ],
+    )
+
+
+TABLES = {
+    one.__name__: one
+    for one in (
+        *(transfer, smallest, budgets, black_box),
+        *(adaptive, adaptive_units, free_noise, closing),
+    )
+}
+"""Name -> function that makes the table."""
+
+BETWEEN = re.compile(r"(<!-- table (\w+) -->\n).*?(?=<!-- end of table -->)", re.DOTALL)
+
+
+def findings_page() -> str:
+    """Return the text of the page with its tables made anew."""
+    return BETWEEN.sub(lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n\n", PAGE.read_text())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(findings_page())
