@@ -159,13 +159,14 @@ def gradient_free(study: Study) -> Outcome:
 @rule(
     10,
     "beside every attack on the cross entropy there is one on a margin at the same norm and "
-    "epsilon; every smallest distance is the best of at least two attacks",
+    "epsilon; every smallest distance is the best of at least two attacks that fool most images",
     ("white_box",),
 )
 def gain_invariance(study: Study) -> Outcome:
     """Return check 10: no rate hangs on a loss that larger logits saturate, nor on one attack.
 
-    An attack that fools nobody found no smallest distance.
+    A distance is the median over the images that the target classifies right, where what does not
+    fool is infinitely far: an attack that fools half of them or less found none.
     """
     table = study.of_target("white_box", "adaptive")
     if table.empty:
@@ -179,7 +180,9 @@ def gain_invariance(study: Study) -> Outcome:
             line = f"{norm} {epsilon:g}: {rates}"
             (told if "margin" in fooled.index else alone).append(line)
     for norm, part in table[table["aim"] == "minimum"].groupby("norm"):
-        medians = {attack: _fooled(one, str(norm)) for attack, one in part.groupby("attack")}
+        part = part[part["target_right"]]
+        lengths = part[str(norm)].where(part["target_fooled"], np.inf)
+        medians = dict(lengths.groupby(part["attack"]).median())
         line = f"{norm} " + ", ".join(f"{name} {length:.3g}" for name, length in medians.items())
         (told if np.isfinite([*medians.values()]).sum() > 1 else alone).append(line)
     if alone:

@@ -54,12 +54,14 @@ def ordering(study: Study) -> Outcome:
     An attacker is the worst case over all runs of its kind with aim ``"budget"``; ``adaptive``
     counts as white box. White box and transfer or black box are compared by the attacks and
     settings that both have at that norm and epsilon; where they have none, or no image, in common
-    is told. Images that the target classifies right count. Not demanded: that transfer be stronger
+    is told. Gradients are those of many steps, against which alone a gradient-free attack shows
+    masking. Images that the target classifies right count. Not demanded: that transfer be stronger
     than the black box, whose proxy learns the target's own boundary.
     """
+    gradients = study.of_target(*STRONG, access=("gradient",))
     attackers = {
         "white box": study.of_target(*STRONG),
-        "gradients": study.of_target(*STRONG, access=("gradient",)),
+        "gradients": gradients[gradients["attack"].map(study.many_steps).isna()],
         "gradient-free": study.of_target(*STRONG, access=("score", "label")),
         "transfer": study.of_target("transfer"),
         "black box": study.of_target("black_box"),
@@ -172,8 +174,7 @@ def growth(study: Study) -> Outcome:
     table = table[table["aim"] == "budget"]
     tests = {}
     series = [name for name in KEYS if name != "epsilon"]
-    single = [name for name in table["attack"].unique() if study.many_steps(name)]
-    many = table[~table["attack"].isin(single)]
+    many = table[table["attack"].map(study.many_steps).isna()]
     for key, part in many.groupby(series, sort=False):
         steps = dict(iter(part.groupby("epsilon")))
         for (small, one), (large, two) in combinations(steps.items(), 2):

@@ -79,6 +79,16 @@ def test_ordering_compares_the_attacks_that_both_have(study, attackers, run, sha
     assert "transfer fools more than white box at linf 0.15 (16 images against 0" in check.reason
 
 
+def test_ordering_takes_no_single_step_for_the_gradients(study, attackers):
+    """That Square beats FGSM is no masking, and that it does not says nothing of many steps."""
+    for strength in (40, 80):
+        white, free, transfer, black, noise = attackers(white=strength, black=30)
+        single = [one.assign(attack="fgsm") for one in (white, transfer, black)]
+        check = ordering(study(*single, free, noise))
+        assert check.passed is None
+        assert check.reason == "the white box meets no gradient-free at one norm and epsilon"
+
+
 def test_ordering_of_other_settings_is_none(study, attackers):
     white, free, transfer, _, noise = attackers()
     check = ordering(study(white, free, transfer.assign(settings='{"steps": 80}'), noise))
