@@ -15,12 +15,15 @@ from typing import Any
 
 import pandas as pd
 
+from accelsim.robustness.claims import GRADES
 from accelsim.robustness.outcomes import KEYS
 
 PAGE = Path(__file__).with_name("findings.md")
 RESULTS = Path(__file__).parents[1] / "plots" / "results"
 OURS, AUTHORS = "lenet5_mnist", "lenet5_mnist_trained_lenet5"
-CLASSIC, DIGITS = "lenet5_classic_mnist", "lenet5_digits"
+CLASSIC, DIGITS, ALEXNET = "lenet5_classic_mnist", "lenet5_digits", "alexnet_cifar10"
+OTHERS = {"authors' weights": AUTHORS, "classic": CLASSIC, "digits": DIGITS}
+"""The other LeNet-5."""
 
 Cell = Callable[[pd.Series], str]
 Where = dict[str, Any]
@@ -148,15 +151,14 @@ def transfer() -> str:
 
 
 def other_weights() -> str:
-    titles = {"authors' weights": AUTHORS, "classic": CLASSIC, "digits": DIGITS}
     return lines(
-        ["attack", *titles],
+        ["attack", *OTHERS],
         [
             [
                 name,
                 *(
                     cell(title, where | from_exact("ax_fpm"), interval("transfer_success"))
-                    for title in titles.values()
+                    for title in OTHERS.values()
                 ),
             ]
             for name, where in FROM_EXACT
@@ -334,11 +336,55 @@ def closing() -> str:
     )
 
 
+OF_TRANSFER = ("transfer_80", "transfer_71")
+"""The paper's claims of transfer on LeNet-5, and on AlexNet."""
+CLAIMS = [
+    ("under 20 % of the examples transfer (AlexNet 28.5), each run", OF_TRANSFER, "transfer", "%"),
+    ("... the average, each attack at its lowest", OF_TRANSFER, "kindest_average", "%"),
+    ("... the average, each attack at its highest", OF_TRANSFER, "harshest_average", "%"),
+    ("under half of a proxy's examples that fool the exact network fool it, each run",
+     ("proxy_half",), "from_proxy", "%"),
+    ("of those that fool one of both over half fool the exact network alone, each run",
+     ("proxy_less",), "only_exact", "%"),
+    ("a white box needs 4 dB more, each norm", ("noise_4db",), "noise_db", "dB"),
+    ("one through the exact layers' gradient needs 4 dB more, each attack", ("noise_plain",),
+     "noise_db_exact_gradient", "dB"),
+    ("confidence in the true class rises (points)", ("confidence",), "confidence_gain", ""),
+    ("accuracy falls by under two points", ("accuracy",), "accuracy_lost", ""),
+]  # fmt: skip
+"""Text, names, measure and unit of what is claimed."""
+
+
+def verdicts() -> str:
+    nets = {"our weights": OURS, **OTHERS, "AlexNet": ALEXNET}
+    tables = {title: pd.read_csv(RESULTS / f"verdicts_{title}.csv") for title in nets.values()}
+    rows = []
+    for text, names, measure, unit in CLAIMS:
+        rows.append([text])
+        for table in tables.values():
+            runs = table[table["claim"].isin(names) & (table["measure"] == measure)]
+            rows[-1].append(_judged(runs[runs["unit"] == "ax_fpm"], unit))
+    return lines(["claim, for `ax_fpm`", *nets], rows)
+
+
+def _judged(runs: pd.DataFrame, unit: str) -> str:
+    """Return how many of *runs* support, leave open and contradict a claim, and what was found."""
+    counts = {grade: int((runs["verdict"] == grade).sum()) for grade in GRADES}
+    numbers = runs["measured"].dropna() * (1 if unit == "dB" else 100)
+    if numbers.empty:
+        return "not asked"
+    ends = dict.fromkeys(f"{one:.1f}" for one in (numbers.min(), numbers.max()))
+    grades = ", ".join(
+        f"{count} {grade}" if len(runs) > 1 else grade for grade, count in counts.items() if count
+    )
+    return f"{grades.replace('inconclusive', 'open')}: {' to '.join(ends)} {unit}".rstrip()
+
+
 TABLES = {
     one.__name__: one
     for one in (
         *(transfer, other_weights, smallest, budgets, black_box),
-        *(adaptive, adaptive_units, free_noise, closing),
+        *(adaptive, adaptive_units, free_noise, closing, verdicts),
     )
 }
 """Name -> function that makes the table."""
