@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from study import kept_outcomes, label
+from study import RESULTS, kept_outcomes, label, without_retraining
 
 import accelsim
 from accelsim.cli import script
@@ -34,7 +34,6 @@ from accelsim.statistics import wilson
 from accelsim.workload import WORKLOADS, weights_hash
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results"
 OVER = ("scenario", "source", "gradient", "attack", "settings", "seed")
 TITLES = {
     "unit": "unit",
@@ -139,10 +138,9 @@ def cost(trace: accelsim.Trace, unit: str, machine: accelsim.Accelerator) -> dic
     }
 
 
-def accuracy(outcomes: pd.DataFrame, unit: str, workload: str, weights: str) -> dict:
+def accuracy(outcomes: pd.DataFrame, unit: str, workload: str, weights: Path | None) -> dict:
     """Return the accuracy of *unit* on images that nobody attacks, with its interval."""
-    table = pd.read_csv(RESULTS / "no_retraining.csv")
-    table = table[(table["workload"] == workload) & (table["weights"] == weights)]
+    table = without_retraining(workload, weights)
     of = table[table["multiplier"] == unit]
     if len(of):
         right, count = int(of["right"].item()), int(of["images"].item())
@@ -168,7 +166,7 @@ def closing_table(asked: argparse.Namespace) -> pd.DataFrame:
         rows.append({
             "workload": name, "weights": weights, "accelerator": asked.accelerator,
             "clock": asked.clock, "unit": unit,
-            **accuracy(outcomes, unit, name, weights),
+            **accuracy(outcomes, unit, name, asked.weights),
             "epsilon": epsilon, **robustness(outcomes, unit, epsilon), **cost(trace, unit, machine),
         })  # fmt: skip
     return pd.DataFrame(rows)

@@ -16,12 +16,15 @@ KEY = ["workload", "weights", "multiplier"]
 
 
 class GrowingTable:
-    """``results/NAME.csv``, whose rows belong to a workload, its weights and a multiplier."""
+    """``results/NAME.csv``, whose rows belong to a workload, its weights and a multiplier.
 
-    def __init__(self, name: str) -> None:
-        self.path = RESULTS / f"{name}.csv"
+    Of one workload, if *weights* is a file in place of the shipped ones.
+    """
+
+    def __init__(self, name: str, weights: Path | None = None) -> None:
+        self.path, self.weights = RESULTS / f"{name}.csv", weights
         rows = pd.read_csv(self.path) if self.path.exists() else pd.DataFrame(columns=KEY)
-        current = {name: weights_hash(name) for name in rows["workload"].unique()}
+        current = {name: weights_hash(name, weights) for name in rows["workload"].unique()}
         self.rows = rows[rows["weights"] == rows["workload"].map(current)]
 
     def has(self, workload: str, multiplier: str) -> bool:
@@ -30,7 +33,9 @@ class GrowingTable:
 
     def add(self, workload: str, multiplier: str, rows: pd.DataFrame) -> None:
         """Put *rows* of *workload* on *multiplier* in the place of those that are there."""
-        key = dict(zip(KEY, (workload, weights_hash(workload), multiplier), strict=True))
+        key = dict(
+            zip(KEY, (workload, weights_hash(workload, self.weights), multiplier), strict=True)
+        )
         rows = rows.assign(**key)
         rows = rows[[*KEY, *(name for name in rows if name not in KEY)]]
         kept = [part for part in (self.rows[~self._mine(workload, multiplier)], rows) if len(part)]

@@ -2,13 +2,14 @@
 
 Run ``python plots/no_retraining.py [WORKLOAD ...]``; where the data are says ``ACCELSIM_DATA``.
 Writes ``results/no_retraining.csv``, unit by unit (interrupted, the same command goes on; another
-version of the weights makes its rows anew), and ``no_retraining.png``. Integer units are calibrated
-on the first 128 training images. ``agree`` counts the images that get the class that ``exact_fp32``
-gives them; ``lost`` and ``won`` those that only ``exact_fp32`` or only the unit classifies
-correctly, ``p`` is McNemar's exact test of the two.
+version of the weights makes its rows anew), and ``no_retraining.png``. ``--weights FILE`` takes
+other weights of one workload, whose table and figure have its name and the file's behind theirs.
+Integer units are calibrated on the first 128 training images. ``agree`` counts the images that get
+the class that ``exact_fp32`` gives them; ``lost`` and ``won`` those that only ``exact_fp32`` or
+only the unit classifies correctly, ``p`` is McNemar's exact test of the two.
 """
 
-import sys
+import argparse
 import time
 from pathlib import Path
 
@@ -16,9 +17,11 @@ import numpy as np
 import pandas as pd
 import torch
 from growing import GrowingTable
+from study import judged_on
 
 import accelsim
 from accelsim.cli import script
+from accelsim.errors import ConfigError
 from accelsim.figures import accuracy_by_unit
 from accelsim.multipliers import MULTIPLIERS, FloatMultiplier
 from accelsim.nn import approximate, calibrate_workload
@@ -66,7 +69,7 @@ def units() -> list[str]:
 
 def measure(workload: str, table: GrowingTable) -> None:
     """Add the rows of *workload* that are missing."""
-    model, images, labels = accelsim.load_workload(workload)
+    model, images, labels = accelsim.load_workload(workload, weights=table.weights)
     ranges = calibrate_workload(workload, model)
     exact = classes(model, images, BASELINE, None)
     for name in units():
@@ -79,18 +82,34 @@ def measure(workload: str, table: GrowingTable) -> None:
               flush=True)  # fmt: skip
 
 
+def arguments() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    trained = [name for name in WORKLOADS if WORKLOADS[name].weights_path.is_file()]
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", default=trained,
+                        help=f"of {', '.join(trained)}; by default all")  # fmt: skip
+    parser.add_argument("--weights", type=Path, help="a file in place of the shipped weights")
+    asked = parser.parse_args()
+    if asked.weights is not None and len(asked.workloads) != 1:
+        raise ConfigError(
+            f"--weights are of one workload, got {', '.join(asked.workloads)}; give that one"
+        )
+    return asked
+
+
 def main() -> None:
     """Measure what is missing, print the table, draw it."""
-    table = GrowingTable("no_retraining")
-    trained = [name for name in WORKLOADS if WORKLOADS[name].weights_path.is_file()]
-    for workload in sys.argv[1:] or trained:
+    asked = arguments()
+    name = judged_on(asked.workloads[0], asked.weights)
+    table = GrowingTable(name, asked.weights)
+    for workload in asked.workloads:
         measure(workload, table)
     order = pd.Categorical(table.rows["multiplier"], units())
     rows = table.rows.assign(multiplier=order).sort_values(["workload", "multiplier"])
     print(rows.to_string(index=False))
     title = "Without retraining, 95 % intervals; dashed: exact_fp32"
-    accuracy_by_unit(rows, BASELINE, title).savefig(HERE / "no_retraining.png", dpi=120)
+    accuracy_by_unit(rows, BASELINE, title).savefig(HERE / f"{name}.png", dpi=120)
 
 
 if __name__ == "__main__":
-    script(main, about=__doc__)
+    script(main)

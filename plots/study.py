@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from growing import RESULTS
 from torch import nn
 
 import accelsim
@@ -58,7 +59,22 @@ def label(workload: str, weights: Path | None = None) -> str:
 def kept_outcomes(workload: str, weights: Path | None = None) -> Path:
     """Return the folder of the outcomes of attacks on *workload* with the weights it has now."""
     name = f"{label(workload, weights)}-{weights_hash(workload, weights)}"
-    return Path(__file__).parent / "results" / "outcomes" / name
+    return RESULTS / "outcomes" / name
+
+
+def judged_on(workload: str, weights: Path | None = None) -> str:
+    """Return the name of the table that ``no_retraining.py`` writes of a whole test set."""
+    return "no_retraining" if weights is None else f"no_retraining_{label(workload, weights)}"
+
+
+def without_retraining(workload: str, weights: Path | None = None) -> pd.DataFrame:
+    """Return the rows of ``no_retraining.py`` on *workload* with the weights it has now."""
+    path = RESULTS / f"{judged_on(workload, weights)}.csv"
+    if not path.exists():
+        return pd.DataFrame({"multiplier": []})
+    table = pd.read_csv(path)
+    mine = table["weights"] == weights_hash(workload, weights)
+    return table[mine & (table["workload"] == workload)]
 
 
 @cache

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
-from study import kept_outcomes, label, unit_of
+from study import RESULTS, kept_outcomes, label, unit_of, without_retraining
 
 import accelsim
 from accelsim.cli import script
@@ -41,7 +41,6 @@ from accelsim.workload import WORKLOADS, weights_hash
 from accelsim.yaml_files import load_yaml
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results"
 NEEDED = ("{unit}_noise", "weights_po2", "exact_int8")
 """Controls without which check 11 is not run: noise like a unit's, powers of two, few bits."""
 CONTROLS = ("exact_bfloat16",)
@@ -100,10 +99,9 @@ def network_checks(workload: str, unit: str, weights: Path | None) -> list[Check
 
 def accuracy_lost(workload: str, unit: str, weights: Path | None = None) -> list[Measured]:
     """Return the share of test images that *unit* loses to the exact one, less what it wins."""
-    table = pd.read_csv(RESULTS / "no_retraining.csv")
-    of = (table["workload"] == workload) & (table["weights"] == weights_hash(workload, weights))
+    table = without_retraining(workload, weights)
     found = []
-    for row in table[of & (table["multiplier"] == unit)].to_dict("records"):
+    for row in table[table["multiplier"] == unit].to_dict("records"):
         count, lost, won = row["images"], row["lost"], row["won"]
         spread = lost + won - (lost - won) ** 2 / count
         mean = RunningMean(count, float(lost - won), spread)

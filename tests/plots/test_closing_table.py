@@ -67,10 +67,10 @@ def test_what_an_attacker_of_a_unit_tried(script):
     assert list(script("closing_table", NAME).attempts(table, "ax_fpm").index) == [0, 1]
 
 
-def test_accuracy_is_of_the_attacked_images_where_no_other_is_known(kept, script):
+def test_accuracy_is_of_the_attacked_images_where_no_other_is_known(kept, script, tmp_path):
     closing = script("closing_table", NAME)
     outcomes = outcomes_in(kept)
-    found = closing.accuracy(outcomes, "ax_fpm", NAME, "other weights")
+    found = closing.accuracy(outcomes, "ax_fpm", NAME, tmp_path / "other.pt")
     right = outcomes[outcomes["target"] == "ax_fpm"].groupby("image")["target_right"].first()
     assert (found["images"], found["accuracy"]) == (12, right.mean())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pandas as pd
 import pytest
 
@@ -92,10 +94,17 @@ def test_accuracy_lost_is_the_paired_difference(script, monkeypatch, tmp_path):
     pd.DataFrame([row | {"lost": 30, "won": 10}]).to_csv(
         tmp_path / "no_retraining.csv", index=False
     )
-    monkeypatch.setattr(verdicts, "RESULTS", tmp_path)
-    monkeypatch.setattr(verdicts, "weights_hash", lambda *_: "w")
+    study = sys.modules["study"]
+    monkeypatch.setattr(study, "RESULTS", tmp_path)
+    monkeypatch.setattr(study, "weights_hash", lambda *_: "w")
     ((_, estimate, images),) = verdicts.accuracy_lost(NAME, "ax_fpm")
     assert (estimate.value, images) == (0.02, 1000)
     assert estimate.high - 0.02 == pytest.approx(1.96 * (0.0396 / 1000) ** 0.5, rel=1e-3)
-    monkeypatch.setattr(verdicts, "weights_hash", lambda *_: "others")
+    monkeypatch.setattr(study, "weights_hash", lambda *_: "others")
     assert verdicts.accuracy_lost(NAME, "ax_fpm") == []
+    assert verdicts.accuracy_lost(NAME, "ax_fpm", tmp_path / "mine.pt") == []
+    (tmp_path / "no_retraining.csv").rename(tmp_path / f"no_retraining_{NAME}_mine.csv")
+    monkeypatch.setattr(study, "weights_hash", lambda *_: "w")
+    assert verdicts.accuracy_lost(NAME, "ax_fpm") == []
+    ((_, estimate, _),) = verdicts.accuracy_lost(NAME, "ax_fpm", tmp_path / "mine.pt")
+    assert estimate.value == 0.02
