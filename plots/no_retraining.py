@@ -108,6 +108,8 @@ def main() -> None:
     rows = table.rows.assign(multiplier=order).sort_values(["workload", "multiplier"])
     print(rows.to_string(index=False))
     title = "Without retraining, 95 % intervals; dashed: exact_fp32"
+    if asked.weights is not None:
+        title = f"{asked.weights.stem}: {title}"
     accuracy_by_unit(rows, BASELINE, title).savefig(HERE / f"{name}.png", dpi=120)
 
 

@@ -6,9 +6,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from accelsim.figures.style import PALETTE, checked, new_figure, quiet
+from accelsim.figures.style import PALETTE, checked, legend_below, new_figure, quiet
 
 __all__ = ["accuracy_by_unit"]
+
+
+NARROWEST = 6.4
+"""Inches that the title needs."""
 
 
 def accuracy_by_unit(table: pd.DataFrame, baseline: str, title: str) -> Figure:
@@ -34,7 +38,7 @@ def accuracy_by_unit(table: pd.DataFrame, baseline: str, title: str) -> Figure:
     workloads, units = list(table["workload"].unique()), list(table["multiplier"].unique())
     kinds = list(table["kind"].unique())
     figure, all_axes = new_figure(
-        1.8 + 2.3 * len(workloads), 1.2 + 0.19 * len(units), axes=len(workloads)
+        max(NARROWEST, 1.8 + 2.3 * len(workloads)), 1.2 + 0.19 * len(units), axes=len(workloads)
     )
     for axes, workload in zip(all_axes, workloads, strict=True):
         rows = table[table["workload"] == workload]
@@ -68,12 +72,6 @@ def accuracy_by_unit(table: pd.DataFrame, baseline: str, title: str) -> Figure:
         axes.set_xlabel("classified wrongly (%)")
         axes.set_title(f"{workload}\n{most:,} test images", fontsize=9)
         quiet(axes)
-    figure.legend(
-        *all_axes[0].get_legend_handles_labels(),
-        frameon=False,
-        fontsize=8,
-        ncols=len(kinds),
-        loc="outside upper left",
-    )
+    legend_below(figure, all_axes[0], kinds)
     figure.suptitle(title, fontsize=11)
     return figure
