@@ -72,10 +72,9 @@ def _rates(rates: pd.DataFrame) -> Table:
     heads = [
         Column("attack", numeric=False), Column("scenario and source", numeric=False),
         Column("unit", numeric=False), Column("images"),
-        Column("clean accuracy", "%"), Column("robust accuracy", "%"),
-        Column("source success", "%"), Column("transfer success", "%"),
-        Column("transfer of right", "%"), Column("median L2"),
-        Column("confidence attacked", "%"),
+        Column("clean", "%"), Column("robust", "%"), Column("source success", "%"),
+        Column("transfer success", "%"), Column("transfer of right", "%"),
+        Column("L2"), Column("conf.", "%"),
     ]  # fmt: skip
     rows = [
         [
@@ -87,10 +86,11 @@ def _rates(rates: pd.DataFrame) -> Table:
         for _, row in rates.iterrows()
     ]  # fmt: skip
     caption = (
-        "Rates with 95 % intervals (Wilson). Source success: of the images that the source "
-        "classifies right, those whose examples fool it; transfer success: of these, those that "
-        "fool the unit too; transfer of right: of these, without those that the unit gets wrong by "
-        "itself"
+        "Rates with 95 % intervals (Wilson): accuracy without (clean) and under attack (robust), "
+        "confidence under attack (conf.). Source success: of the images that the source classifies "
+        "right, those whose examples fool it, at the median L2; transfer success: of these, those "
+        "that fool the unit too; transfer of right: of these, without those that the unit gets "
+        "wrong by itself"
     )
     return Table("rates", caption, heads, rows)
 
