@@ -120,11 +120,12 @@ def written(path: Path, rates: pd.DataFrame) -> pd.DataFrame:
     """Write *rates* beside the rows that are there; return all.
 
     Rows of other weights go. Of the same run on more and on fewer images the one on more stays.
+    Where an earlier version did not tell a number the cell is empty.
     """
     rates = rates.round(6)
     if path.exists():
-        old = pd.read_csv(path).fillna({"settings": ""})
-        rates = pd.concat([old[old["weights"] == rates["weights"].iloc[0]], rates])
+        old = pd.read_csv(path, dtype={"settings": str}).fillna({"settings": ""})
+        rates = pd.concat([old[old["weights"] == rates["weights"].iloc[0]], rates])[list(rates)]
     rates = rates.sort_values("images", kind="stable").drop_duplicates(list(KEYS), keep="last")
     rates = rates.sort_values(list(KEYS), ignore_index=True)
     write_atomically(path, rates.to_csv(index=False).encode())

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from accelsim.errors import ConfigError
+from accelsim.robustness.outcomes import KEYS
 
 NAME = "lenet5_digits"
 
@@ -89,3 +90,23 @@ def test_the_matrix_shows_the_budget_that_fools_every_second_image(script):
     assert shown.groupby("attack")["epsilon"].max().dropna().to_dict() == {"fgsm": 0.2}
     assert sorted(shown["attack"]) == ["ddn", "ddn", "fgsm", "fgsm"]
     assert between(rates[rates["source"] == "torch"]).empty
+
+
+def test_rows_of_earlier_runs_stay(script, tmp_path):
+    """But for those of other weights, and of the same run on fewer images; in the new columns."""
+    written = script("robustness").written
+    run = {name: name for name in KEYS} | {"settings": "", "epsilon": 0.1, "scale": 1.0, "seed": 0}
+
+    def row(attack, images, weights="w", **more):
+        return {"weights": weights, **run, "attack": attack, "images": images, **more}
+
+    path = tmp_path / "rates.csv"
+    earlier = [row("a", 500), row("b", 10), row("c", 10), row("d", 10, "others")]
+    pd.DataFrame(earlier).to_csv(path, index=False)
+    made = [row("a", 10, rate=0.5), row("b", 20, rate=0.25), row("e", 10, rate=0.123456789)]
+    kept = written(path, pd.DataFrame(made))
+    assert kept[["attack", "images"]].to_numpy().tolist() == [
+        ["a", 500], ["b", 20], ["c", 10], ["e", 10]
+    ]  # fmt: skip
+    assert kept["rate"].fillna(-1).tolist() == [-1, 0.25, -1, 0.123457]
+    assert list(pd.read_csv(path)) == list(kept) == list(made[0])
