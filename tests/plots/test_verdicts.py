@@ -34,7 +34,8 @@ def test_every_claim_is_judged(kept, script, tmp_path, capsys, monkeypatch):
     ] == asked  # fmt: skip
     assert set(table["unit"]) == {"ax_fpm"}
     needed = ["ax_fpm_noise", "weights_po2", "exact_int8"]
-    assert beaten == [(), *[needed] * 4]  # of exact_fp32; of ax_fpm in all and in each scenario
+    # Twice of exact_fp32; of ax_fpm in all and in each scenario.
+    assert beaten == [(), (), *[needed] * 4]
     first = table[table["claim"] == "transfer_80"]
     # Of both averages there is nothing: no run fools on 20 images.
     assert list(first["attack"]) == ["fgsm 0.2", "deepfool", *["nothing to measure"] * 2]
@@ -76,6 +77,24 @@ def test_what_another_scenario_lacks_stands_in_no_claims_way(script, kept):
     assert of["transfer"]["ordering"] == of["white_box"]["ordering"] == everything
     assert "in black_box" not in of["transfer"]["convergence"].reason
     assert "in black_box" in of["black_box"]["convergence"].reason
+
+
+def test_attacks_that_come_nearest_to_no_image_change_no_smallest_distance(script):
+    """Of the second image, which the network has wrong, every attack has distance 0."""
+    nearest = script("verdicts").nearest
+    run = {"aim": "minimum", "norm": "l2", "scale": 1.0, "target_fooled": True}
+
+    def rows(attack, *lengths, **settings):
+        given = {"image": range(3), "target_right": [True, False, True], "l2": lengths, "l0": 9.0}
+        return pd.DataFrame(run | given | {"attack": attack, "linf": 0.1} | settings)
+
+    ddn, far = rows("ddn", 1.0, 0.0, 2.0), rows("boundary", 5.0, 0.0, 5.0)
+    missed = rows("cw", 0.1, 0.0, 0.1, target_fooled=False)
+    others = [rows("jsma", 9.0, 0.0, 9.0, norm="l0"), rows("pgd", 9.0, 0.0, 9.0, aim="budget")]
+    found = nearest(pd.concat([ddn, far, missed, *others]))
+    assert list(found["attack"].unique()) == ["ddn", "jsma", "pgd"]
+    one = rows("boundary", 5.0, 0.0, 1.9)
+    assert "boundary" in set(nearest(pd.concat([ddn, far, one]))["attack"])
 
 
 def test_rejects_outcomes_without_an_approximate_unit(script, tmp_path, monkeypatch):
