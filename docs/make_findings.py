@@ -28,8 +28,8 @@ OTHERS = {"authors' weights": AUTHORS, "classic": CLASSIC, "digits": DIGITS}
 Cell = Callable[[pd.Series], str]
 Where = dict[str, Any]
 
-FGSM, PGD, MIM, NOISE = ({"attack": name} for name in ("fgsm", "pgd", "mim", "noise"))
-APGD_CE, APGD = ({"attack": f"apgd_{loss}", "restarts": 1} for loss in ("ce", "dlr"))
+FGSM, PGD, MIM = ({"attack": name} for name in ("fgsm", "pgd", "mim"))
+APGD = {"attack": "apgd_dlr", "restarts": 1}
 SQUARE, FAB, JSMA, LSA = ({"attack": name} for name in ("square", "fab", "jsma", "lsa"))
 DEEPFOOL, DDN = {"attack": "deepfool"}, {"attack": "ddn", "steps": 100}
 
