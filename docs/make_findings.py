@@ -166,6 +166,9 @@ def other_weights() -> str:
     )
 
 
+GRADIENTS = ("exact", "effective")
+
+
 def smallest() -> str:
     units = ("exact_fp32", "ax_fpm", "ax_fpm_carry", "ax_fpm_flat", "ax_bfloat16")
     units += ("exact_bfloat16", "drum4_s8")
@@ -176,16 +179,7 @@ def smallest() -> str:
         ("HopSkipJump, 5,000 queries (100 images)", asking("hopskipjump", 5000), "none"),
         ("Boundary, 1,000 queries (100 images)", asking("boundary", 1000), "none"),
     ]
-    return lines(
-        ["attack, gradient", "exact network", *(f"`{unit}`" for unit in units[1:])],
-        [
-            [name, *(cell(OURS, where | on_itself(unit, slope), length) for unit in units)]
-            for name, where, slope in runs
-        ],
-    )
-
-
-GRADIENTS = ("exact", "effective")
+    return _on_themselves("attack, gradient", units, runs, length)
 
 
 def budgets() -> str:
@@ -197,16 +191,17 @@ def budgets() -> str:
         ("PGD, epsilon 0.2, exact", PGD | {"epsilon": 0.2}, "exact"),
         ("Square, 5,000 queries, epsilon 0.1 (100 images)", SQUARE | {"epsilon": 0.1}, "none"),
     ]
+    return _on_themselves("attack", units, runs, share("robust_accuracy"))
+
+
+def _on_themselves(
+    head: str, units: tuple[str, ...], runs: list[tuple[str, Where, str]], text: Cell
+) -> str:
+    """Return *runs* (name, which, gradient) on each of *units*, the exact one first."""
     return lines(
-        ["attack", "exact network", *(f"`{unit}`" for unit in units[1:])],
+        [head, "exact network", *(f"`{unit}`" for unit in units[1:])],
         [
-            [
-                name,
-                *(
-                    cell(OURS, where | on_itself(unit, slope), share("robust_accuracy"))
-                    for unit in units
-                ),
-            ]
+            [name, *(cell(OURS, where | on_itself(unit, slope), text) for unit in units)]
             for name, where, slope in runs
         ],
     )
