@@ -7,7 +7,8 @@ infinity norm, in the worst case of each image and by attack, the smallest pertu
 a white box or an adaptive attacker found (the median), and latency and energy of one image on one
 machine. The worst case is over all scenarios, sources, gradients, attacks and settings that were
 tried on the unit; of the black box, over proxies of its own. Controls (``robustness.py --control``)
-stand beside the units, without latency and energy. ``--clock auto`` lets every unit have the clock
+stand beside the units, without latency and energy. What met no attack at the epsilon has no robust
+accuracy. ``--clock auto`` lets every unit have the clock
 that it allows, which is what a faster unit is bought for; ``--clock preset`` keeps the machine's.
 
 Writes ``results/closing_<workload>.csv``, the same as a Markdown table, ``.md``, and the Pareto
@@ -81,13 +82,16 @@ def common_epsilon(outcomes: pd.DataFrame) -> float:
 def robustness(outcomes: pd.DataFrame, unit: str, epsilon: float) -> dict:
     """Return the robust accuracies of *unit* at *epsilon*, and its smallest perturbation."""
     tried = attempts(outcomes, unit)
-    within = tried[(tried["norm"] == "linf") & np.isclose(tried["epsilon"], epsilon)]
+    return {**within_budget(tried, epsilon), **smallest(tried)}
+
+
+def within_budget(tried: pd.DataFrame, epsilon: float) -> dict:
+    """Return the robust accuracies under what was *tried* at *epsilon*, or a note of none."""
+    linf = tried["norm"] == "linf"
+    within = tried[linf & np.isclose(tried["epsilon"], epsilon)]
     if within.empty:
-        met = sorted(tried.loc[tried["norm"] == "linf", "epsilon"].unique())
-        raise DataError(
-            f"{unit} met no attack at a linf epsilon of {epsilon:g}; of those it met: "
-            f"{', '.join(f'{one:g}' for one in met) or 'none'}"
-        )
+        met = ", ".join(f"{one:g}" for one in sorted(tried.loc[linf, "epsilon"].unique()))
+        return {"note": f"met no attack at a linf epsilon of {epsilon:g}, but at {met or 'none'}"}
     worst = strongest(within, OVER)
     # All columns over the images on which everything was tried: fewer where many queries were.
     within = within[within["image"].isin(worst["image"])]
@@ -101,13 +105,18 @@ def robustness(outcomes: pd.DataFrame, unit: str, epsilon: float) -> dict:
         found["robust_transfer"] = 1 - strongest(transfer, OVER)["target_fooled"].mean()
     for attack, part in within.groupby("attack", sort=False):
         found[f"robust_{attack}"] = 1 - strongest(part, OVER)["target_fooled"].mean()
+    return found
+
+
+def smallest(tried: pd.DataFrame) -> dict:
+    """Return the median of the smallest perturbations in L2 that were found knowing the unit."""
     own = tried[tried["scenario"].isin(["white_box", "adaptive"])]
     minimum = own[(own["norm"] == "l2") & (own["aim"] == "minimum")]
-    if len(minimum):
-        best = strongest(minimum, OVER)
-        right = best[best["target_right"]]
-        found["median_l2"] = right["l2"].where(right["target_fooled"], np.inf).median()
-    return found
+    if minimum.empty:
+        return {}
+    best = strongest(minimum, OVER)
+    right = best[best["target_right"]]
+    return {"median_l2": right["l2"].where(right["target_fooled"], np.inf).median()}
 
 
 def cost(trace: accelsim.Trace, unit: str, machine: accelsim.Accelerator) -> dict:
@@ -163,13 +172,18 @@ def closing_table(asked: argparse.Namespace) -> pd.DataFrame:
         machine = machine.replace(clock_mhz="auto")
     rows = []
     for unit in outcomes["target"].unique():
+        found, costs = robustness(outcomes, unit, epsilon), cost(trace, unit, machine)
+        notes = [part.pop("note", "") for part in (found, costs)]
         rows.append({
             "workload": name, "weights": weights, "accelerator": asked.accelerator,
             "clock": asked.clock, "unit": unit,
             **accuracy(outcomes, unit, name, asked.weights),
-            "epsilon": epsilon, **robustness(outcomes, unit, epsilon), **cost(trace, unit, machine),
+            "epsilon": epsilon, **found, **costs, "note": "; ".join(filter(None, notes)),
         })  # fmt: skip
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    if "robust_images" not in table:
+        raise DataError("; ".join(table["unit"] + " " + table["note"]))
+    return table.astype({"robust_images": "Int64"})
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -200,10 +214,10 @@ def markdown(table: pd.DataFrame) -> str:
 def _cell(name: str, value: object) -> str:
     if name == "unit":
         return f"`{value}`"
+    if pd.isna(value):
+        return "-"
     if name == "robust_images":
         return str(value)
-    if value != value:
-        return "-"
     if name.startswith(("robust", "accuracy")):
         return f"{100 * value:.1f}"
     return {"latency_ns": "{:.1f}", "energy_pj": "{:.1f}"}.get(name, "{:.3g}").format(

@@ -242,6 +242,7 @@ def main() -> None:
     """Judge every claim on every approximate unit that was judged; write and print."""
     asked = arguments()
     name, weights = asked.workload, asked.weights
+    accelsim.load_workload(name, limit=1, weights=weights)  # Where its data are missing, at once.
     outcomes = outcomes_in(asked.folder or kept_outcomes(name, weights))
     units = [name for name in outcomes["target"].unique()
              if name in MULTIPLIERS and not name.startswith("exact_")]  # fmt: skip

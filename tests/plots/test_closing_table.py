@@ -98,9 +98,35 @@ def test_rejects_a_machine_whose_networks_were_not_judged(script):
         closing.cost(accelsim.trace(model, images), "ax_fpm", machine)
 
 
+def test_a_unit_that_met_no_such_attack_keeps_its_row(kept, script):
+    """A control that met attacks for the minimum alone has no robust accuracy, but a distance."""
+    closing = script("closing_table", NAME)
+    outcomes = outcomes_in(kept)
+    of = outcomes["target"] == "weights_po2"
+    row = closing.robustness(outcomes[of & (outcomes["attack"] == "deepfool")], "weights_po2", 0.2)
+    assert row.pop("note") == "met no attack at a linf epsilon of 0.2, but at none"
+    assert row == {"median_l2": closing.robustness(outcomes, "weights_po2", 0.2)["median_l2"]}
+
+
+def test_its_cells_are_empty(kept, script, tmp_path, monkeypatch, capsys):
+    closing = script("closing_table", NAME, "--folder", kept, "--out", tmp_path)
+    outcomes = outcomes_in(kept)
+    fgsm = (outcomes["target"] == "weights_po2") & (outcomes["attack"] == "fgsm")
+    monkeypatch.setattr(closing, "outcomes_in", lambda folder: outcomes[~fgsm])
+    closing.main()
+    text = capsys.readouterr().out
+    assert "| `weights_po2` | 100.0 | - | - | - | - |" in text
+    assert text.endswith(
+        "weights_po2: met no attack at a linf epsilon of 0.2, but at none; a control, no unit, so "
+        "that no machine can be built.\n"
+    )
+    table = pd.read_csv(tmp_path / f"closing_{NAME}.csv")
+    assert table["robust_images"].tolist()[:2] == [12, 12]
+
+
 def test_rejects_an_epsilon_that_nobody_tried(kept, script, tmp_path):
     closing = script("closing_table", NAME, "--folder", kept, "--out", tmp_path, "--epsilon", 0.3)
     with pytest.raises(
-        DataError, match="exact_fp32 met no attack at a linf epsilon of 0.3; of those it met: 0.2"
+        DataError, match="exact_fp32 met no attack at a linf epsilon of 0.3, but at 0.2; ax_fpm"
     ):
         closing.main()
