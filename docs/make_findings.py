@@ -1,7 +1,7 @@
 """Fill the tables of docs/findings.md from plots/results: python docs/make_findings.py
 
 A table stands between ``<!-- table NAME -->`` and ``<!-- end of table -->``; `TABLES` makes it.
-Each cell is a number of one row of the rates that ``plots/robustness.py`` writes.
+Most cells are a number of one row of the rates that ``plots/robustness.py`` writes.
 """
 
 from __future__ import annotations
@@ -166,6 +166,50 @@ def other_weights() -> str:
     )
 
 
+def part(count: int) -> Where:
+    """Return an epsilon in parts of 255, as tables have it."""
+    return {"epsilon": round(count / 255, 6)}
+
+
+def of_right(row: pd.Series) -> str:
+    """Return transfer over the images that the target has right; "" of rows that do not tell it."""
+    if pd.isna(row["transfer_of_right"]) and row["transferable"] != 0:
+        return ""
+    return f"{100 * row['transfer_of_right']:.0f} % of {row['transferable']:.0f}"
+
+
+def alexnet() -> str:
+    ce = {"attack": "apgd_ce"}
+    runs = [
+        *((f"FGSM, {one}/255", FGSM | part(one)) for one in (1, 4, 8)),
+        *((f"PGD, {one}/255", PGD | part(one)) for one in (1, 2, 4, 8, 16)),
+        *((f"APGD on the cross entropy, {one}/255", ce | part(one)) for one in (2, 8)),
+        *((f"APGD on the DLR loss, {one}/255", APGD | part(one)) for one in (4, 8)),
+        (f"FAB, 8/255{FEW}", FAB | part(8)),
+        (f"Square, 5,000 queries, 8/255{FEW}", SQUARE | part(8)),
+        ("JSMA, at most 14.5 % of the pixels", JSMA),
+        (f"LSA{FEW}", LSA),
+        ("DeepFool, as it stops", DEEPFOOL),
+        ("DDN, as it stops", DDN),
+        *((f"C&W, confidence {sure:.0f}", cw(sure)) for sure in (0.0, 5.0, 10.0, 20.0)),
+        (f"Boundary, 5,000 queries{FEW}", asking("boundary", 5000)),
+        (f"HopSkipJump, 5,000 queries{FEW}", asking("hopskipjump", 5000)),
+    ]
+    cells = [
+        ("fools the exact network", "ax_fpm", share("source_success")),
+        ("and `ax_fpm`", "ax_fpm", interval("transfer_success")),
+        ("and `ax_fpm`, of what both have right", "ax_fpm", of_right),
+        ("and `exact_bfloat16`", "exact_bfloat16", interval("transfer_success")),
+    ]
+    return lines(
+        ["attack", *(head for head, *_ in cells)],
+        [
+            [name, *(cell(ALEXNET, where | from_exact(unit), text) for _, unit, text in cells)]
+            for name, where in runs
+        ],
+    )
+
+
 GRADIENTS = ("exact", "effective")
 
 
@@ -229,6 +273,38 @@ def _both(title: str, where: Where) -> str:
         for unit in ("ax_fpm", "exact_fp32")
     )
     return " and ".join(filter(None, cells))
+
+
+def alexnet_black_box() -> str:
+    runs = [
+        *((f"FGSM, {one}/255", FGSM | part(one)) for one in (2, 8)),
+        *((f"PGD, {one}/255", PGD | part(one)) for one in (2, 4, 8)),
+        ("DeepFool, as it stops", DEEPFOOL),
+        ("DeepFool, 1.5 times as far", DEEPFOOL | {"scale": 1.5}),
+    ]
+    sides = {
+        "`ax_fpm`, of its proxy": ("ax_fpm", "ax_fpm"),
+        "the exact network, of the same": ("ax_fpm", "exact_fp32"),
+        "the exact network, of its own proxy": ("exact_fp32", "exact_fp32"),
+    }
+    return lines(
+        ["attack", *sides],
+        [
+            [
+                name,
+                *(
+                    cell(
+                        ALEXNET,
+                        where | {"scenario": "black_box", "source": f"proxy of {learned}",
+                                 "target": target},
+                        of_right,
+                    )
+                    for learned, target in sides.values()
+                ),
+            ]
+            for name, where in runs
+        ],
+    )  # fmt: skip
 
 
 def adaptive() -> str:
@@ -376,7 +452,7 @@ def _judged(runs: pd.DataFrame, unit: str) -> str:
 TABLES = {
     one.__name__: one
     for one in (
-        *(transfer, other_weights, smallest, budgets, black_box),
+        *(transfer, other_weights, alexnet, smallest, budgets, black_box, alexnet_black_box),
         *(adaptive, adaptive_units, free_noise, closing, verdicts),
     )
 }
