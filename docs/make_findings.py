@@ -93,6 +93,10 @@ def on_itself(unit: str, gradient: str) -> Where:
     return {"scenario": "white_box", "source": unit, "target": unit, "gradient": own}
 
 
+def from_proxy(unit: str, target: str) -> Where:
+    return {"scenario": "black_box", "source": f"proxy of {unit}", "target": target}
+
+
 def knowing(unit: str, source: str) -> Where:
     return {"scenario": "adaptive", "source": f"{source} of {unit}", "target": unit}
 
@@ -101,6 +105,19 @@ def lines(heads: list[str], rows: list[list[str]]) -> str:
     """Return a Markdown table."""
     cells = ["".join(f" {one} |" if one else " |" for one in row) for row in (heads, *rows)]
     return "\n".join(f"|{row}" for row in (cells[0], "---|" * len(heads), *cells[1:]))
+
+
+def grid(
+    head: str, runs: list[tuple[str, Where]], columns: dict[str, tuple[str, Where, Cell]]
+) -> str:
+    """Return a row for each of *runs* (name, which); *columns*: title -> study, where, text."""
+    return lines(
+        [head, *columns],
+        [
+            [name, *(cell(title, where | of, text) for title, of, text in columns.values())]
+            for name, where in runs
+        ],
+    )
 
 
 FEW = " (100 images)"
@@ -133,37 +150,21 @@ FROM_EXACT: list[tuple[str, Where]] = [
 
 
 def transfer() -> str:
+    transfers = interval("transfer_success")
     units = ("ax_fpm", "ax_fpm_flat", "exact_bfloat16", "drum4_s8")
-    return lines(
-        ["attack", "fools the exact network", *(f"and `{unit}`" for unit in units)],
-        [
-            [
-                name,
-                cell(OURS, where | from_exact("ax_fpm"), share("source_success")),
-                *(
-                    cell(OURS, where | from_exact(unit), interval("transfer_success"))
-                    for unit in units
-                ),
-            ]
-            for name, where in FROM_EXACT
-        ],
+    fooled = (OURS, from_exact("ax_fpm"), share("source_success"))
+    return grid(
+        "attack",
+        FROM_EXACT,
+        {"fools the exact network": fooled}
+        | {f"and `{unit}`": (OURS, from_exact(unit), transfers) for unit in units},
     )
 
 
 def other_weights() -> str:
-    return lines(
-        ["attack", *OTHERS],
-        [
-            [
-                name,
-                *(
-                    cell(title, where | from_exact("ax_fpm"), interval("transfer_success"))
-                    for title in OTHERS.values()
-                ),
-            ]
-            for name, where in FROM_EXACT
-        ],
-    )
+    transfers = interval("transfer_success")
+    columns = {net: (title, from_exact("ax_fpm"), transfers) for net, title in OTHERS.items()}
+    return grid("attack", FROM_EXACT, columns)
 
 
 def part(count: int) -> Where:
@@ -195,18 +196,16 @@ def alexnet() -> str:
         (f"Boundary, 5,000 queries{FEW}", asking("boundary", 5000)),
         (f"HopSkipJump, 5,000 queries{FEW}", asking("hopskipjump", 5000)),
     ]
-    cells = [
-        ("fools the exact network", "ax_fpm", share("source_success")),
-        ("and `ax_fpm`", "ax_fpm", interval("transfer_success")),
-        ("and `ax_fpm`, of what both have right", "ax_fpm", of_right),
-        ("and `exact_bfloat16`", "exact_bfloat16", interval("transfer_success")),
-    ]
-    return lines(
-        ["attack", *(head for head, *_ in cells)],
-        [
-            [name, *(cell(ALEXNET, where | from_exact(unit), text) for _, unit, text in cells)]
-            for name, where in runs
-        ],
+    unit, transfers = from_exact("ax_fpm"), interval("transfer_success")
+    return grid(
+        "attack",
+        runs,
+        {
+            "fools the exact network": (ALEXNET, unit, share("source_success")),
+            "and `ax_fpm`": (ALEXNET, unit, transfers),
+            "and `ax_fpm`, of what both have right": (ALEXNET, unit, of_right),
+            "and `exact_bfloat16`": (ALEXNET, from_exact("exact_bfloat16"), transfers),
+        },
     )
 
 
@@ -267,9 +266,8 @@ def black_box() -> str:
 
 def _both(title: str, where: Where) -> str:
     """Return which share of a run on `ax_fpm`'s proxy fools it, and which the exact network."""
-    proxy = {"scenario": "black_box", "source": "proxy of ax_fpm"}
     cells = (
-        cell(title, where | proxy | {"target": unit}, share("transfer_success"))
+        cell(title, where | from_proxy("ax_fpm", unit), share("transfer_success"))
         for unit in ("ax_fpm", "exact_fp32")
     )
     return " and ".join(filter(None, cells))
@@ -287,24 +285,11 @@ def alexnet_black_box() -> str:
         "the exact network, of the same": ("ax_fpm", "exact_fp32"),
         "the exact network, of its own proxy": ("exact_fp32", "exact_fp32"),
     }
-    return lines(
-        ["attack", *sides],
-        [
-            [
-                name,
-                *(
-                    cell(
-                        ALEXNET,
-                        where | {"scenario": "black_box", "source": f"proxy of {learned}",
-                                 "target": target},
-                        of_right,
-                    )
-                    for learned, target in sides.values()
-                ),
-            ]
-            for name, where in runs
-        ],
-    )  # fmt: skip
+    columns = {
+        head: (ALEXNET, from_proxy(learned, target), of_right)
+        for head, (learned, target) in sides.items()
+    }
+    return grid("attack", runs, columns)
 
 
 def adaptive() -> str:
@@ -322,16 +307,8 @@ def adaptive() -> str:
         "on the ensemble": knowing("ax_fpm", "ensemble"),
         "on `ax_fpm` itself": on_itself("ax_fpm", "exact"),
     }
-    return lines(
-        ["attack", *sources],
-        [
-            [
-                name,
-                *(cell(OURS, where | one, share("robust_accuracy")) for one in sources.values()),
-            ]
-            for name, where in runs
-        ],
-    )
+    right = share("robust_accuracy")
+    return grid("attack", runs, {head: (OURS, where, right) for head, where in sources.items()})
 
 
 def adaptive_units() -> str:
