@@ -110,11 +110,11 @@ def lines(heads: list[str], rows: list[list[str]]) -> str:
 def grid(
     head: str, runs: list[tuple[str, Where]], columns: dict[str, tuple[str, Where, Cell]]
 ) -> str:
-    """Return a row for each of *runs* (name, which); *columns*: title -> study, where, text."""
+    """Return a row for each of *runs* (name, where); *columns*: head -> title, where, text."""
     return lines(
         [head, *columns],
         [
-            [name, *(cell(title, where | of, text) for title, of, text in columns.values())]
+            [name, *(cell(title, where | more, text) for title, more, text in columns.values())]
             for name, where in runs
         ],
     )
@@ -168,7 +168,7 @@ def other_weights() -> str:
 
 
 def part(count: int) -> Where:
-    """Return an epsilon in parts of 255, as tables have it."""
+    """Return where epsilon is *count* / 255, rounded as the tables of rates are."""
     return {"epsilon": round(count / 255, 6)}
 
 
