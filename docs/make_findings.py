@@ -24,6 +24,12 @@ OURS, AUTHORS = "lenet5_mnist", "lenet5_mnist_trained_lenet5"
 CLASSIC, DIGITS, ALEXNET = "lenet5_classic_mnist", "lenet5_digits", "alexnet_cifar10"
 OTHERS = {"authors' weights": AUTHORS, "classic": CLASSIC, "digits": DIGITS}
 """The other LeNet-5."""
+SMALL = (
+    ("authors' weights", AUTHORS, "0.1", 0.1),
+    ("digits", DIGITS, "0.1", 0.1),
+    ("AlexNet", ALEXNET, "2/255", round(2 / 255, 6)),
+)
+"""Network, title, and the smallest budget of its white boxes: what it is called, and as rounded."""
 
 Cell = Callable[[pd.Series], str]
 Where = dict[str, Any]
@@ -301,6 +307,23 @@ def adaptive() -> str:
         ("DDN, as it stops", DDN),
         ("DDN, 1.25 times as far", DDN | further),
     ]
+    return _known(["attack"], [([name], OURS, where) for name, where in runs])
+
+
+def adaptive_elsewhere() -> str:
+    ddn = [("DDN, as it stops", DDN), ("DDN, 1.25 times as far", DDN | {"scale": 1.25})]
+    return _known(
+        ["network", "attack"],
+        [
+            ([network, attack], title, where)
+            for network, title, small, epsilon in SMALL
+            for attack, where in [(f"PGD, epsilon {small}", PGD | {"epsilon": epsilon}), *ddn]
+        ],
+    )
+
+
+def _known(heads: list[str], runs: list[tuple[list[str], str, Where]]) -> str:
+    """Return what `ax_fpm` withstands of *runs* (names, title, where) by who knows how much."""
     sources = {
         "made on the exact network": from_exact("ax_fpm"),
         "on the surrogate": knowing("ax_fpm", "surrogate"),
@@ -308,7 +331,32 @@ def adaptive() -> str:
         "on `ax_fpm` itself": on_itself("ax_fpm", "exact"),
     }
     right = share("robust_accuracy")
-    return grid("attack", runs, {head: (OURS, where, right) for head, where in sources.items()})
+    return lines(
+        [*heads, *sources],
+        [
+            [*names, *(cell(title, where | of, right) for of in sources.values())]
+            for names, title, where in runs
+        ],
+    )
+
+
+def units_elsewhere() -> str:
+    units = ("exact_fp32", "ax_fpm", "ax_fpm_carry", "ax_fpm_flat", "ax_bfloat16")
+    heads, columns = [], []
+    for network, title, small, epsilon in SMALL:
+        heads += [f"{network}: PGD at {small}", "DDN, median L2"]
+        columns.append((title, PGD | {"epsilon": epsilon}, share("robust_accuracy")))
+        columns.append((title, DDN, length))
+    return lines(
+        ["unit", *heads],
+        [
+            [
+                f"`{unit}`",
+                *(cell(one, how | on_itself(unit, "exact"), text) for one, how, text in columns),
+            ]
+            for unit in (*units, "exact_bfloat16", "exact_int8", "drum4_s8")
+        ],
+    )
 
 
 def adaptive_units() -> str:
@@ -430,7 +478,8 @@ TABLES = {
     one.__name__: one
     for one in (
         *(transfer, other_weights, alexnet, smallest, budgets, black_box, alexnet_black_box),
-        *(adaptive, adaptive_units, free_noise, closing, verdicts),
+        *(adaptive, adaptive_units, adaptive_elsewhere, units_elsewhere),
+        *(free_noise, closing, verdicts),
     )
 }
 """Name -> function that makes the table."""
