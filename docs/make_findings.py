@@ -38,6 +38,7 @@ FGSM, PGD, MIM = ({"attack": name} for name in ("fgsm", "pgd", "mim"))
 APGD = {"attack": "apgd_dlr", "restarts": 1}
 SQUARE, FAB, JSMA, LSA = ({"attack": name} for name in ("square", "fab", "jsma", "lsa"))
 DEEPFOOL, DDN = {"attack": "deepfool"}, {"attack": "ddn", "steps": 100}
+TWO_DDN = [("DDN, as it stops", DDN), ("DDN, 1.25 times as far", DDN | {"scale": 1.25})]
 
 
 def cw(confidence: float) -> Where:
@@ -304,20 +305,18 @@ def adaptive() -> str:
         *((f"PGD, epsilon {e}", PGD | {"epsilon": e}) for e in (0.1, 0.2)),
         ("DeepFool, as it stops", DEEPFOOL),
         ("DeepFool, 1.25 times as far", DEEPFOOL | further),
-        ("DDN, as it stops", DDN),
-        ("DDN, 1.25 times as far", DDN | further),
+        *TWO_DDN,
     ]
     return _known(["attack"], [([name], OURS, where) for name, where in runs])
 
 
 def adaptive_elsewhere() -> str:
-    ddn = [("DDN, as it stops", DDN), ("DDN, 1.25 times as far", DDN | {"scale": 1.25})]
     return _known(
         ["network", "attack"],
         [
             ([network, attack], title, where)
             for network, title, small, epsilon in SMALL
-            for attack, where in [(f"PGD, epsilon {small}", PGD | {"epsilon": epsilon}), *ddn]
+            for attack, where in [(f"PGD, epsilon {small}", PGD | {"epsilon": epsilon}), *TWO_DDN]
         ],
     )
 
