@@ -161,6 +161,17 @@ def between(rates: pd.DataFrame) -> pd.DataFrame:
     return pairs.sort_values(["source", "target"], key=lambda names: names.map(order))
 
 
+def tell(done: int, total: int, what: str) -> None:
+    """Say how far the pieces are."""
+    print(done, total, what, file=sys.stderr, flush=True)
+
+
+def tell_proxy(done: int, total: int, what: str) -> None:
+    """Say how far the training of a proxy is, once for each pass over its images."""
+    if done % max(1, total // EPOCHS) == 0:
+        tell(done, total, what)
+
+
 def main() -> None:
     """Attack, judge, keep; then write the rates."""
     asked = arguments()
@@ -190,7 +201,8 @@ def main() -> None:
                     folder=folder,
                     workers=asked.workers,
                     chunk=max(1, count // PIECES),
-                    progress=lambda *told: print(*told, file=sys.stderr, flush=True),
+                    progress=tell,
+                    proxy_progress=tell_proxy,
                 )
             )
     rates = summarize(pd.concat(tables, ignore_index=True))

@@ -239,6 +239,7 @@ def _run(
                 determined_by=settings,
                 workers=workers,
                 progress=count,
+                proxy_progress=update,
                 **more,
                 **{name: settings[name] for name in fixed},
             )

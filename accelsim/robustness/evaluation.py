@@ -72,6 +72,7 @@ def evaluate(
     determined_by: Mapping[str, Any] | None = None,
     workers: int | None = 1,
     progress: Callable[[int, int, str], None] | None = None,
+    proxy_progress: Callable[[int, int, str], None] | None = None,
 ) -> pd.DataFrame:
     """Return what became of every image: a row for each attack, source, judge and image.
 
@@ -131,6 +132,8 @@ def evaluate(
     folder, workers, progress
         As of `accelsim.robustness.study.run_study`; in `PROXIES` below *folder* the proxies of
         black boxes are kept, too.
+    proxy_progress
+        As of `accelsim.robustness.scenarios.pieces_of`.
     determined_by : mapping, optional
         With *folder*: what the outcomes depend on besides the settings here, weights, images and
         labels, as JSON can hold it: the hashes of unit files. Controls are known by their names and
@@ -202,6 +205,7 @@ def evaluate(
         batch_size=batch_size,
         chunk=chunk,
         folder=None if folder is None else folder / PROXIES,
+        proxy_progress=proxy_progress,
     )
     known = {**(determined_by or {}), "networks": _described(networks, accelerator, proxies)}
     return run_study(pieces, known, folder=folder, workers=workers, progress=progress)

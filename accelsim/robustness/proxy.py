@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from accelsim.recipe import Recipe
+    from accelsim.training.fitting import Progress
 
 __all__ = ["identity", "train_proxy"]
 
@@ -33,6 +34,7 @@ def train_proxy(
     seed: int = 0,
     batch_size: int = 256,
     folder: Path | None = None,
+    progress: Progress | None = None,
 ) -> nn.Module:
     """Return an exact network that was trained to classify *images* as *target* does.
 
@@ -56,6 +58,8 @@ def train_proxy(
     folder : Path, optional
         Where the training is kept as it goes on: a proxy of the same answers, images, initial
         weights, recipe and seed is then not trained again, nor what a kill left half done.
+    progress : callable, optional
+        Called after each batch with (batches done, batches in all, epoch and loss in words).
 
     Raises
     ------
@@ -95,7 +99,7 @@ def train_proxy(
                 checkpoint = Checkpoint(path, settings)
                 if (kept := checkpoint.read()) is not None:
                     fit.restore(kept)
-            fit.run(checkpoint)
+            fit.run(checkpoint, progress)
         finally:
             torch.set_num_threads(threads)
     return model

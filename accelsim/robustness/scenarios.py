@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from accelsim.dataflows.order import AccumulationOrder
     from accelsim.quantization import Calibration, Scheme
     from accelsim.recipe import Recipe
+    from accelsim.training.fitting import Progress
 
 __all__ = [
     "EXACT",
@@ -180,6 +181,7 @@ def pieces_of(
     batch_size: int = 64,
     chunk: int = CHUNK,
     folder: Path | None = None,
+    proxy_progress: Progress | None = None,
 ) -> Iterator[Piece]:
     """Yield the pieces of one scenario; proxies are trained here.
 
@@ -205,6 +207,9 @@ def pieces_of(
         As of `accelsim.robustness.pieces.split`.
     folder : Path, optional
         Where proxies are kept, see `train_proxy`.
+    proxy_progress : callable, optional
+        Called while a proxy is trained with (batches done, batches in all, whose proxy, epoch and
+        loss in words).
 
     Raises
     ------
@@ -221,7 +226,7 @@ def pieces_of(
     if scenario == "transfer":
         fixed = list(_transfer(networks, units, sources))
     elif scenario == "black_box":
-        fixed = list(_proxies(networks, everyone, proxies, batch_size, folder))
+        fixed = list(_proxies(networks, everyone, proxies, batch_size, folder, proxy_progress))
         known |= {source.name: identity(source.model) for source, _ in fixed}
     elif scenario == "adaptive":
         fixed = list(_adaptive(networks, units))
@@ -266,6 +271,7 @@ def _proxies(
     proxies: Proxies | None,
     batch_size: int,
     folder: Path | None,
+    progress: Progress | None,
 ) -> Iterator[tuple[Source, Targets]]:
     if proxies is None:
         raise ConfigError(
@@ -281,9 +287,15 @@ def _proxies(
             seed=proxies.seed,
             batch_size=batch_size,
             folder=folder,
+            progress=None if progress is None else _of_proxy(name, progress),
         )
         targets = {one: networks.on(one) for one in dict.fromkeys((name, EXACT))}
         yield Source(f"proxy of {name}", proxy), targets
+
+
+def _of_proxy(unit: str, progress: Progress) -> Progress:
+    """Return *progress* which says whose proxy is trained, too."""
+    return lambda done, total, what: progress(done, total, f"proxy of {unit}, {what}")
 
 
 def _white_box(

@@ -246,11 +246,12 @@ def test_controls_are_judged_by_what_they_compute(tiny, tmp_path):
 
 def test_what_one_proxy_found_is_not_told_of_another(tiny, tmp_path):
     model, images, labels = tiny
-    done = []
+    done, trained = [], []
 
     def judged(hidden):
         """Return the outcomes over a proxy of *hidden* units; `done` says what had to be made."""
         done.clear()
+        trained.clear()
         build = lambda: nn.Sequential(  # noqa: E731
             nn.Flatten(), nn.Linear(2, hidden), nn.Linear(hidden, 2)
         )
@@ -259,14 +260,17 @@ def test_what_one_proxy_found_is_not_told_of_another(tiny, tmp_path):
             model, images, labels, attacks=["fgsm"], multipliers=["exact_fp32"], epsilon=0.1,
             scenario="black_box", proxies=given, folder=tmp_path,
             progress=lambda *told: done.append(told[2]) if told[2] else None,
+            proxy_progress=lambda *told: trained.append(told[2]),
         )  # fmt: skip
 
     small = judged(2)
     assert len(done) == 1
+    assert trained[0].startswith("proxy of exact_fp32, epoch 1 of 1, loss ")
     judged(3)
     assert len(done) == 1
     pd.testing.assert_frame_equal(judged(2), small)
     assert not done
+    assert not trained
 
 
 def test_what_was_kept_is_used_for_the_same_networks_and_images_only(tiny, tmp_path):

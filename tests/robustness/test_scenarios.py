@@ -148,7 +148,14 @@ def test_a_proxy_learns_from_the_answers_of_the_unit_alone():
     labels = target(fresh).argmax(1).numpy()
     given = Proxies(build, images, recipe)
     networks = Networks(model, controls={"itself": model})
-    found = pieces((model, fresh.numpy(), labels), "black_box", networks=networks, proxies=given)
+    said = []
+    found = pieces(
+        (model, fresh.numpy(), labels), "black_box", networks=networks, proxies=given,
+        proxy_progress=lambda *step: said.append(step),
+    )  # fmt: skip
+    assert [step[:2] for step in said] == [(done + 1, 600) for done in range(600)] * 3
+    assert said[0][2].startswith("proxy of exact_fp32, epoch 1 of 60, loss ")
+    assert said[-1][2].startswith("proxy of itself, epoch 60 of 60, loss ")
     assert told(found)[::3] == [
         ("proxy of exact_fp32", "exact", ["exact_fp32"]),
         ("proxy of ax_fpm", "exact", ["ax_fpm", "exact_fp32"]),
