@@ -6,7 +6,8 @@ for these weights, else of the images that were attacked), the robust accuracy a
 infinity norm, in the worst case of each image and by attack, the smallest perturbation in L2 that
 a white box or an adaptive attacker found (the median), and latency and energy of one image on one
 machine. The worst case is over all scenarios, sources, gradients, attacks and settings that were
-tried on the unit; of the black box, over proxies of its own. Controls (``robustness.py --control``)
+tried on the unit; of the black box, over proxies of its own. Every row is over the same images:
+those on which every attack on every unit was made. Controls (``robustness.py --control``)
 stand beside the units, without latency and energy. What met no attack at the epsilon has no robust
 accuracy. ``--clock auto`` lets every unit have the clock
 that it allows, which is what a faster unit is bought for; ``--clock preset`` keeps the machine's.
@@ -16,6 +17,7 @@ plot of the units whose costs are known, ``closing_<workload>.png``.
 """
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -79,44 +81,70 @@ def common_epsilon(outcomes: pd.DataFrame) -> float:
     return float(counts.idxmax())
 
 
-def robustness(outcomes: pd.DataFrame, unit: str, epsilon: float) -> dict:
-    """Return the robust accuracies of *unit* at *epsilon*, and its smallest perturbation."""
-    tried = attempts(outcomes, unit)
-    return {**within_budget(tried, epsilon), **smallest(tried)}
+def robustness(outcomes: pd.DataFrame, units: Iterable[str], epsilon: float) -> dict[str, dict]:
+    """Return unit -> its robust accuracies at *epsilon*, and its smallest perturbation.
+
+    Those of all units are over the same images, else one could stand higher for easier images.
+    """
+    within, own, notes = {}, {}, {}
+    for unit in units:
+        tried = attempts(outcomes, unit)
+        linf = tried["norm"] == "linf"
+        within[unit] = tried[linf & np.isclose(tried["epsilon"], epsilon)]
+        knowing = tried["scenario"].isin(["white_box", "adaptive"])
+        own[unit] = tried[knowing & (tried["norm"] == "l2") & (tried["aim"] == "minimum")]
+        met = ", ".join(f"{one:g}" for one in sorted(tried.loc[linf, "epsilon"].unique())) or "none"
+        notes[unit] = f"met no attack at a linf epsilon of {epsilon:g}, but at {met}"
+    found = {unit: {"note": notes[unit]} for unit in within}
+    for unit, table in on_same_images(within).items():
+        found[unit] = within_budget(table)
+    for unit, table in on_same_images(own).items():
+        found[unit] |= smallest(table)
+    return found
 
 
-def within_budget(tried: pd.DataFrame, epsilon: float) -> dict:
-    """Return the robust accuracies under what was *tried* at *epsilon*, or a note of none."""
-    linf = tried["norm"] == "linf"
-    within = tried[linf & np.isclose(tried["epsilon"], epsilon)]
-    if within.empty:
-        met = ", ".join(f"{one:g}" for one in sorted(tried.loc[linf, "epsilon"].unique()))
-        return {"note": f"met no attack at a linf epsilon of {epsilon:g}, but at {met or 'none'}"}
-    worst = strongest(within, OVER)
-    # All columns over the images on which everything was tried: fewer where many queries were.
-    within = within[within["image"].isin(worst["image"])]
+def on_same_images(tried: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return what was *tried* of each unit on the images on which everything was tried on all.
+
+    Fewer where many queries were. Units on which nothing was tried are left out.
+
+    Raises
+    ------
+    DataError
+        If there is no such image.
+    """
+    tried = {unit: table for unit, table in tried.items() if len(table)}
+    met = [set(strongest(table, OVER)["image"]) for table in tried.values()]
+    images = set.intersection(*met) if met else set()
+    if tried and not images:
+        raise DataError(
+            f"{', '.join(tried)} met the attacks on no image in common; attack the same images"
+        )
+    return {unit: table[table["image"].isin(images)] for unit, table in tried.items()}
+
+
+def within_budget(tried: pd.DataFrame) -> dict:
+    """Return the robust accuracies under what was *tried* at one epsilon."""
+    worst = strongest(tried, OVER)
     found = dict(zip(
         ("robust_accuracy", "robust_accuracy_low", "robust_accuracy_high"),
         wilson(int((~worst["target_fooled"]).sum()), len(worst)), strict=True,
     ))  # fmt: skip
     found["robust_images"] = len(worst)
-    transfer = within[within["scenario"] == "transfer"]
+    transfer = tried[tried["scenario"] == "transfer"]
     if len(transfer):
         found["robust_transfer"] = 1 - strongest(transfer, OVER)["target_fooled"].mean()
-    for attack, part in within.groupby("attack", sort=False):
+    for attack, part in tried.groupby("attack", sort=False):
         found[f"robust_{attack}"] = 1 - strongest(part, OVER)["target_fooled"].mean()
     return found
 
 
 def smallest(tried: pd.DataFrame) -> dict:
-    """Return the median of the smallest perturbations in L2 that were found knowing the unit."""
-    own = tried[tried["scenario"].isin(["white_box", "adaptive"])]
-    minimum = own[(own["norm"] == "l2") & (own["aim"] == "minimum")]
-    if minimum.empty:
-        return {}
-    best = strongest(minimum, OVER)
+    """Return the median of the smallest perturbations in L2, of images that the unit has right."""
+    best = strongest(tried, OVER)
     right = best[best["target_right"]]
-    return {"median_l2": right["l2"].where(right["target_fooled"], np.inf).median()}
+    median = right["l2"].where(right["target_fooled"], np.inf).median()
+    return {"median_l2": median, "l2_images": len(best)}
 
 
 def cost(trace: accelsim.Trace, unit: str, machine: accelsim.Accelerator) -> dict:
@@ -171,8 +199,8 @@ def closing_table(asked: argparse.Namespace) -> pd.DataFrame:
     if asked.clock == "auto":
         machine = machine.replace(clock_mhz="auto")
     rows = []
-    for unit in outcomes["target"].unique():
-        found, costs = robustness(outcomes, unit, epsilon), cost(trace, unit, machine)
+    for unit, found in robustness(outcomes, outcomes["target"].unique(), epsilon).items():
+        costs = cost(trace, unit, machine)
         notes = [part.pop("note", "") for part in (found, costs)]
         rows.append({
             "workload": name, "weights": weights, "accelerator": asked.accelerator,
@@ -183,7 +211,8 @@ def closing_table(asked: argparse.Namespace) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     if "robust_images" not in table:
         raise DataError("; ".join(table["unit"] + " " + table["note"]))
-    return table.astype({"robust_images": "Int64"})
+    counts = {name: "Int64" for name in ("robust_images", "l2_images") if name in table}
+    return table.astype(counts)
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -205,10 +234,17 @@ def markdown(table: pd.DataFrame) -> str:
         "",
         f"{first['workload']} on {first['accelerator']} (clock: {first['clock']}), one image; "
         f"robust at a linf epsilon of {first['epsilon']:g}, over the images on which every attack "
-        "was made.",
+        f"on every unit was made{_of_l2(table)}.",
     ]
     lines += [f"{row.unit}: {row.note}." for row in table.itertuples() if row.note]
     return "\n".join(lines) + "\n"
+
+
+def _of_l2(table: pd.DataFrame) -> str:
+    """Return over how many images the smallest perturbations were sought."""
+    if "l2_images" not in table:
+        return ""
+    return f", and so is the smallest perturbation, over {table['l2_images'].max()}"
 
 
 def _cell(name: str, value: object) -> str:

@@ -103,9 +103,40 @@ def test_a_unit_that_met_no_such_attack_keeps_its_row(kept, script):
     closing = script("closing_table", NAME)
     outcomes = outcomes_in(kept)
     of = outcomes["target"] == "weights_po2"
-    row = closing.robustness(outcomes[of & (outcomes["attack"] == "deepfool")], "weights_po2", 0.2)
-    assert row.pop("note") == "met no attack at a linf epsilon of 0.2, but at none"
-    assert row == {"median_l2": closing.robustness(outcomes, "weights_po2", 0.2)["median_l2"]}
+    met = outcomes[~of | (outcomes["attack"] == "deepfool")]
+    units = ["ax_fpm", "weights_po2"]
+    unit, control = closing.robustness(met, units, 0.2).values()
+    assert control.pop("note") == "met no attack at a linf epsilon of 0.2, but at none"
+    whole = closing.robustness(outcomes, units, 0.2)
+    assert unit == whole["ax_fpm"]
+    assert control == {name: whole["weights_po2"][name] for name in ("median_l2", "l2_images")}
+
+
+def test_all_rows_are_over_the_same_images(kept, script):
+    """One attack on one unit was made on a third of the images: so all columns of all units are."""
+    closing = script("closing_table", NAME)
+    outcomes = outcomes_in(kept)
+    few = sorted(outcomes["image"].unique())[:4]
+    for attack, counts in {"fgsm": (4, 12), "deepfool": (12, 4)}.items():
+        of = (outcomes["target"] == "ax_fpm") & (outcomes["attack"] == attack)
+        of &= outcomes["scenario"] == "white_box"
+        assert of.any()
+        met = outcomes[~of | outcomes["image"].isin(few)]
+        found = closing.robustness(met, ["exact_fp32", "ax_fpm"], 0.2)
+        alone = closing.robustness(outcomes[outcomes["image"].isin(few)], ["exact_fp32"], 0.2)
+        rows = [(row["robust_images"], row["l2_images"]) for row in found.values()]
+        assert rows == [counts, counts]
+        same = "robust_accuracy" if attack == "fgsm" else "median_l2"
+        assert found["exact_fp32"][same] == alone["exact_fp32"][same]
+
+
+def test_rejects_units_that_were_attacked_on_other_images(kept, script):
+    closing = script("closing_table", NAME)
+    outcomes = outcomes_in(kept)
+    other = (outcomes["target"] == "ax_fpm") == (outcomes["image"] < 6)
+    message = "exact_fp32, ax_fpm met the attacks on no image in common; attack the same images"
+    with pytest.raises(DataError, match=message):
+        closing.robustness(outcomes[other], ["exact_fp32", "ax_fpm"], 0.2)
 
 
 def test_its_cells_are_empty(kept, script, tmp_path, monkeypatch, capsys):
