@@ -3,14 +3,15 @@
 Run ``python plots/closing_table.py WORKLOAD`` after ``robustness.py`` has kept outcomes of it.
 Joins for each unit the accuracy (of the whole test set where ``results/no_retraining.csv`` has it
 for these weights, else of the images that were attacked), the robust accuracy at one epsilon in the
-infinity norm, in the worst case of each image and by attack, the smallest perturbation in L2 that
-a white box or an adaptive attacker found (the median), and latency and energy of one image on one
+infinity norm, in the worst case of each image and by attack, the smallest perturbation in L2 that a
+white box or an adaptive attacker found (the median), and latency and energy of one image on one
 machine. The worst case is over all scenarios, sources, gradients, attacks and settings that were
 tried on the unit; of the black box, over proxies of its own. Every row is over the same images:
-those on which every attack on every unit was made. Controls (``robustness.py --control``)
-stand beside the units, without latency and energy. What met no attack at the epsilon has no robust
-accuracy. ``--clock auto`` lets every unit have the clock
-that it allows, which is what a faster unit is bought for; ``--clock preset`` keeps the machine's.
+those on which every attack on every unit was made. As more was tried on some units, there is the
+worst case over what every unit met, too: these compare, and are drawn. Controls (``robustness.py
+--control``) stand beside the units, without latency and energy. What met no attack at the epsilon
+has no robust accuracy. ``--clock auto`` lets every unit have the clock that it allows, which is
+what a faster unit is bought for; ``--clock preset`` keeps the machine's.
 
 Writes ``results/closing_<workload>.csv``, the same as a Markdown table, ``.md``, and the Pareto
 plot of the units whose costs are known, ``closing_<workload>.png``.
@@ -33,16 +34,20 @@ from accelsim.multipliers import MULTIPLIERS
 from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.outcomes import strongest
 from accelsim.robustness.study import outcomes_in
+from accelsim.robustness.summary import by_role
 from accelsim.statistics import wilson
 from accelsim.workload import WORKLOADS, weights_hash
 
 HERE = Path(__file__).parent
 OVER = ("scenario", "source", "gradient", "attack", "settings", "seed")
+ALIKE = ["scenario", "source", "attack", "settings", "seed"]
+"""What two units met both; through which gradient is the attacker's choice."""
 TITLES = {
     "unit": "unit",
     "accuracy": "accuracy (%)",
     "robust_images": "images",
     "robust_accuracy": "robust, worst case (%)",
+    "robust_alike": "robust, what every unit met (%)",
     "robust_transfer": "robust, transfer alone (%)",
     "median_l2": "median L2",
     "latency_ns": "latency (us)",
@@ -96,8 +101,11 @@ def robustness(outcomes: pd.DataFrame, units: Iterable[str], epsilon: float) -> 
         met = ", ".join(f"{one:g}" for one in sorted(tried.loc[linf, "epsilon"].unique())) or "none"
         notes[unit] = f"met no attack at a linf epsilon of {epsilon:g}, but at {met}"
     found = {unit: {"note": notes[unit]} for unit in within}
-    for unit, table in on_same_images(within).items():
+    within = on_same_images(within)
+    for unit, table in within.items():
         found[unit] = within_budget(table)
+    for unit, table in met_by_all(within).items():
+        found[unit] |= survived("robust_alike", table)
     for unit, table in on_same_images(own).items():
         found[unit] |= smallest(table)
     return found
@@ -123,14 +131,32 @@ def on_same_images(tried: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return {unit: table[table["image"].isin(images)] for unit, table in tried.items()}
 
 
+def met_by_all(tried: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return what was *tried* of each unit that was tried on every other, too.
+
+    A control does not decide what that is, and is left out unless it met all of it.
+    """
+    roles = {unit: by_role(table, unit)[ALIKE] for unit, table in tried.items()}
+    met = {unit: set(table.itertuples(index=False, name=None)) for unit, table in roles.items()}
+    units = [met[unit] for unit in met if unit in MULTIPLIERS]
+    common = set.intersection(*units) if units else set()
+    return {
+        unit: table[[one in common for one in roles[unit].itertuples(index=False, name=None)]]
+        for unit, table in tried.items()
+        if common and common <= met[unit]
+    }
+
+
+def survived(name: str, tried: pd.DataFrame) -> dict:
+    """Return as *name*, with its interval, the share of images that withstand all of *tried*."""
+    worst = strongest(tried, OVER)
+    right = int((~worst["target_fooled"]).sum())
+    return dict(zip((name, f"{name}_low", f"{name}_high"), wilson(right, len(worst)), strict=True))
+
+
 def within_budget(tried: pd.DataFrame) -> dict:
     """Return the robust accuracies under what was *tried* at one epsilon."""
-    worst = strongest(tried, OVER)
-    found = dict(zip(
-        ("robust_accuracy", "robust_accuracy_low", "robust_accuracy_high"),
-        wilson(int((~worst["target_fooled"]).sum()), len(worst)), strict=True,
-    ))  # fmt: skip
-    found["robust_images"] = len(worst)
+    found = survived("robust_accuracy", tried) | {"robust_images": tried["image"].nunique()}
     transfer = tried[tried["scenario"] == "transfer"]
     if len(transfer):
         found["robust_transfer"] = 1 - strongest(transfer, OVER)["target_fooled"].mean()
@@ -217,7 +243,7 @@ def closing_table(asked: argparse.Namespace) -> pd.DataFrame:
 
 def markdown(table: pd.DataFrame) -> str:
     """Return the table for readers: shares in percent, microseconds, microjoules."""
-    fixed = ("robust_accuracy", "robust_images", "robust_transfer")
+    fixed = ("robust_accuracy", "robust_alike", "robust_images", "robust_transfer")
     attacks = [one for one in table if one.startswith("robust_") and not one.startswith(fixed)]
     shown = [name for name in TITLES if name in table]
     middle = shown.index("median_l2") if "median_l2" in shown else len(shown) - 2
@@ -244,7 +270,7 @@ def _of_l2(table: pd.DataFrame) -> str:
     """Return over how many images the smallest perturbations were sought."""
     if "l2_images" not in table:
         return ""
-    return f", and so is the smallest perturbation, over {table['l2_images'].max()}"
+    return f"; the smallest perturbation over {table['l2_images'].max()} such images"
 
 
 def _cell(name: str, value: object) -> str:
@@ -272,12 +298,14 @@ def main() -> None:
     (asked.out / f"closing_{name}.md").write_text(text, encoding="utf-8")
     print(text, end="")
     known = table.dropna(subset=["latency_ns"])
-    if len(known):
-        title = f"{name} on {asked.accelerator} (clock: {asked.clock})"
-        micro = {"latency_us": known["latency_ns"] / 1e3, "energy_uj": known["energy_pj"] / 1e6}
+    if len(known) and "robust_alike" in known:
+        title = f"{name} on {asked.accelerator} (clock: {asked.clock}), attacks that every unit met"
+        drawn = {"latency_us": known["latency_ns"] / 1e3, "energy_uj": known["energy_pj"] / 1e6}
+        for end in ("", "_low", "_high"):
+            drawn[f"robust_accuracy{end}"] = known[f"robust_alike{end}"]
         folder = HERE if asked.out == RESULTS else asked.out
-        drawn = pareto(known.assign(**micro), title, x="energy_uj", size="latency_us")
-        drawn.savefig(folder / f"closing_{name}.png", dpi=120)
+        figure = pareto(known.assign(**drawn), title, x="energy_uj", size="latency_us")
+        figure.savefig(folder / f"closing_{name}.png", dpi=120)
 
 
 if __name__ == "__main__":

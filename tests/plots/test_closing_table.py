@@ -45,7 +45,8 @@ def test_every_unit_has_its_row(kept, script, tmp_path, capsys):
     assert capsys.readouterr().out == text
     head, rule, first, *_ = text.splitlines()
     assert head == (
-        "| unit | accuracy (%) | images | robust, worst case (%) | robust, transfer alone (%) | "
+        "| unit | accuracy (%) | images | robust, worst case (%) | "
+        "robust, what every unit met (%) | robust, transfer alone (%) | "
         "fgsm | median L2 | latency (us) | energy (uJ) |"
     )
     assert rule.count("|") == head.count("|") == first.count("|")
@@ -130,6 +131,26 @@ def test_all_rows_are_over_the_same_images(kept, script):
         assert found["exact_fp32"][same] == alone["exact_fp32"][same]
 
 
+def test_what_every_unit_met_compares_them(kept, script):
+    """An attack that only one met makes its worst case worse, and nothing else."""
+    closing = script("closing_table", NAME)
+    outcomes = outcomes_in(kept)
+    units = ["exact_fp32", "ax_fpm", "weights_po2"]
+    of = (outcomes["target"] == "ax_fpm") & (outcomes["attack"] == "fgsm")
+    first = outcomes.index[of & (outcomes["image"] == 0)]
+    outcomes.loc[first, ["target_fooled", "margin_attacked"]] = False, 1.0
+    more = outcomes[of & (outcomes["source"] == "ax_fpm")]
+    more = more.assign(settings='{"more": 1}', target_fooled=True, margin_attacked=-1.0)
+    exact, unit, control = closing.robustness(pd.concat([outcomes, more]), units, 0.2).values()
+    plain = closing.robustness(outcomes, units, 0.2)
+    assert unit["robust_accuracy"] == 0 < plain["ax_fpm"]["robust_accuracy"]
+    assert unit["robust_alike"] == plain["ax_fpm"]["robust_alike"]
+    assert exact == plain["exact_fp32"]
+    assert exact["robust_alike"] == exact["robust_accuracy"]
+    # No circuit, so no adaptive attacker, and less that it met.
+    assert "robust_alike" not in control
+
+
 def test_rejects_units_that_were_attacked_on_other_images(kept, script):
     closing = script("closing_table", NAME)
     outcomes = outcomes_in(kept)
@@ -146,7 +167,7 @@ def test_its_cells_are_empty(kept, script, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(closing, "outcomes_in", lambda folder: outcomes[~fgsm])
     closing.main()
     text = capsys.readouterr().out
-    assert "| `weights_po2` | 100.0 | - | - | - | - |" in text
+    assert "| `weights_po2` | 100.0 | - | - | - | - | - |" in text
     assert text.endswith(
         "weights_po2: met no attack at a linf epsilon of 0.2, but at none; a control, no unit, so "
         "that no machine can be built.\n"
