@@ -6,20 +6,46 @@ Most cells are a number of one row of the rates that ``plots/robustness.py`` wri
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+from cells import (
+    APGD,
+    DDN,
+    DEEPFOOL,
+    FAB,
+    FGSM,
+    JSMA,
+    LSA,
+    MIM,
+    PGD,
+    RESULTS,
+    SQUARE,
+    TWO_DDN,
+    Cell,
+    Where,
+    asking,
+    cell,
+    cw,
+    from_exact,
+    from_proxy,
+    grid,
+    interval,
+    knowing,
+    length,
+    lines,
+    of_right,
+    on_itself,
+    part,
+    pixels,
+    share,
+)
 
 from accelsim.robustness.claims import GRADES
-from accelsim.robustness.outcomes import KEYS
 
 PAGE = Path(__file__).with_name("findings.md")
-RESULTS = Path(__file__).parents[1] / "plots" / "results"
 OURS, AUTHORS = "lenet5_mnist", "lenet5_mnist_trained_lenet5"
 CLASSIC, DIGITS, ALEXNET = "lenet5_classic_mnist", "lenet5_digits", "alexnet_cifar10"
 OTHERS = {"authors' weights": AUTHORS, "classic": CLASSIC, "digits": DIGITS}
@@ -30,102 +56,6 @@ SMALL = (
     ("AlexNet", ALEXNET, "2/255", round(2 / 255, 6)),
 )
 """Network, title, and the smallest budget of its white boxes: what it is called, and as rounded."""
-
-Cell = Callable[[pd.Series], str]
-Where = dict[str, Any]
-
-FGSM, PGD, MIM = ({"attack": name} for name in ("fgsm", "pgd", "mim"))
-APGD = {"attack": "apgd_dlr", "restarts": 1}
-SQUARE, FAB, JSMA, LSA = ({"attack": name} for name in ("square", "fab", "jsma", "lsa"))
-DEEPFOOL, DDN = {"attack": "deepfool"}, {"attack": "ddn", "steps": 100}
-TWO_DDN = [("DDN, as it stops", DDN), ("DDN, 1.25 times as far", DDN | {"scale": 1.25})]
-
-
-def cw(confidence: float) -> Where:
-    return {"attack": "cw", "confidence": confidence}
-
-
-def asking(attack: str, queries: int) -> Where:
-    return {"attack": attack, "queries": queries}
-
-
-@cache
-def rates(title: str) -> pd.DataFrame:
-    """Return the rates of both presets of a study, with a column for each setting of an attack."""
-    parts = [
-        pd.read_csv(RESULTS / f"robustness_{title}_{one}.csv") for one in ("paper", "standard")
-    ]
-    table = pd.concat(parts).drop_duplicates(list(KEYS), ignore_index=True)
-    settings = table["settings"].fillna("{}").map(json.loads)
-    return table.join(pd.DataFrame(settings.to_list()))
-
-
-def cell(title: str, where: Where, text: Cell) -> str:
-    """Return the text of the only row for which *where* holds; "" if there is none."""
-    found = rates(title)
-    for name, value in {"scale": 1.0, **where}.items():
-        same = (found[name] - value).abs() < 1e-9 if isinstance(value, float) else None
-        found = found[found[name] == value if same is None else same]
-    if len(found) > 1:
-        raise ValueError(f"{title}: {len(found)} rows for {where}")
-    return text(found.iloc[0]) if len(found) else ""
-
-
-def share(name: str) -> Cell:
-    """Return what writes a rate in per cent."""
-    return lambda row: f"{100 * row[name]:.1f} %"
-
-
-def interval(name: str) -> Cell:
-    """Return what writes a rate in per cent with its interval."""
-
-    def text(row: pd.Series) -> str:
-        low, high = (100 * row[f"{name}_{end}"] for end in ("low", "high"))
-        return f"{share(name)(row)} ({low:.0f} to {high:.0f})"
-
-    return text
-
-
-def length(row: pd.Series) -> str:
-    return f"{row['median_l2']:.2f}"
-
-
-def from_exact(target: str) -> Where:
-    return {"scenario": "transfer", "source": "torch", "target": target}
-
-
-def on_itself(unit: str, gradient: str) -> Where:
-    """Return where *unit* is attacked itself; the exact one has no gradient but its own."""
-    own = "exact" if (unit, gradient) == ("exact_fp32", "effective") else gradient
-    return {"scenario": "white_box", "source": unit, "target": unit, "gradient": own}
-
-
-def from_proxy(unit: str, target: str) -> Where:
-    return {"scenario": "black_box", "source": f"proxy of {unit}", "target": target}
-
-
-def knowing(unit: str, source: str) -> Where:
-    return {"scenario": "adaptive", "source": f"{source} of {unit}", "target": unit}
-
-
-def lines(heads: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table."""
-    cells = ["".join(f" {one} |" if one else " |" for one in row) for row in (heads, *rows)]
-    return "\n".join(f"|{row}" for row in (cells[0], "---|" * len(heads), *cells[1:]))
-
-
-def grid(
-    head: str, runs: list[tuple[str, Where]], columns: dict[str, tuple[str, Where, Cell]]
-) -> str:
-    """Return a row for each of *runs* (name, where); *columns*: head -> title, where, text."""
-    return lines(
-        [head, *columns],
-        [
-            [name, *(cell(title, where | more, text) for title, more, text in columns.values())]
-            for name, where in runs
-        ],
-    )
-
 
 FEW = " (100 images)"
 FROM_EXACT: list[tuple[str, Where]] = [
@@ -172,18 +102,6 @@ def other_weights() -> str:
     transfers = interval("transfer_success")
     columns = {net: (title, from_exact("ax_fpm"), transfers) for net, title in OTHERS.items()}
     return grid("attack", FROM_EXACT, columns)
-
-
-def part(count: int) -> Where:
-    """Return where epsilon is *count* / 255, rounded as the tables of rates are."""
-    return {"epsilon": round(count / 255, 6)}
-
-
-def of_right(row: pd.Series) -> str:
-    """Return transfer over the images that the target has right; "" of rows that do not tell it."""
-    if pd.isna(row["transfer_of_right"]) and row["transferable"] != 0:
-        return ""
-    return f"{100 * row['transfer_of_right']:.0f} % of {row['transferable']:.0f}"
 
 
 def alexnet() -> str:
@@ -382,8 +300,57 @@ def adaptive_units() -> str:
     )
 
 
+def attacks_elsewhere() -> str:
+    """Return what the other attacks find on the exact network and on `ax_fpm` themselves."""
+    right = share("robust_accuracy")
+    small: list[tuple[str, Where, str, Cell]] = [
+        *((f"C&W, {slope}: median L2", cw(0.0), slope, length) for slope in GRADIENTS),
+        ("Boundary, 1,000 queries: median L2", asking("boundary", 1000), "none", length),
+        *(
+            (f"HopSkipJump, {count:,} queries: median L2", asking("hopskipjump", count), "none",
+             length)
+            for count in (1000, 5000)
+        ),
+        *((f"JSMA, {slope}: median number of pixels", JSMA, slope, pixels) for slope in GRADIENTS),
+        ("LSA: withstood by", LSA, "none", right),
+    ]  # fmt: skip
+    budget = [("Square, 5,000 queries, 0.1: withstood by", SQUARE),
+              ("best of 100 random noises, 0.1: withstood by", {"attack": "noise"})]  # fmt: skip
+    heads = ["attack on the unit itself"]
+    for network, *_ in SMALL:
+        heads += [f"{network}: exact", "`ax_fpm`"]
+    rows = [
+        [name, *(cell(title, where | on_itself(unit, slope), text)
+                 for _, title, *_ in SMALL for unit in ("exact_fp32", "ax_fpm"))]
+        for name, where, slope, text in small
+    ]  # fmt: skip
+    rows += [
+        [name, *(cell(title, where | {"epsilon": epsilon} | on_itself(unit, "none"), right)
+                 for _, title, _, epsilon in SMALL for unit in ("exact_fp32", "ax_fpm"))]
+        for name, where in budget
+    ]  # fmt: skip
+    return lines(heads, rows)
+
+
+JUDGES = ("ax_fpm", "ax_fpm_noise", "ax_fpm_gain", "weights_po2", "weights_int4")
+"""Who has to beat whom: the unit, and what is free."""
+
+
+def noise_elsewhere() -> str:
+    rows = []
+    for network, title, small, epsilon in SMALL:
+        for name, where in (
+            (f"FGSM, epsilon {small}", FGSM | {"epsilon": epsilon}),
+            (f"PGD, epsilon {small}", PGD | {"epsilon": epsilon}),
+            ("JSMA", JSMA),
+            ("DeepFool, as it stops", DEEPFOOL),
+        ):
+            found = (cell(title, where | from_exact(one), of_right) for one in JUDGES)
+            rows.append([network, name, *found])
+    return lines(["network", "attack", *(f"`{one}`" for one in JUDGES)], rows)
+
+
 def free_noise() -> str:
-    judges = ("ax_fpm", "ax_fpm_noise", "ax_fpm_gain", "weights_po2", "weights_int4")
     runs = [
         ("FGSM, epsilon 0.1", FGSM | {"epsilon": 0.1}),
         *((f"PGD, epsilon {e}", PGD | {"epsilon": e}) for e in (0.1, 0.2)),
@@ -392,16 +359,16 @@ def free_noise() -> str:
     ]
     white = [("DDN, exact", DDN), ("DeepFool, exact", DEEPFOOL)]
     return lines(
-        ["attack", *(f"`{one}`" for one in judges)],
+        ["attack", *(f"`{one}`" for one in JUDGES)],
         [
             *(
                 [name, *(cell(OURS, where | from_exact(one), share("transfer_success"))
-                         for one in judges)]
+                         for one in JUDGES)]
                 for name, where in runs
             ),
             *(
                 [f"white box, median L2: {name}",
-                 *(cell(OURS, where | on_itself(one, "exact"), length) for one in judges)]
+                 *(cell(OURS, where | on_itself(one, "exact"), length) for one in JUDGES)]
                 for name, where in white
             ),
         ],
@@ -411,7 +378,7 @@ def free_noise() -> str:
 def closing() -> str:
     units = ("exact_fp32", "ax_fpm", "ax_fpm_flat", "ax_bfloat16", "exact_bfloat16", "exact_int8")
     found = pd.read_csv(RESULTS / f"closing_{OURS}.csv").set_index("unit")
-    heads = ["unit", "accuracy, all 10,000", "withstands PGD at 0.1", "APGD, DLR"]
+    heads = ["unit", "accuracy, all 10,000", "withstands PGD at 0.1", "what every unit met"]
     heads += ["median L2, white box", "latency (us)", "energy (uJ)"]
     return lines(
         heads,
@@ -419,7 +386,7 @@ def closing() -> str:
             [
                 f"`{unit}`",
                 share("accuracy")(one),
-                *(f"{100 * one[f'robust_{name}']:.0f} %" for name in ("pgd", "apgd_dlr")),
+                *(f"{100 * one[f'robust_{name}']:.0f} %" for name in ("pgd", "alike")),
                 length(one),
                 f"{one['latency_ns'] / 1e3:.0f}",
                 f"{one['energy_pj'] / 1e6:.0f}",
@@ -478,7 +445,7 @@ TABLES = {
     for one in (
         *(transfer, other_weights, alexnet, smallest, budgets, black_box, alexnet_black_box),
         *(adaptive, adaptive_units, adaptive_elsewhere, units_elsewhere),
-        *(free_noise, closing, verdicts),
+        *(attacks_elsewhere, free_noise, noise_elsewhere, closing, verdicts),
     )
 }
 """Name -> function that makes the table."""

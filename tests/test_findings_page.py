@@ -10,7 +10,9 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 @pytest.fixture(scope="module")
 def made():
-    return runpy.run_path(str(DOCS / "make_findings.py"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(DOCS)
+        return runpy.run_path(str(DOCS / "make_findings.py"))
 
 
 def test_its_tables_are_those_of_the_study(made):

@@ -34,7 +34,7 @@ def test_every_claim_is_judged(kept, script, tmp_path, capsys, monkeypatch):
     ] == asked  # fmt: skip
     assert set(table["unit"]) == {"ax_fpm"}
     needed = ["ax_fpm_noise", "weights_po2", "exact_int8"]
-    # Twice of exact_fp32; of ax_fpm in all and in each scenario.
+    # Twice of exact_fp32 (one norm); of ax_fpm in all and in each scenario.
     assert beaten == [(), (), *[needed] * 4]
     first = table[table["claim"] == "transfer_80"]
     # Of both averages there is nothing: no run fools on 20 images.
@@ -95,6 +95,23 @@ def test_attacks_that_come_nearest_to_no_image_change_no_smallest_distance(scrip
     assert list(found["attack"].unique()) == ["ddn", "jsma", "pgd"]
     one = rows("boundary", 5.0, 0.0, 1.9)
     assert "boundary" in set(nearest(pd.concat([ddn, far, one]))["attack"])
+
+
+def test_the_exact_network_answers_for_the_norm_that_was_measured(script, kept):
+    """An attack that is alone in another norm says nothing of distances in this one."""
+    verdicts = script("verdicts", NAME)
+    outcomes = outcomes_in(kept)
+    white = outcomes[(outcomes["target"] == "exact_fp32") & (outcomes["scenario"] == "white_box")]
+    l2 = white[white["attack"] == "deepfool"]
+    ddn = l2.assign(attack="ddn", settings='{"steps": 100}')
+    jsma = l2.assign(attack="jsma", norm="l0", settings="")
+    found = verdicts.checks_of_exact(pd.concat([white, ddn, jsma]))
+    assert {norm: checks[1].passed for norm, checks in found.items()} == {"l0": False, "l2": True}
+    assert found["l0"][0] == found["l2"][0]
+    alone = verdicts.checks_of_exact(pd.concat([white, jsma]))
+    assert alone["l2"][1].reason.startswith("alone, without a margin loss or a second attack: l2 ")
+    assert verdicts.checks_of_exact(outcomes[outcomes["scenario"] == "transfer"]) == {}
+    assert (verdicts.norm_of("jsma"), verdicts.norm_of("best of all, l2")) == ("l0", "l2")
 
 
 def test_rejects_outcomes_without_an_approximate_unit(script, tmp_path, monkeypatch):
