@@ -13,6 +13,10 @@ import pandas as pd
 from accelsim.robustness.outcomes import KEYS
 
 RESULTS = Path(__file__).parents[1] / "plots" / "results"
+OURS, AUTHORS = "lenet5_mnist", "lenet5_mnist_trained_lenet5"
+CLASSIC, DIGITS, ALEXNET = "lenet5_classic_mnist", "lenet5_digits", "alexnet_cifar10"
+OTHERS = {"authors' weights": AUTHORS, "classic": CLASSIC, "digits": DIGITS}
+"""The other LeNet-5."""
 
 Cell = Callable[[pd.Series], str]
 Where = dict[str, Any]

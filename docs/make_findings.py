@@ -10,18 +10,21 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 from cells import (
+    ALEXNET,
     APGD,
+    AUTHORS,
     DDN,
     DEEPFOOL,
+    DIGITS,
     FAB,
     FGSM,
     JSMA,
     LSA,
     MIM,
+    OTHERS,
+    OURS,
     PGD,
-    RESULTS,
     SQUARE,
     TWO_DDN,
     Cell,
@@ -42,14 +45,9 @@ from cells import (
     pixels,
     share,
 )
-
-from accelsim.robustness.claims import GRADES
+from judgements import closing, verdicts
 
 PAGE = Path(__file__).with_name("findings.md")
-OURS, AUTHORS = "lenet5_mnist", "lenet5_mnist_trained_lenet5"
-CLASSIC, DIGITS, ALEXNET = "lenet5_classic_mnist", "lenet5_digits", "alexnet_cifar10"
-OTHERS = {"authors' weights": AUTHORS, "classic": CLASSIC, "digits": DIGITS}
-"""The other LeNet-5."""
 SMALL = (
     ("authors' weights", AUTHORS, "0.1", 0.1),
     ("digits", DIGITS, "0.1", 0.1),
@@ -303,33 +301,30 @@ def adaptive_units() -> str:
 def attacks_elsewhere() -> str:
     """Return what the other attacks find on the exact network and on `ax_fpm` themselves."""
     right = share("robust_accuracy")
-    small: list[tuple[str, Where, str, Cell]] = [
-        *((f"C&W, {slope}: median L2", cw(0.0), slope, length) for slope in GRADIENTS),
-        ("Boundary, 1,000 queries: median L2", asking("boundary", 1000), "none", length),
+
+    def row(name: str, where: Where, slope: str, text: Cell, *, budget: bool = False) -> list[str]:
+        return [name, *(
+            cell(title, where | ({"epsilon": epsilon} if budget else {}) | on_itself(unit, slope),
+                 text)
+            for _, title, _, epsilon in SMALL for unit in ("exact_fp32", "ax_fpm")
+        )]  # fmt: skip
+
+    noise, small = {"attack": "noise"}, "0.1 (AlexNet 2/255): withstood by"
+    rows = [
+        *(row(f"C&W, {slope}: median L2", cw(0.0), slope, length) for slope in GRADIENTS),
+        row("Boundary, 1,000 queries: median L2", asking("boundary", 1000), "none", length),
         *(
-            (f"HopSkipJump, {count:,} queries: median L2", asking("hopskipjump", count), "none",
-             length)
+            row(f"HopSkipJump, {count:,} queries: median L2", asking("hopskipjump", count),
+                "none", length)
             for count in (1000, 5000)
         ),
-        *((f"JSMA, {slope}: median number of pixels", JSMA, slope, pixels) for slope in GRADIENTS),
-        ("LSA: withstood by", LSA, "none", right),
+        *(row(f"JSMA, {one}: median number of pixels", JSMA, one, pixels) for one in GRADIENTS),
+        row("LSA: withstood by", LSA, "none", right),
+        row(f"Square, 5,000 queries, {small}", SQUARE, "none", right, budget=True),
+        row(f"best of 100 random noises, {small}", noise, "none", right, budget=True),
     ]  # fmt: skip
-    budget = [("Square, 5,000 queries, 0.1: withstood by", SQUARE),
-              ("best of 100 random noises, 0.1: withstood by", {"attack": "noise"})]  # fmt: skip
-    heads = ["attack on the unit itself"]
-    for network, *_ in SMALL:
-        heads += [f"{network}: exact", "`ax_fpm`"]
-    rows = [
-        [name, *(cell(title, where | on_itself(unit, slope), text)
-                 for _, title, *_ in SMALL for unit in ("exact_fp32", "ax_fpm"))]
-        for name, where, slope, text in small
-    ]  # fmt: skip
-    rows += [
-        [name, *(cell(title, where | {"epsilon": epsilon} | on_itself(unit, "none"), right)
-                 for _, title, _, epsilon in SMALL for unit in ("exact_fp32", "ax_fpm"))]
-        for name, where in budget
-    ]  # fmt: skip
-    return lines(heads, rows)
+    heads = [head for network, *_ in SMALL for head in (f"{network}: exact", "`ax_fpm`")]
+    return lines(["attack on the unit itself", *heads], rows)
 
 
 JUDGES = ("ax_fpm", "ax_fpm_noise", "ax_fpm_gain", "weights_po2", "weights_int4")
@@ -373,71 +368,6 @@ def free_noise() -> str:
             ),
         ],
     )  # fmt: skip
-
-
-def closing() -> str:
-    units = ("exact_fp32", "ax_fpm", "ax_fpm_flat", "ax_bfloat16", "exact_bfloat16", "exact_int8")
-    found = pd.read_csv(RESULTS / f"closing_{OURS}.csv").set_index("unit")
-    heads = ["unit", "accuracy, all 10,000", "withstands PGD at 0.1", "what every unit met"]
-    heads += ["median L2, white box", "latency (us)", "energy (uJ)"]
-    return lines(
-        heads,
-        [
-            [
-                f"`{unit}`",
-                share("accuracy")(one),
-                *(f"{100 * one[f'robust_{name}']:.0f} %" for name in ("pgd", "alike")),
-                length(one),
-                f"{one['latency_ns'] / 1e3:.0f}",
-                f"{one['energy_pj'] / 1e6:.0f}",
-            ]
-            for unit, one in ((unit, found.loc[unit]) for unit in units)
-        ],
-    )
-
-
-OF_TRANSFER = ("transfer_80", "transfer_71")
-"""The paper's claims of transfer on LeNet-5, and on AlexNet."""
-CLAIMS = [
-    ("under 20 % of the examples transfer (AlexNet 28.5), each run", OF_TRANSFER, "transfer", "%"),
-    ("... the average, each attack at its lowest", OF_TRANSFER, "kindest_average", "%"),
-    ("... the average, each attack at its highest", OF_TRANSFER, "harshest_average", "%"),
-    ("under half of a proxy's examples that fool the exact network fool it, each run",
-     ("proxy_half",), "from_proxy", "%"),
-    ("of those that fool one of both over half fool the exact network alone, each run",
-     ("proxy_less",), "only_exact", "%"),
-    ("a white box needs 4 dB more, each norm", ("noise_4db",), "noise_db", "dB"),
-    ("one through the exact layers' gradient needs 4 dB more, each attack", ("noise_plain",),
-     "noise_db_exact_gradient", "dB"),
-    ("confidence in the true class rises (points)", ("confidence",), "confidence_gain", ""),
-    ("accuracy falls by under two points", ("accuracy",), "accuracy_lost", ""),
-]  # fmt: skip
-"""Text, names, measure and unit of what is claimed."""
-
-
-def verdicts() -> str:
-    nets = {"our weights": OURS, **OTHERS, "AlexNet": ALEXNET}
-    tables = {title: pd.read_csv(RESULTS / f"verdicts_{title}.csv") for title in nets.values()}
-    rows = []
-    for text, names, measure, unit in CLAIMS:
-        rows.append([text])
-        for table in tables.values():
-            runs = table[table["claim"].isin(names) & (table["measure"] == measure)]
-            rows[-1].append(_judged(runs[runs["unit"] == "ax_fpm"], unit))
-    return lines(["claim, for `ax_fpm`", *nets], rows)
-
-
-def _judged(runs: pd.DataFrame, unit: str) -> str:
-    """Return how many of *runs* support, leave open and contradict a claim, and what was found."""
-    counts = {grade: int((runs["verdict"] == grade).sum()) for grade in GRADES}
-    numbers = runs["measured"].dropna() * (1 if unit == "dB" else 100)
-    if numbers.empty:
-        return "not asked"
-    ends = dict.fromkeys(f"{one:.1f}" for one in (numbers.min(), numbers.max()))
-    grades = ", ".join(
-        f"{count} {grade}" if len(runs) > 1 else grade for grade, count in counts.items() if count
-    )
-    return f"{grades.replace('inconclusive', 'open')}: {' to '.join(ends)} {unit}".rstrip()
 
 
 TABLES = {
