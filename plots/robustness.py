@@ -6,9 +6,11 @@ kept below ``results/outcomes`` (not committed) as they are made; interrupted, t
 on. Writes ``results/robustness_<workload>_<preset>.csv``: a row for each attack, source and judge.
 Rows of earlier runs on the same weights stay, so that scenarios, attacks and units can be run one
 by one. ``--images`` takes fewer images than the preset asks for; ``--weights`` other weights, whose
-file's name goes into that of the results. Proxies of the black box have the workload's own shape,
-and ask for 5,000 training images (all, where there are fewer) once each. Where ``--source`` has had
-units attacked in transfer, a matrix is drawn of who fools whom, too.
+file's name goes into that of the results. Drawn are the accuracies of judges of the exact network's
+examples against epsilon, and what transfers of its smallest perturbations against how far beyond
+its boundary they are taken; where ``--source`` has had units attacked in transfer, a matrix of who
+fools whom, too. Proxies of the black box have the workload's own shape, and ask for 5,000 training
+images (all, where there are fewer) once each.
 
 ``--control`` has networks that need no approximate circuit attacked and judged beside the units,
 for check 11: ``UNIT_gain``, ``UNIT_noise`` and ``UNIT_noise_gain`` (what UNIT does to each layer's
@@ -29,7 +31,7 @@ from study import controls, kept_outcomes, label
 import accelsim
 from accelsim.cli import script
 from accelsim.errors import ConfigError, nearest
-from accelsim.figures import accuracy_by_epsilon, transfer_matrix
+from accelsim.figures import accuracy_by_epsilon, transfer_by_margin, transfer_matrix
 from accelsim.files import write_atomically
 from accelsim.nn import calibrate_workload
 from accelsim.robustness import SCENARIOS, Plan, Proxies, evaluate, summarize
@@ -161,6 +163,14 @@ def between(rates: pd.DataFrame) -> pd.DataFrame:
     return pairs.sort_values(["source", "target"], key=lambda names: names.map(order))
 
 
+def drawn_out(rates: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the margins: what transfers from the exact network to units."""
+    of = (
+        (rates["scenario"] == "transfer") & (rates["source"] == TORCH) & (rates["aim"] == "minimum")
+    )
+    return rates[of & rates["target"].isin(UNITS) & rates["transfer_of_right"].notna()]
+
+
 def tell(done: int, total: int, what: str) -> None:
     """Say how far the pieces are."""
     print(done, total, what, file=sys.stderr, flush=True)
@@ -214,6 +224,11 @@ def main() -> None:
         text = f"{title}: examples of the exact network, up to {budgets['images'].max()} images"
         picture = HERE / f"robustness_{title}_{asked.preset}.png"
         accuracy_by_epsilon(budgets, text).savefig(picture, dpi=120)
+    farther = drawn_out(kept)
+    if len(farther):
+        text = f"{title}: examples of the exact network, beyond its boundary"
+        picture = HERE / f"margin_{title}_{asked.preset}.png"
+        transfer_by_margin(farther, text, "transfer_of_right").savefig(picture, dpi=120)
     pairs = between(kept)
     if len(pairs):
         text = f"{title}: examples that fool who they were made on, and others"

@@ -10,7 +10,11 @@ from accelsim.figures.over_time import bandwidth_over_time, block_timeline
 from accelsim.figures.pareto import pareto
 from accelsim.figures.points import cost_by_point
 from accelsim.figures.product_error import error_magnitude, error_surfaces
-from accelsim.figures.robustness import accuracy_by_epsilon, transfer_matrix
+from accelsim.figures.robustness import (
+    accuracy_by_epsilon,
+    transfer_by_margin,
+    transfer_matrix,
+)
 from accelsim.figures.roofline import roofline
 from accelsim.figures.style import rendered
 from accelsim.figures.sums import (
@@ -50,6 +54,7 @@ __all__ = [
     "published_and_modeled",
     "rendered",
     "roofline",
+    "transfer_by_margin",
     "transfer_matrix",
     "utilization_by_pe",
 ]

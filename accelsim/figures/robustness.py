@@ -1,7 +1,8 @@
-"""Robustness: accuracy under attack against epsilon, and what transfers from whom to whom."""
+"""Robustness: accuracy under attack against epsilon, and what transfers, how far, to whom."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 from accelsim.errors import DataError
 from accelsim.figures.style import PALETTE, checked, new_figure, quiet
 
-__all__ = ["accuracy_by_epsilon", "transfer_matrix"]
+__all__ = ["accuracy_by_epsilon", "transfer_by_margin", "transfer_matrix"]
 
 COLUMNS = 4
 """Plots side by side."""
@@ -58,14 +59,104 @@ def accuracy_by_epsilon(summary: pd.DataFrame, title: str) -> Figure:
     figure, all_axes = _panels(len(panels), 2.7, 2.6)
     for axes, ((attack, norm), part) in zip(all_axes, panels, strict=True):
         for name, line in part.groupby("target", sort=False):
-            _draw_line(axes, line.sort_values("epsilon"), str(name), targets.index(name))
+            line = line.sort_values("epsilon")
+            shares = [[line[f"clean_accuracy{end}"].iloc[0], *line[f"robust_accuracy{end}"]]
+                      for end in BOUNDS]  # fmt: skip
+            _draw_line(axes, [0.0, *line["epsilon"]], shares, str(name), targets.index(name))
         axes.set_title(attack, fontsize=9)
         axes.set_xlabel(f"epsilon ({NORMS[norm]})")
         _scale(axes, [0.0, *sorted(part["epsilon"].unique())])
+    _finish(figure, all_axes, targets, "classified rightly (%)", title)
+    return figure
+
+
+def transfer_by_margin(
+    summary: pd.DataFrame, title: str, measure: str = "transfer_success"
+) -> Figure:
+    """Return *measure* against how far beyond the source's boundary examples go.
+
+    A plot for each run of an attack for the smallest perturbation, against how many times as far as
+    the attack left it an example goes, and one against the confidence of an attack that was run
+    with several; the first is then of the least. Bands are 95 % intervals. A run at one distance
+    alone is left out, and so are rows without a value.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        As `accelsim.robustness.summary.summarize` returns it, of one source; rows with the aim
+        ``"minimum"`` are drawn, one for each attack, norm, settings, scale and target.
+    title : str
+        Of the figure.
+    measure : str
+        A rate of *summary* that has bounds.
+
+    Raises
+    ------
+    DataError
+        No run is at two distances, there is no such rate, or two rows would be the same point.
+    """
+    run = ["attack", "norm", "settings"]
+    checked(summary, ["aim", *run, "scale", "target"], "transfer rates")
+    _refuse_mixed(summary)
+    _refuse_unknown(summary, measure)
+    table = summary[(summary["aim"] == "minimum") & summary[measure].notna()]
+    _refuse_twins(table, [*run, "scale", "target"])
+    panels = _margins(table)
+    if not panels:
+        raise DataError(
+            "there is no curve to draw: no attack for the smallest perturbation has examples at "
+            "two scales or two confidences"
+        )
+    targets = list(table["target"].unique())
+    figure, all_axes = _panels(len(panels), 2.7, 2.6)
+    for axes, (name, over, part) in zip(all_axes, panels, strict=True):
+        for target, line in part.groupby("target", sort=False):
+            line = line.sort_values(over)
+            shares = [list(line[f"{measure}{end}"]) for end in BOUNDS]
+            _draw_line(axes, list(line[over]), shares, str(target), targets.index(target))
+        axes.set_title(name, fontsize=9)
+        axes.set_xlabel("times as far" if over == "scale" else over)
+    _finish(figure, all_axes, targets, measure.replace("_", " ") + " (%)", title)
+    return figure
+
+
+def _margins(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """Return (title, column that it is drawn against, rows) of every curve with two points."""
+    settings = table["settings"].map(lambda text: json.loads(text) if text else {})
+    table = table.assign(
+        confidence=settings.map(lambda one: one.get("confidence", 0.0)),
+        rest=settings.map(lambda one: {k: v for k, v in one.items() if k != "confidence"}),
+    )
+    table["like"] = table["rest"].map(lambda one: json.dumps(one, sort_keys=True))
+    found = []
+    for (attack, norm, _), part in table.groupby(["attack", "norm", "like"], sort=False):
+        runs = list(table.loc[(table["attack"] == attack) & (table["norm"] == norm), "rest"])
+        told = [
+            f"{value:g} {name}" if isinstance(value, int | float) else f"{name} {value}"
+            for name, value in part["rest"].iloc[0].items()
+            if any(other.get(name) != value for other in runs)
+        ]
+        name = ", ".join([f"{attack} ({NORMS[norm]})", *told])
+        least = part["confidence"].min()
+        several = part["confidence"].nunique() > 1
+        scaled = part[part["confidence"] == least]
+        if scaled["scale"].nunique() > 1:
+            held = f", confidence {least:g}" if several else ""
+            found.append((name + held, "scale", scaled))
+        if several:
+            found.append((name, "confidence", part[part["scale"] == 1]))
+    return found
+
+
+def _finish(
+    figure: Figure, all_axes: Sequence[Axes], targets: Sequence[str], label: str, title: str
+) -> None:
+    """Give plots of shares in percent their axis, and all one legend and title."""
+    for axes in all_axes:
         axes.set_ylim(0, 102)
         quiet(axes)
     for axes in all_axes[::COLUMNS]:
-        axes.set_ylabel("classified rightly (%)")
+        axes.set_ylabel(label)
     lines = {line.get_label(): line for axes in all_axes for line in axes.lines}
     figure.legend(
         [lines[name] for name in targets],
@@ -76,7 +167,6 @@ def accuracy_by_epsilon(summary: pd.DataFrame, title: str) -> Figure:
         fontsize=8,
     )
     figure.suptitle(title, fontsize=11)
-    return figure
 
 
 def _scale(axes: Axes, epsilons: Sequence[float]) -> None:
@@ -97,17 +187,15 @@ def _scale(axes: Axes, epsilons: Sequence[float]) -> None:
     axes.set_xticks(epsilons, labels, fontsize=7)
 
 
-def _draw_line(axes: Axes, line: pd.DataFrame, name: str, number: int) -> None:
+def _draw_line(
+    axes: Axes, x: Sequence[float], shares: Sequence[Sequence[float]], name: str, number: int
+) -> None:
+    """Draw *shares*, (share, low, high) of each *x*, in percent."""
     color = PALETTE[number % len(PALETTE)]
-    clean, *bounds = (line[f"clean_accuracy{one}"].iloc[0] for one in ("", "_low", "_high"))
-    epsilons = [0.0, *line["epsilon"]]
-    middle, low, high = (
-        [100 * share for share in (first, *line[f"robust_accuracy{one}"])]
-        for first, one in zip((clean, *bounds), ("", "_low", "_high"), strict=True)
-    )
-    axes.fill_between(epsilons, low, high, color=color, alpha=0.18, lw=0)
+    middle, low, high = ([100 * share for share in one] for one in shares)
+    axes.fill_between(x, low, high, color=color, alpha=0.18, lw=0)
     style = LINES[number // len(PALETTE) % len(LINES)]
-    axes.plot(epsilons, middle, style, marker="o", ms=3, lw=1.4, color=color, label=name)
+    axes.plot(x, middle, style, marker="o", ms=3, lw=1.4, color=color, label=name)
 
 
 def transfer_matrix(summary: pd.DataFrame, title: str, measure: str = "transfer_success") -> Figure:
@@ -134,9 +222,7 @@ def transfer_matrix(summary: pd.DataFrame, title: str, measure: str = "transfer_
     setting = ["attack", "norm", "aim", "epsilon"]
     checked(summary, [*setting, "source", "target"], "transfer rates")
     _refuse_mixed(summary)
-    if f"{measure}_low" not in summary.columns:
-        rates = [name.removesuffix("_low") for name in summary.columns if name.endswith("_low")]
-        raise DataError(f"the table has no rate {measure!r}; it has: {', '.join(rates)}")
+    _refuse_unknown(summary, measure)
     _refuse_twins(summary, [*setting, "source", "target"])
     sources, targets = list(summary["source"].unique()), list(summary["target"].unique())
     panels = list(summary.groupby(setting, sort=False, dropna=False))
@@ -182,6 +268,12 @@ def _refuse_mixed(table: pd.DataFrame) -> None:
     if "workload" in table and table["workload"].nunique() > 1:
         names = ", ".join(map(str, table["workload"].unique()))
         raise DataError(f"the table is of several networks: {names}; draw them apart")
+
+
+def _refuse_unknown(table: pd.DataFrame, measure: str) -> None:
+    if f"{measure}_low" not in table.columns:
+        rates = [name.removesuffix("_low") for name in table.columns if name.endswith("_low")]
+        raise DataError(f"the table has no rate {measure!r}; it has: {', '.join(rates)}")
 
 
 def _refuse_twins(table: pd.DataFrame, cell: list[str]) -> None:

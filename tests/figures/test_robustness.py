@@ -1,6 +1,7 @@
 """The figures of robustness: every rate is drawn where it belongs."""
 
 import itertools
+import json
 import math
 
 import numpy as np
@@ -8,7 +9,12 @@ import pandas as pd
 import pytest
 
 from accelsim.errors import DataError
-from accelsim.figures import accuracy_by_epsilon, rendered, transfer_matrix
+from accelsim.figures import (
+    accuracy_by_epsilon,
+    rendered,
+    transfer_by_margin,
+    transfer_matrix,
+)
 
 
 def row(share, **settings):
@@ -126,3 +132,52 @@ def test_labels_of_small_epsilons_do_not_meet():
     assert len(labels) > 3
     boxes = [text.get_window_extent() for text in labels]
     assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+
+
+def farther(share, scale, target="ax_fpm", confidence=None, **settings):
+    settings |= {} if confidence is None else {"confidence": confidence}
+    own = {"attack": "cw", "norm": "l2", "aim": "minimum", "epsilon": math.nan, "scale": scale}
+    return row(share, target=target, settings=json.dumps(settings), **own)
+
+
+MARGINS = [
+    *(farther(share, scale, confidence=0.0) for scale, share in ((1.5, 0.9), (1.0, 0.2))),
+    *(farther(share, 1.0, confidence=kappa) for kappa, share in ((5.0, 0.95), (2.0, 0.6))),
+    farther(0.97, 1.5, confidence=5.0),
+]
+
+
+def test_a_curve_of_the_scale_and_one_of_the_confidence():
+    scaled, confident = transfer_by_margin(pd.DataFrame(MARGINS), "Margins").axes
+    np.testing.assert_allclose(scaled.lines[0].get_xydata(), [[1, 20], [1.5, 90]])
+    np.testing.assert_allclose(confident.lines[0].get_xydata(), [[0, 20], [2, 60], [5, 95]])
+    assert scaled.get_title() == "cw ($L_2$), confidence 0"
+    assert confident.get_title() == "cw ($L_2$)"
+    assert [axes.get_xlabel() for axes in (scaled, confident)] == ["times as far", "confidence"]
+    assert scaled.get_ylabel() == "transfer success (%)"
+    band = scaled.collections[0].get_paths()[0].vertices
+    for corner in ([1, 15], [1, 25], [1.5, 85], [1.5, 95]):
+        assert np.isclose(band, corner).all(axis=1).any()
+
+
+def test_runs_of_one_attack_are_told_apart_by_what_differs_and_lines_by_target():
+    runs = [
+        farther(share, scale, target, queries=queries, step=0.01)
+        for (scale, share), target, queries in itertools.product(
+            ((1.0, 0.2), (1.5, 0.9)), ("ax_fpm", "exact_fp32"), (1000, 5000)
+        )
+    ]
+    few, many = transfer_by_margin(pd.DataFrame(runs), "Margins").axes
+    assert few.get_title() == "cw ($L_2$), 1000 queries"
+    assert many.get_title() == "cw ($L_2$), 5000 queries"
+    assert [line.get_label() for line in many.lines] == ["ax_fpm", "exact_fp32"]
+
+
+def test_a_single_distance_and_rows_without_a_value_are_no_curve():
+    alone = [farther(0.2, 1.0), farther(math.nan, 1.5), row(0.5, scale=1.0, settings="{}")]
+    with pytest.raises(DataError, match="no curve to draw.*two scales or two confidences"):
+        transfer_by_margin(pd.DataFrame(alone), "Margins")
+    with pytest.raises(DataError, match="no rate 'speed'; it has: .*transfer_success"):
+        transfer_by_margin(pd.DataFrame(MARGINS), "Margins", "speed")
+    with pytest.raises(DataError, match="one place .*scale 1.0"):
+        transfer_by_margin(pd.DataFrame([*MARGINS, MARGINS[1]]), "Margins")
