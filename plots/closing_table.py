@@ -7,18 +7,20 @@ infinity norm, in the worst case of each image and by attack, the smallest pertu
 white box or an adaptive attacker found (the median), and latency and energy of one image on one
 machine. The worst case is over all scenarios, sources, gradients, attacks and settings that were
 tried on the unit; of the black box, over proxies of its own. Every row is over the same images:
-those on which every attack on every unit was made. As more was tried on some units, there is the
-worst case over what every unit met, too: these compare, and are drawn. Controls (``robustness.py
---control``) stand beside the units, without latency and energy. What met no attack at the epsilon
-has no robust accuracy. ``--clock auto`` lets every unit have the clock that it allows, which is
-what a faster unit is bought for; ``--clock preset`` keeps the machine's.
+those on which every attack on every unit was made. As more was tried on some units, there are the
+worst case and the smallest perturbation over what every unit met, too: these compare, as the
+columns of attacks do, and are drawn. Controls (``robustness.py --control``) stand beside the units,
+without latency and energy, and, as they met less, with what every row met in transfer alone to
+compare. What met no attack at the epsilon has no robust accuracy. ``--clock auto`` lets every unit
+have the clock that it allows, which is what a faster unit is bought for; ``--clock preset`` keeps
+the machine's.
 
 Writes ``results/closing_<workload>.csv``, the same as a Markdown table, ``.md``, and the Pareto
 plot of the units whose costs are known, ``closing_<workload>.png``.
 """
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +50,9 @@ TITLES = {
     "robust_images": "images",
     "robust_accuracy": "robust, worst case (%)",
     "robust_alike": "robust, what every unit met (%)",
-    "robust_transfer": "robust, transfer alone (%)",
-    "median_l2": "median L2",
+    "robust_transfer": "robust, transfer that every row met (%)",
+    "median_l2": "median L2, all",
+    "median_l2_alike": "median L2, what every unit met",
     "latency_ns": "latency (us)",
     "energy_pj": "energy (uJ)",
 }
@@ -101,13 +104,23 @@ def robustness(outcomes: pd.DataFrame, units: Iterable[str], epsilon: float) -> 
         met = ", ".join(f"{one:g}" for one in sorted(tried.loc[linf, "epsilon"].unique())) or "none"
         notes[unit] = f"met no attack at a linf epsilon of {epsilon:g}, but at {met}"
     found = {unit: {"note": notes[unit]} for unit in within}
-    within = on_same_images(within)
+    within, own = on_same_images(within), on_same_images(own)
     for unit, table in within.items():
-        found[unit] = within_budget(table)
-    for unit, table in met_by_all(within).items():
+        found[unit] = survived("robust_accuracy", table)
+        found[unit] |= {"robust_images": table["image"].nunique()}
+    deciding = [unit for unit in within if unit in MULTIPLIERS]
+    for unit, table in met_by_all(within, deciding).items():
         found[unit] |= survived("robust_alike", table)
-    for unit, table in on_same_images(own).items():
-        found[unit] |= smallest(table)
+    transfer = {unit: table[table["scenario"] == "transfer"] for unit, table in within.items()}
+    for unit, table in met_by_all(transfer, list(transfer)).items():
+        found[unit]["robust_transfer"] = withstood(table)
+    for unit, table in met_by_all(within, deciding).items():
+        for attack, part in table.groupby("attack", sort=False):
+            found[unit][f"robust_{attack}"] = withstood(part)
+    for unit, table in own.items():
+        found[unit] |= {"median_l2": smallest(table), "l2_images": table["image"].nunique()}
+    for unit, table in met_by_all(own, [unit for unit in own if unit in MULTIPLIERS]).items():
+        found[unit]["median_l2_alike"] = smallest(table)
     return found
 
 
@@ -131,15 +144,14 @@ def on_same_images(tried: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return {unit: table[table["image"].isin(images)] for unit, table in tried.items()}
 
 
-def met_by_all(tried: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return what was *tried* of each unit that was tried on every other, too.
+def met_by_all(tried: dict[str, pd.DataFrame], deciding: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Return what was *tried* of each that was tried on all *deciding*, too.
 
-    A control does not decide what that is, and is left out unless it met all of it.
+    What did not meet all of that is left out.
     """
     roles = {unit: by_role(table, unit)[ALIKE] for unit, table in tried.items()}
     met = {unit: set(table.itertuples(index=False, name=None)) for unit, table in roles.items()}
-    units = [met[unit] for unit in met if unit in MULTIPLIERS]
-    common = set.intersection(*units) if units else set()
+    common = set.intersection(*(met[unit] for unit in deciding)) if deciding else set()
     return {
         unit: table[[one in common for one in roles[unit].itertuples(index=False, name=None)]]
         for unit, table in tried.items()
@@ -154,23 +166,16 @@ def survived(name: str, tried: pd.DataFrame) -> dict:
     return dict(zip((name, f"{name}_low", f"{name}_high"), wilson(right, len(worst)), strict=True))
 
 
-def within_budget(tried: pd.DataFrame) -> dict:
-    """Return the robust accuracies under what was *tried* at one epsilon."""
-    found = survived("robust_accuracy", tried) | {"robust_images": tried["image"].nunique()}
-    transfer = tried[tried["scenario"] == "transfer"]
-    if len(transfer):
-        found["robust_transfer"] = 1 - strongest(transfer, OVER)["target_fooled"].mean()
-    for attack, part in tried.groupby("attack", sort=False):
-        found[f"robust_{attack}"] = 1 - strongest(part, OVER)["target_fooled"].mean()
-    return found
+def withstood(tried: pd.DataFrame) -> float:
+    """Return the share of images that withstand all of *tried*."""
+    return 1 - strongest(tried, OVER)["target_fooled"].mean()
 
 
-def smallest(tried: pd.DataFrame) -> dict:
+def smallest(tried: pd.DataFrame) -> float:
     """Return the median of the smallest perturbations in L2, of images that the unit has right."""
     best = strongest(tried, OVER)
     right = best[best["target_right"]]
-    median = right["l2"].where(right["target_fooled"], np.inf).median()
-    return {"median_l2": median, "l2_images": len(best)}
+    return right["l2"].where(right["target_fooled"], np.inf).median()
 
 
 def cost(trace: accelsim.Trace, unit: str, machine: accelsim.Accelerator) -> dict:
@@ -258,9 +263,10 @@ def markdown(table: pd.DataFrame) -> str:
     first = table.iloc[0]
     lines += [
         "",
-        f"{first['workload']} on {first['accelerator']} (clock: {first['clock']}), one image; "
-        f"robust at a linf epsilon of {first['epsilon']:g}, over the images on which every attack "
-        f"on every unit was made{_of_l2(table)}.",
+        f"{first['workload']}, weights {first['weights']}, on {first['accelerator']} (clock: "
+        f"{first['clock']}), one image; robust at a linf epsilon of {first['epsilon']:g}, over the "
+        f"images on which every attack on every unit was made{_of_l2(table)}. Columns of attacks: "
+        f"what every unit met. {_of_accuracy(table)}",
     ]
     lines += [f"{row.unit}: {row.note}." for row in table.itertuples() if row.note]
     return "\n".join(lines) + "\n"
@@ -271,6 +277,17 @@ def _of_l2(table: pd.DataFrame) -> str:
     if "l2_images" not in table:
         return ""
     return f"; the smallest perturbation over {table['l2_images'].max()} such images"
+
+
+def _of_accuracy(table: pd.DataFrame) -> str:
+    """Return over how many images the accuracies are."""
+    counts = {
+        int(count): ", ".join(part["unit"]) for count, part in table.groupby("images", sort=False)
+    }
+    if len(counts) == 1:
+        return f"Accuracy over {next(iter(counts))} images."
+    told = [f"{count} images ({units})" for count, units in counts.items()]
+    return f"Accuracy over {'; '.join(told)}: compare none across these."
 
 
 def _cell(name: str, value: object) -> str:

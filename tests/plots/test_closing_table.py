@@ -26,7 +26,11 @@ def test_every_unit_has_its_row(kept, script, tmp_path, capsys):
         own = own[own["source"].isin(["torch", unit, f"proxy of {unit}"])]
         fooled = own.groupby("image")["target_fooled"].any()
         assert row["robust_accuracy"] == pytest.approx(1 - fooled.mean(), abs=1e-6)
-        assert row["robust_accuracy"] == row["robust_fgsm"]
+        # A control has no circuit, so no adaptive attacker, and no column of attacks compares it.
+        alike = row[["robust_alike", "robust_fgsm"]]
+        assert alike.isna().all() if unit == "weights_po2" else alike.notna().all()
+        if unit != "weights_po2":
+            assert row["robust_accuracy"] == row["robust_fgsm"]
         low, high = row["robust_accuracy_low"], row["robust_accuracy_high"]
         assert low < row["robust_accuracy"] < high or fooled.all()
         transfer = own[own["scenario"] == "transfer"]["target_fooled"].mean()
@@ -46,12 +50,15 @@ def test_every_unit_has_its_row(kept, script, tmp_path, capsys):
     head, rule, first, *_ = text.splitlines()
     assert head == (
         "| unit | accuracy (%) | images | robust, worst case (%) | "
-        "robust, what every unit met (%) | robust, transfer alone (%) | "
-        "fgsm | median L2 | latency (us) | energy (uJ) |"
+        "robust, what every unit met (%) | robust, transfer that every row met (%) | "
+        "fgsm | median L2, all | median L2, what every unit met | latency (us) | energy (uJ) |"
     )
     assert rule.count("|") == head.count("|") == first.count("|")
     assert first.startswith("| `exact_fp32` | 97.2 |")
     assert text.endswith("weights_po2: a control, no unit, so that no machine can be built.\n")
+    same = "Accuracy over 360 images (exact_fp32, ax_fpm); 12 images (weights_po2): compare none"
+    assert same in text
+    assert f"{NAME}, weights {table['weights'].iloc[0]}, on edge_16x16" in text
 
 
 def test_what_an_attacker_of_a_unit_tried(script):
@@ -85,9 +92,11 @@ def test_a_unit_without_a_delay_has_no_machine(script):
     assert row == {"note": "no delay is known, so that no machine can be built"}
     rows = [
         {"unit": "drum4_s8", "workload": NAME, "accelerator": "edge_16x16", "clock": "auto"}
-        | {"epsilon": 0.1, "robust_images": 9, "accuracy": 0.5, "latency_ns": float("nan")} | row
+        | {"weights": "0", "images": 7, "epsilon": 0.1, "robust_images": 9, "accuracy": 0.5}
+        | {"latency_ns": float("nan")} | row
     ]  # fmt: skip
     assert "| `drum4_s8` | 50.0 | 9 | - |" in closing.markdown(pd.DataFrame(rows))
+    assert "Accuracy over 7 images.\n" in closing.markdown(pd.DataFrame(rows))
     assert closing.markdown(pd.DataFrame(rows)).endswith(f"drum4_s8: {row['note']}.\n")
 
 
@@ -110,7 +119,8 @@ def test_a_unit_that_met_no_such_attack_keeps_its_row(kept, script):
     assert control.pop("note") == "met no attack at a linf epsilon of 0.2, but at none"
     whole = closing.robustness(outcomes, units, 0.2)
     assert unit == whole["ax_fpm"]
-    assert control == {name: whole["weights_po2"][name] for name in ("median_l2", "l2_images")}
+    smallest = ("median_l2", "median_l2_alike", "l2_images")
+    assert control == {name: whole["weights_po2"][name] for name in smallest}
 
 
 def test_all_rows_are_over_the_same_images(kept, script):
@@ -141,10 +151,15 @@ def test_what_every_unit_met_compares_them(kept, script):
     outcomes.loc[first, ["target_fooled", "margin_attacked"]] = False, 1.0
     more = outcomes[of & (outcomes["source"] == "ax_fpm")]
     more = more.assign(settings='{"more": 1}', target_fooled=True, margin_attacked=-1.0)
-    exact, unit, control = closing.robustness(pd.concat([outcomes, more]), units, 0.2).values()
+    of = (outcomes["target"] == "ax_fpm") & (outcomes["source"] == "ax_fpm")
+    near = outcomes[of & (outcomes["norm"] == "l2")].assign(settings='{"more": 1}', l2=0.01)
+    tried = pd.concat([outcomes, more, near])
+    exact, unit, control = closing.robustness(tried, units, 0.2).values()
     plain = closing.robustness(outcomes, units, 0.2)
     assert unit["robust_accuracy"] == 0 < plain["ax_fpm"]["robust_accuracy"]
-    assert unit["robust_alike"] == plain["ax_fpm"]["robust_alike"]
+    assert unit["median_l2"] == 0.01 < plain["ax_fpm"]["median_l2"]
+    for same in ("robust_alike", "robust_transfer", "robust_fgsm", "median_l2_alike"):
+        assert unit[same] == plain["ax_fpm"][same]
     assert exact == plain["exact_fp32"]
     assert exact["robust_alike"] == exact["robust_accuracy"]
     # No circuit, so no adaptive attacker, and less that it met.
