@@ -131,6 +131,7 @@ def score(
     from accelsim.multipliers.imported import file_fingerprints
     from accelsim.quantization import scheme_of
     from accelsim.robustness import check_settings, plans_of
+    from accelsim.robustness.scenarios import TORCH
     from accelsim.scores import ScoreFolder
     from accelsim.workload import WORKLOADS, load_workload, weights_hash, weights_text
 
@@ -139,7 +140,10 @@ def score(
     if accumulator is None:
         accumulator = "auto" if machine is None else machine.accumulator
     units = unique(multiplier or ["exact_fp32", "ax_fpm"])
-    in_pes = units if machine is None else unique([*units, *machine.layer_multipliers.values()])
+    sources = unique(source or [TORCH])
+    attacked = [name for name in sources if name != TORCH] if scenario == "transfer" else []
+    layers = () if machine is None else machine.layer_multipliers.values()
+    in_pes = unique([*units, *layers, *attacked])
     attacks = unique(attack or ["fgsm", "pgd"])
     gradients = unique(gradient or ["exact", "effective"])
     plans = plans_of(attacks, epsilon)
@@ -162,7 +166,7 @@ def score(
         "epsilon": epsilon,
         "seed": seed,
     }
-    extra: dict[str, dict[str, Any]] = {"transfer": {"sources": unique(source or ["torch"])},
+    extra: dict[str, dict[str, Any]] = {"transfer": {"sources": sources},
              "white_box": {"gradients": gradients}, "black_box": {"queries": queries}}  # fmt: skip
     settings |= extra.get(scenario, {})
     if any(isinstance(MULTIPLIERS[name], IntegerMultiplier) for name in in_pes):

@@ -6,6 +6,9 @@ import re
 import numpy as np
 import pytest
 
+from accelsim.folders import read_manifest
+from accelsim.importing import import_multiplier
+from accelsim.nn import WORKLOAD_CALIBRATION
 from accelsim.workload import load_workload
 
 LINE = ("score", "lenet5_digits", "-m", "ax_fpm", "--attack", "fgsm", "--images", "12")
@@ -107,6 +110,22 @@ def test_score_quantizes_as_it_is_told(accelsim):
         found.append((row["quantization"]["per_channel"], row["mean_confidence_attacked"]))
     assert [per_channel for per_channel, _ in found] == [True, False]
     assert found[0][1] != found[1][1]
+
+
+def test_a_source_of_integers_is_calibrated_and_its_file_is_known(accelsim, tmp_path):
+    """Although all units that judge are of floats."""
+    own = {"name": "own", "bits": 4, "signed": True, "operand_order": "activation,weight"}
+    unit = import_multiplier(np.multiply, **own)
+    file = unit.save(tmp_path / "own.npz")
+    line = ("score", "lenet5_digits", "-m", "ax_fpm", "--attack", "fgsm", "--images", "8")
+    code, out, err = accelsim(*line, "--source", file, "--out", tmp_path / "s", "--json")
+    assert code == 0, err
+    (row,) = json.loads(out)
+    assert row["source"] == str(file)
+    manifest = read_manifest(tmp_path / "s", "score")
+    assert manifest["calibration"] == WORKLOAD_CALIBRATION
+    assert manifest["quantization"]["per_channel"] is True
+    assert manifest["unit_files"] == {str(file): unit.fingerprint}
 
 
 def test_an_interrupted_score_goes_on(accelsim, tmp_path, monkeypatch):
