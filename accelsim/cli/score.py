@@ -118,8 +118,8 @@ def score(
     """Score WORKLOAD under attack: accuracy, confidence and what transfers, with 95 % intervals.
 
     Outcomes are kept as they are made, image by image; interrupted, the same command goes on.
-    Without -m: exact_fp32 and ax_fpm; without --attack: fgsm and pgd. Units of integers are
-    calibrated on the first 128 training images; --set quantization.per_channel=false and the like
+    Without -m: exact_fp32 and ax_fpm; without --attack: fgsm and pgd. Units of integers and effective
+    weights are calibrated on the first 128 training images; --set quantization.per_channel=false and the like
     change their scheme. With --accelerator, units are judged as they are in its PEs (which matters
     where its dataflow is rs), quantization is its own, and --set changes any of its fields: layers
     in layer_multipliers stay on their units, the others run on each of -m.
@@ -169,15 +169,12 @@ def score(
     extra: dict[str, dict[str, Any]] = {"transfer": {"sources": sources},
              "white_box": {"gradients": gradients}, "black_box": {"queries": queries}}  # fmt: skip
     settings |= extra.get(scenario, {})
-    if any(isinstance(MULTIPLIERS[name], IntegerMultiplier) for name in in_pes):
-        from accelsim.nn import CALIBRATION_IMAGES, WORKLOAD_CALIBRATION
-
-        train = _training(workload, data, CALIBRATION_IMAGES)
-        settings |= {
-            "calibration": WORKLOAD_CALIBRATION,
-            "calibration_data_hash": fingerprint(train.images, train.labels)[:16],
-            "quantization": vars(scheme),
-        }
+    integers = any(isinstance(MULTIPLIERS[name], IntegerMultiplier) for name in in_pes)
+    effective = scenario == "adaptive" or "effective" in settings.get("gradients", ())
+    if integers or effective:
+        settings |= _calibration(workload, data, integers)
+    if integers:
+        settings["quantization"] = vars(scheme)
     if machine is not None:
         settings["accelerator"] = machine.model_dump(mode="json")
     if files := file_fingerprints(in_pes):
@@ -218,6 +215,7 @@ def _run(
         more["accelerator"] = Accelerator.from_dict(settings["accelerator"])
     if "calibration" in settings:
         more["calibration"] = calibrate_workload(settings["workload"], model, data)
+    if "quantization" in settings:
         more["scheme"] = Scheme(**settings["quantization"])
     if "queries" in settings:
         more["proxies"] = _proxies(settings["workload"], data, settings["queries"])
@@ -254,6 +252,31 @@ def _run(
         warn(f"{kept}; the same command goes on with the first unfinished piece")
         raise typer.Exit(130) from None
     return summarize(outcomes)
+
+
+def _calibration(workload: str, data: str | None, integers: bool) -> dict[str, str]:
+    """Return the settings that tell what a workload is calibrated on.
+
+    Raises
+    ------
+    DataError
+        If there are no training images; without units of *integers* only the gradient ``effective``
+        needs them.
+    """
+    from accelsim.datasets import fingerprint
+    from accelsim.nn import CALIBRATION_IMAGES, WORKLOAD_CALIBRATION
+
+    try:
+        train = _training(workload, data, CALIBRATION_IMAGES)
+    except DataError as error:
+        if integers:
+            raise
+        raise DataError(
+            f"{error}; the gradient 'effective' is taken over the activations of training images, "
+            "--scenario white_box --gradient exact takes none"
+        ) from None
+    known = fingerprint(train.images, train.labels)[:16]
+    return {"calibration": WORKLOAD_CALIBRATION, "calibration_data_hash": known}
 
 
 def _training(workload: str, data: str | None, count: int) -> Split:

@@ -128,6 +128,33 @@ def test_a_source_of_integers_is_calibrated_and_its_file_is_known(accelsim, tmp_
     assert manifest["unit_files"] == {str(file): unit.fingerprint}
 
 
+@pytest.mark.parametrize(
+    "scenario", [("--scenario", "adaptive"), ("--scenario", "white_box", "--gradient", "effective")]
+)
+def test_slopes_of_a_unit_do_not_depend_on_what_else_is_judged(accelsim, tmp_path, scenario):
+    line = ("score", "lenet5_digits", "--attack", "ddn", "--images", "6", *scenario, "--json")
+    found = []
+    for more in ((), ("-m", "exact_int8")):
+        code, out, err = accelsim(*line, "-m", "ax_fpm", *more, "--out", tmp_path / f"s{len(more)}")
+        assert code == 0, err
+        rows = [row for row in json.loads(out) if row["target"] == "ax_fpm"]
+        found.append([(row["source"], row["median_l2"]) for row in rows])
+    assert found[0] == found[1]
+    manifest = read_manifest(tmp_path / "s0", "score")
+    assert manifest["calibration"] == WORKLOAD_CALIBRATION
+    assert "quantization" not in manifest
+
+
+def test_rejects_effective_slopes_without_training_images(accelsim, tmp_path):
+    _, images, labels = load_workload("lenet5_digits", limit=12)
+    np.savez(tmp_path / "own.npz", images=images, labels=labels)
+    line = (*LINE, "--data", tmp_path / "own.npz", "--scenario", "white_box")
+    code, _, err = accelsim(*line)
+    assert code == 2
+    assert "--scenario white_box --gradient exact takes none" in " ".join(err.split())
+    assert accelsim(*line, "--gradient", "exact")[0] == 0
+
+
 def test_an_interrupted_score_goes_on(accelsim, tmp_path, monkeypatch):
     from accelsim.robustness.attacks import ATTACKS
 
