@@ -107,8 +107,7 @@ def score(
     seed: Annotated[int, typer.Option("--seed", help="Of the attacks' random starts.")] = 0,
     quantization: SchemeOption = None,
     workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="Processes; one for each CPU if none."),
+        int, typer.Option("--workers", min=1, help="Processes, which share the CPUs.")
     ] = 1,
     weights: WeightsOption = None,
     data: DataOption = None,
@@ -118,11 +117,12 @@ def score(
     """Score WORKLOAD under attack: accuracy, confidence and what transfers, with 95 % intervals.
 
     Outcomes are kept as they are made, image by image; interrupted, the same command goes on.
-    Without -m: exact_fp32 and ax_fpm; without --attack: fgsm and pgd. Units of integers and effective
-    weights are calibrated on the first 128 training images; --set quantization.per_channel=false and the like
-    change their scheme. With --accelerator, units are judged as they are in its PEs (which matters
-    where its dataflow is rs), quantization is its own, and --set changes any of its fields: layers
-    in layer_multipliers stay on their units, the others run on each of -m.
+    Without -m: exact_fp32 and ax_fpm; without --attack: fgsm and pgd. Units of integers and
+    effective weights are calibrated on the first 128 training images; --set
+    quantization.per_channel=false and the like change how integers are made. With --accelerator,
+    units are judged as they are in its PEs (which matters where its dataflow is rs), quantization
+    is its own, and --set changes any of its fields: layers in layer_multipliers stay on their
+    units, the others run on each of -m.
 
     Example: accelsim score lenet5_digits -m ax_fpm --attack pgd --epsilon 0.1 --out scores/x
     """
@@ -202,7 +202,7 @@ def _run(
     attacks: list[str],
     settings: dict[str, Any],
     folder: ScoreFolder | None,
-    workers: int | None,
+    workers: int,
 ) -> pd.DataFrame:
     """Return the rates of *attacks*; in a folder their outcomes are kept as they are made."""
     from accelsim.config import Accelerator

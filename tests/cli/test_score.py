@@ -177,3 +177,8 @@ def test_an_interrupted_score_goes_on(accelsim, tmp_path, monkeypatch):
     again = json.loads(out)
     for name in ("attack", "target", "robust_accuracy", "fooled_both"):
         assert [row[name] for row in again] == [row[name] for row in whole]
+
+
+def test_help_tells_how_many_processes_there_are_by_default(accelsim):
+    _, out, _ = accelsim("score", "--help")
+    assert "Processes, which share the CPUs. [default: 1; x>=1]" in " ".join(out.split())
