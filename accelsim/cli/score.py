@@ -23,7 +23,7 @@ from accelsim.cli.output import note, print_json, print_table, progress, warn
 from accelsim.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     import pandas as pd
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from accelsim.scores import ScoreFolder
 
 __all__ = ["score"]
+
+QUERIES = 2000
 
 
 def score(
@@ -63,7 +65,7 @@ def score(
         typer.Option(
             "--source",
             metavar="NAME",
-            help="Of transfer: torch (the exact model) or a unit; repeatable.",
+            help="Of transfer: torch (the exact model) or a unit; repeatable. By default torch.",
             autocompletion=names("multipliers", more=["torch"]),
         ),
     ] = None,
@@ -72,16 +74,19 @@ def score(
         typer.Option(
             "--gradient",
             metavar="NAME",
-            help="Of white_box: exact, effective, unit, smoothed; repeatable.",
+            help="Of white_box, and attacks that follow one: exact, effective, unit, smoothed; "
+            "repeatable. By default exact and effective.",
             autocompletion=choices("exact", "effective", "unit", "smoothed"),
         ),
     ] = None,
     queries: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--queries", min=2, help="Of black_box: training images that the unit is asked for."
+            "--queries",
+            min=2,
+            help=f"Of black_box: training images that the unit is asked for. By default {QUERIES}.",
         ),
-    ] = 2000,
+    ] = None,
     images: Annotated[int, typer.Option("--images", min=1, help="Test images.")] = 200,
     epsilon: Annotated[
         float | None, typer.Option("--epsilon", help="Budget in (0, 1]; each attack's own if none.")
@@ -148,6 +153,8 @@ def score(
     gradients = unique(gradient or ["exact", "effective"])
     plans = plans_of(attacks, epsilon)
     check_settings(scenario, plans, units, accumulator, seed, gradients=gradients)
+    given = {"--source": source, "--gradient": gradient, "--queries": queries}
+    _check_options(scenario, [name for name, value in given.items() if value])
     model, batch, labels = load_workload(workload, limit=images, weights=weights, data=data)
     if labels is None:
         raise DataError(
@@ -166,8 +173,11 @@ def score(
         "epsilon": epsilon,
         "seed": seed,
     }
-    extra: dict[str, dict[str, Any]] = {"transfer": {"sources": sources},
-             "white_box": {"gradients": gradients}, "black_box": {"queries": queries}}  # fmt: skip
+    extra: dict[str, dict[str, Any]] = {
+        "transfer": {"sources": sources},
+        "white_box": {"gradients": gradients},
+        "black_box": {"queries": queries or QUERIES},
+    }
     settings |= extra.get(scenario, {})
     integers = any(isinstance(MULTIPLIERS[name], IntegerMultiplier) for name in in_pes)
     effective = scenario == "adaptive" or "effective" in settings.get("gradients", ())
@@ -192,6 +202,17 @@ def score(
         _print_scores(rows)
     if folder is not None:
         note(f"wrote {out}")
+
+
+def _check_options(scenario: str, given: Sequence[str]) -> None:
+    """Raise `ConfigError` if one of the options *given* belongs to another scenario."""
+    of = {"--source": "transfer", "--gradient": "white_box", "--queries": "black_box"}
+    if others := [name for name in given if of[name] != scenario]:
+        belong = ", ".join(f"{name} belongs to the scenario {of[name]}" for name in others)
+        raise ConfigError(
+            f"{belong}; this one is {scenario}: leave out what it has no use for, or give another "
+            "--scenario"
+        )
 
 
 def _run(

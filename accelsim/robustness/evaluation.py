@@ -301,9 +301,11 @@ def check_settings(
         accumulator_of(MULTIPLIERS[name], accumulator)
     for name in gradients:
         if name not in GRADIENTS:
+            without = ", ".join(one for one in ATTACKS if ATTACKS[one].access != "gradient")
+            way_out = f" Attacks that follow no gradient have it by themselves: {without}"
             raise ConfigError(
                 f"gradients must be of {', '.join(GRADIENTS)}, got {name!r}."
-                f"{nearest(name, GRADIENTS)}"
+                f"{way_out if name == 'none' else nearest(name, GRADIENTS)}"
             )
     checked_seed(seed)
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:

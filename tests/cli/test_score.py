@@ -49,6 +49,20 @@ def test_an_attack_for_the_minimum_tells_its_median_distance(accelsim, tmp_path)
         (("--source", "ax_fmp"), "Did you mean 'ax_fpm'?"),
         (("--epsilon=-0.1",), "epsilon must be a number in (0, 1], in units of the pixel range"),
         (("--epsilon", "1.5"), "got 1.5; for 8 of 255 give 8/255"),
+        (
+            ("--scenario", "white_box", "--gradient", "none"),
+            "got 'none'. Attacks that follow no gradient have it by themselves: ",
+        ),
+        (
+            ("--gradient", "exact"),
+            "--gradient belongs to the scenario white_box; this one is transfer",
+        ),
+        (
+            ("--scenario", "adaptive", "--source", "ax_fpm", "--queries", "60"),
+            "--source belongs to the scenario transfer, --queries belongs to the scenario "
+            "black_box; this one is adaptive",
+        ),
+        (("--scenario", "white_box", "--source", "torch"), "--source belongs to the scenario tra"),
         (("--scenario", "white_box", "--gradient", "unit"), "unit 'ax_fpm' has no gradient 'unit'"),
     ],
 )
