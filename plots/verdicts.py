@@ -173,12 +173,6 @@ def checks_of_unit(
     return found
 
 
-def with_network(checks: list[Check], of_network: list[Check]) -> list[Check]:
-    """Return *checks* with those of the network as in *of_network*."""
-    given = {check.name: check for check in of_network}
-    return [given.get(check.name, check) for check in checks]
-
-
 def judged(
     workload: str,
     outcomes: pd.DataFrame,
@@ -194,7 +188,7 @@ def judged(
     for name, measures, source, every, claim in claims(workload):
         attacks = list(outcomes["attack"].unique()) if every else list(paper)
         for measure in measures:
-            own = with_network(checks[claim.scenario], network.of(FOLLOWED.get(measure, USUAL)))
+            own = network.among(checks[claim.scenario], FOLLOWED.get(measure, USUAL))
             if measure == "accuracy_lost":
                 numbers = accuracy_lost(workload, unit, weights)
             else:

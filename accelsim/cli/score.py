@@ -23,7 +23,7 @@ from accelsim.cli.output import note, print_json, print_table, progress, warn
 from accelsim.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     import pandas as pd
@@ -121,7 +121,8 @@ def score(
 ) -> None:
     """Score WORKLOAD under attack: accuracy, confidence and what transfers, with 95 % intervals.
 
-    Outcomes are kept as they are made, image by image; interrupted, the same command goes on.
+    With --out outcomes are kept as they are made, image by image, and with them whether the
+    networks are fit to be judged (docs/checks.md); interrupted, the same command goes on.
     Without -m: exact_fp32 and ax_fpm; without --attack: fgsm and pgd. Units of integers and
     effective weights are calibrated on the first 128 training images; --set
     quantization.per_channel=false and the like change how integers are made. With --accelerator,
@@ -266,6 +267,8 @@ def _run(
                 **more,
                 **{name: settings[name] for name in fixed},
             )
+            if folder is not None:
+                _check_networks(model, images, labels, outcomes, folder, more, update)
     except KeyboardInterrupt:
         kept = "nothing is kept (no --out)"
         if folder is not None:
@@ -273,6 +276,64 @@ def _run(
         warn(f"{kept}; the same command goes on with the first unfinished piece")
         raise typer.Exit(130) from None
     return summarize(outcomes)
+
+
+def _check_networks(
+    model: nn.Module,
+    images: np.ndarray,
+    labels: np.ndarray,
+    outcomes: pd.DataFrame,
+    folder: ScoreFolder,
+    more: Mapping[str, Any],
+    progress: Callable[[int, int, str], None],
+) -> None:
+    """Run the checks of the networks of *outcomes* that *folder* does not keep, and keep them.
+
+    *more*: the calibration and accelerator that the units were judged with, and the scheme.
+    """
+    from accelsim.layer_units import unit_label
+    from accelsim.robustness.checks import NETWORK_IMAGES, network_checks
+    from accelsim.robustness.scenarios import EXACT
+
+    accumulator = folder.settings["accumulator"]
+    how = {name: more[name] for name in ("calibration", "scheme") if name in more}
+    machine = more.get("accelerator")
+    networks: dict[str, tuple[str, Any]] = {}
+    if folder.settings["scenario"] == "black_box":
+        networks[EXACT] = (EXACT, None)  # Judges beside each unit, in no PEs unless asked for.
+    for unit in folder.settings["multipliers"]:
+        own = machine and machine.replace(multiplier=unit, accumulator=accumulator)
+        networks[unit_label(own) if own else unit] = (unit, machine)
+    for done, (target, (unit, where)) in enumerate(networks.items()):
+        kept = folder.checks.get(target)
+        followed = _followed(outcomes, target, folder.settings)
+        missing = [name for name in followed if kept is None or name not in kept.slopes]
+        if kept is None or missing:
+            progress(done, len(networks), f"checks of the network on {target}")
+            found = network_checks(
+                model,
+                images[:NETWORK_IMAGES],
+                labels[:NETWORK_IMAGES],
+                unit,
+                gradients=missing,
+                accumulator=accumulator,
+                accelerator=where,
+                **how,
+            )
+            folder.keep_checks(target, found)
+
+
+def _followed(outcomes: pd.DataFrame, target: str, settings: Mapping[str, Any]) -> list[str]:
+    """Return the gradients of *target*'s own network that were followed.
+
+    Where no attack of a white box follows one, one that it may: its slopes are checked all the
+    same. None in other scenarios, whose claims do not depend on them.
+    """
+    if settings["scenario"] not in ("white_box", "adaptive"):
+        return []
+    followed = outcomes.loc[outcomes["target"] == target, "gradient"].unique()
+    usual = "effective" if "effective" in settings.get("gradients", ["effective"]) else "exact"
+    return [name for name in followed if name != "none"] or [usual]
 
 
 def _calibration(workload: str, data: str | None, integers: bool) -> dict[str, str]:

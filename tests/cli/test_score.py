@@ -9,6 +9,7 @@ import pytest
 from accelsim.folders import read_manifest
 from accelsim.importing import import_multiplier
 from accelsim.nn import WORKLOAD_CALIBRATION
+from accelsim.scores import kept_checks
 from accelsim.workload import load_workload
 
 LINE = ("score", "lenet5_digits", "-m", "ax_fpm", "--attack", "fgsm", "--images", "12")
@@ -191,6 +192,66 @@ def test_an_interrupted_score_goes_on(accelsim, tmp_path, monkeypatch):
     again = json.loads(out)
     for name in ("attack", "target", "robust_accuracy", "fooled_both"):
         assert [row[name] for row in again] == [row[name] for row in whole]
+
+
+def kept(folder):
+    """Return (target, gradient, number of the check) of the checks that a folder keeps."""
+    found = kept_checks(folder, read_manifest(folder, "score")["config_hash"])
+    return {
+        (target, gradient, check.number)
+        for target, network in found.items()
+        for gradient in network.slopes or ("",)
+        for check in network.of(gradient)
+        if check.passed is not None
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ((), {("ax_fpm", "", 1)}),
+        (
+            ("--scenario", "black_box", "--queries", "60"),
+            {("ax_fpm", "", 1), ("exact_fp32", "", 1)},
+        ),
+        (("--scenario", "adaptive"), {("ax_fpm", "effective", one) for one in (1, 2, 3)}),
+        (
+            ("--scenario", "white_box", "--gradient", "exact", "--gradient", "smoothed"),
+            {("ax_fpm", name, one) for name in ("exact", "smoothed") for one in (1, 2, 3)},
+        ),
+        (
+            ("--accelerator", "edge_16x16", "--set", "layer_multipliers.conv1=exact_int8"),
+            {("ax_fpm, exact_int8 in conv1", "", 1)},
+        ),
+    ],
+)
+def test_a_folder_keeps_checks_of_the_networks(accelsim, tmp_path, more, expected):
+    """Of slopes where the scenario follows any of the unit."""
+    code, _, err = accelsim(*LINE, *more, "--out", tmp_path / "s")
+    assert code == 0, err
+    assert kept(tmp_path / "s") == expected
+
+
+def test_checks_are_made_once_and_of_gradients_as_they_are_followed(
+    accelsim, tmp_path, monkeypatch
+):
+    """Also in a folder that was made without; an attack without gradient asks for the usual one."""
+    line = ("score", "lenet5_digits", "-m", "ax_fpm", "--scenario", "white_box", "--images", "4")
+    line += ("--out", tmp_path / "s", "--attack")
+    with monkeypatch.context() as patch:
+        patch.setattr("accelsim.cli.score._check_networks", lambda *_: None)
+        assert accelsim(*line, "noise")[0] == 0
+    assert kept(tmp_path / "s") == set()
+    assert accelsim(*line, "noise")[0] == 0
+    effective = {("ax_fpm", "effective", one) for one in (1, 2, 3)}
+    assert kept(tmp_path / "s") == effective
+    assert accelsim(*line, "fgsm")[0] == 0
+    assert kept(tmp_path / "s") == effective | {("ax_fpm", "exact", one) for one in (1, 2, 3)}
+    before = (tmp_path / "s" / "checks.csv").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("accelsim.robustness.checks.network_checks", None)
+        assert accelsim(*line, "noise")[0] == 0
+    assert (tmp_path / "s" / "checks.csv").read_bytes() == before
 
 
 def test_help_tells_how_many_processes_there_are_by_default(accelsim):

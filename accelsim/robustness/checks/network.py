@@ -55,6 +55,11 @@ class NetworkChecks:
         none = tuple(rule.not_run(self.lacking) for rule in (gradient_consistency, saturation))
         return [self.determinism, *self.slopes.get(gradient, none)]
 
+    def among(self, checks: Sequence[Check], gradient: str = USUAL) -> list[Check]:
+        """Return *checks* with those of the network as in `of`."""
+        own = {check.name: check for check in self.of(gradient)}
+        return [own.get(check.name, check) for check in checks]
+
 
 def network_checks(
     model: nn.Module,
