@@ -239,7 +239,7 @@ def test_checks_are_made_once_and_of_gradients_as_they_are_followed(
     line = ("score", "lenet5_digits", "-m", "ax_fpm", "--scenario", "white_box", "--images", "4")
     line += ("--out", tmp_path / "s", "--attack")
     with monkeypatch.context() as patch:
-        patch.setattr("accelsim.cli.score._check_networks", lambda *_: None)
+        patch.setattr("accelsim.cli.scoring._check_networks", lambda *_: None)
         assert accelsim(*line, "noise")[0] == 0
     assert kept(tmp_path / "s") == set()
     assert accelsim(*line, "noise")[0] == 0
