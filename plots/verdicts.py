@@ -21,20 +21,21 @@ import accelsim
 from accelsim.cli import script
 from accelsim.errors import ConfigError, DataError
 from accelsim.multipliers import MULTIPLIERS
-from accelsim.nn import approximate, calibrate_workload, slope_ratio
+from accelsim.nn import calibrate_workload
 from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.checks import (
+    NETWORK_IMAGES,
     RULES,
     Check,
+    NetworkChecks,
     Study,
     convergence,
-    determinism,
     gain_invariance,
-    gradient_consistency,
+    network_checks,
     ordering,
     run_checks,
-    saturation,
 )
+from accelsim.robustness.checks.network import USUAL
 from accelsim.robustness.claims import GRADES, Claim, verdict
 from accelsim.robustness.measures import MEASURES, UNKNOWN, Measured
 from accelsim.robustness.outcomes import distance
@@ -49,10 +50,11 @@ NEEDED = ("{unit}_noise", "weights_po2", "exact_int8")
 """Controls without which check 11 is not run: noise like a unit's, powers of two, few bits."""
 CONTROLS = ("exact_bfloat16",)
 """Units that cost no approximate circuit; controls where they were judged."""
-IMAGES = 64
+IMAGES = NETWORK_IMAGES
 """For the checks that need the network."""
-STEPS = (0.05, 0.2, 0.5)
-"""Euclidean, of the check of gradients."""
+FOLLOWED = {"noise_db_exact_gradient": "exact"}
+"""Measure of what attackers did who followed one gradient alone -> whose slopes are checked for it;
+of others it is `USUAL`."""
 ROWS = {
     "transfer": ("transfer",),
     "black_box": ("black_box",),
@@ -82,20 +84,12 @@ def claims(workload: str) -> Iterator[tuple[str, list[str], str, bool, Claim]]:
             yield one["name"], one["measures"], one["source"], "attacks" in one, claim
 
 
-def network_checks(workload: str, unit: str, weights: Path | None) -> list[Check]:
-    """Return the checks of the network on *unit*: its bits, its gradient, its logits."""
+def of_network(workload: str, unit: str, weights: Path | None) -> NetworkChecks:
+    """Return the checks of the network on *unit*, slopes by all gradients that claims speak of."""
     model, images, labels = accelsim.load_workload(workload, limit=IMAGES, weights=weights)
     ranges = calibrate_workload(workload, model)
-    plain, followed = (
-        approximate(model, multiplier=unit, gradient=gradient, calibration=ranges)
-        for gradient in ("none", "effective")
-    )
-    slopes = {step: slope_ratio(followed, images, labels, step) for step in STEPS}
-    return [
-        determinism(plain, images),
-        gradient_consistency(slopes),
-        saturation(followed, model, images, labels),
-    ]
+    followed = (USUAL, *FOLLOWED.values())
+    return network_checks(model, images, labels, unit, gradients=followed, calibration=ranges)
 
 
 def accuracy_lost(workload: str, unit: str, weights: Path | None = None) -> list[Measured]:
@@ -187,12 +181,14 @@ def judged(
     exact: dict[str, list[Check]],
 ) -> list[dict]:
     """Return a row for each claim and run of *unit*; *exact* as of `checks_of_exact`."""
-    checks = checks_of_unit(outcomes, unit, network_checks(workload, unit, weights))
+    network = of_network(workload, unit, weights)
+    checks = checks_of_unit(outcomes, unit, network.of(USUAL))
     paper = load_yaml(HERE / "claims.yaml", "table of claims", ConfigError)["attacks"]
     rows = []
     for name, measures, source, every, claim in claims(workload):
         attacks = list(outcomes["attack"].unique()) if every else list(paper)
         for measure in measures:
+            own = network.among(checks[claim.scenario], FOLLOWED.get(measure, USUAL))
             if measure == "accuracy_lost":
                 numbers = accuracy_lost(workload, unit, weights)
             else:
@@ -200,7 +196,7 @@ def judged(
             nothing = [Measured("nothing to measure", UNKNOWN, 0)]
             for attack, found, images in numbers or nothing:
                 beside = exact.get(norm_of(attack), ()) if measure.startswith("noise") else ()
-                finding = verdict(checks[claim.scenario], claim, found, beside)
+                finding = verdict(own, claim, found, beside)
                 rows.append({
                     "workload": workload, "weights": weights_hash(workload, weights), "claim": name,
                     "unit": unit, "measure": measure, "attack": attack, "images": images,

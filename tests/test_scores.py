@@ -5,6 +5,7 @@ import pytest
 
 from accelsim.errors import DataError
 from accelsim.folders import read_manifest, read_table, write_manifest
+from accelsim.robustness.checks import Check, NetworkChecks
 from accelsim.scores import ScoreFolder
 
 SETTINGS = {
@@ -63,4 +64,47 @@ def test_rejects_scores_of_another_version(tmp_path):
     ScoreFolder(tmp_path / "s", SETTINGS, ["fgsm"]).write(SCORES)
     write_manifest(tmp_path / "s", {"kind": "score", **SETTINGS, "config_hash": "other"})
     with pytest.raises(DataError, match=r"other settings \(another version\)"):
+        ScoreFolder(tmp_path / "s", SETTINGS, ["fgsm"])
+
+
+BITS = Check(1, "determinism", True, "3 runs agree")
+SLOPES = {
+    name: (
+        Check(2, "gradient_consistency", passed, f"of {name}, nan"),
+        Check(3, "saturation", None, "no gradient"),
+    )
+    for name, passed in (("exact", False), ("effective", True))
+}
+
+
+def test_checks_of_networks_are_kept_with_the_settings(tmp_path):
+    """Gradients are added as they are followed; with other settings they are of another network."""
+    first = ScoreFolder(tmp_path / "s", SETTINGS, ["fgsm"])
+    first.keep_checks("ax_fpm", NetworkChecks(BITS, {"exact": SLOPES["exact"]}))
+    first.keep_checks("exact_fp32, ax_fpm in conv1", NetworkChecks(BITS))
+    again = ScoreFolder(tmp_path / "s", SETTINGS, ["pgd"])
+    assert again.checks == first.checks
+    again.keep_checks("ax_fpm", NetworkChecks(BITS, {"effective": SLOPES["effective"]}))
+    kept = ScoreFolder(tmp_path / "s", SETTINGS, []).checks
+    assert kept["ax_fpm"] == NetworkChecks(BITS, SLOPES)
+    assert kept["exact_fp32, ax_fpm in conv1"] == NetworkChecks(BITS)
+    assert ScoreFolder(tmp_path / "s", {**SETTINGS, "seed": 1}, []).checks == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("gradient,", "", "it lacks gradient"),
+        ("pass", "passed", "'passed'"),
+        ("determinism", "determined", "'determined'"),
+        ("exact,saturation", "exacts,saturation", "not enough values"),
+        (",,determinism", ",exact,determinism", "''"),
+    ],
+)
+def test_rejects_damaged_checks(tmp_path, old, new, message):
+    folder = ScoreFolder(tmp_path / "s", SETTINGS, ["fgsm"])
+    folder.keep_checks("ax_fpm", NetworkChecks(BITS, SLOPES))
+    path = tmp_path / "s" / "checks.csv"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(DataError, match=rf"checks.csv is damaged: .*{message}"):
         ScoreFolder(tmp_path / "s", SETTINGS, ["fgsm"])

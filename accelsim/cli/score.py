@@ -19,21 +19,16 @@ from accelsim.cli.options import (
     build_scheme,
     unique,
 )
-from accelsim.cli.output import note, print_json, print_table, progress, warn
+from accelsim.cli.output import note, print_json, print_table
+from accelsim.cli.scoring import calibration_settings, run_scores
 from accelsim.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import numpy as np
-    import pandas as pd
-    from torch import nn
-
-    from accelsim.datasets import Split
-    from accelsim.robustness import Proxies
-    from accelsim.scores import ScoreFolder
+    from collections.abc import Callable, Sequence
 
 __all__ = ["score"]
+
+QUERIES = 2000
 
 
 def score(
@@ -63,7 +58,7 @@ def score(
         typer.Option(
             "--source",
             metavar="NAME",
-            help="Of transfer: torch (the exact model) or a unit; repeatable.",
+            help="Of transfer: torch (the exact model) or a unit; repeatable. By default torch.",
             autocompletion=names("multipliers", more=["torch"]),
         ),
     ] = None,
@@ -72,16 +67,19 @@ def score(
         typer.Option(
             "--gradient",
             metavar="NAME",
-            help="Of white_box: exact, effective, unit, smoothed; repeatable.",
+            help="Of white_box, and attacks that follow one: exact, effective, unit, smoothed; "
+            "repeatable. By default exact and effective.",
             autocompletion=choices("exact", "effective", "unit", "smoothed"),
         ),
     ] = None,
     queries: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--queries", min=2, help="Of black_box: training images that the unit is asked for."
+            "--queries",
+            min=2,
+            help=f"Of black_box: training images that the unit is asked for. By default {QUERIES}.",
         ),
-    ] = 2000,
+    ] = None,
     images: Annotated[int, typer.Option("--images", min=1, help="Test images.")] = 200,
     epsilon: Annotated[
         float | None, typer.Option("--epsilon", help="Budget in (0, 1]; each attack's own if none.")
@@ -107,8 +105,7 @@ def score(
     seed: Annotated[int, typer.Option("--seed", help="Of the attacks' random starts.")] = 0,
     quantization: SchemeOption = None,
     workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="Processes; one for each CPU if none."),
+        int, typer.Option("--workers", min=1, help="Processes, which share the CPUs.")
     ] = 1,
     weights: WeightsOption = None,
     data: DataOption = None,
@@ -117,12 +114,14 @@ def score(
 ) -> None:
     """Score WORKLOAD under attack: accuracy, confidence and what transfers, with 95 % intervals.
 
-    Outcomes are kept as they are made, image by image; interrupted, the same command goes on.
-    Without -m: exact_fp32 and ax_fpm; without --attack: fgsm and pgd. Units of integers are
-    calibrated on the first 128 training images; --set quantization.per_channel=false and the like
-    change their scheme. With --accelerator, units are judged as they are in its PEs (which matters
-    where its dataflow is rs), quantization is its own, and --set changes any of its fields: layers
-    in layer_multipliers stay on their units, the others run on each of -m.
+    With --out outcomes are kept as they are made, image by image, and with them whether the
+    networks are fit to be judged (docs/checks.md); interrupted, the same command goes on.
+    Without -m: exact_fp32 and ax_fpm; without --attack: fgsm and pgd. Units of integers and
+    effective weights are calibrated on the first 128 training images; --set
+    quantization.per_channel=false and the like change how integers are made. With --accelerator,
+    units are judged as they are in its PEs (which matters where its dataflow is rs), quantization
+    is its own, and --set changes any of its fields: layers in layer_multipliers stay on their
+    units, the others run on each of -m.
 
     Example: accelsim score lenet5_digits -m ax_fpm --attack pgd --epsilon 0.1 --out scores/x
     """
@@ -131,6 +130,7 @@ def score(
     from accelsim.multipliers.imported import file_fingerprints
     from accelsim.quantization import scheme_of
     from accelsim.robustness import check_settings, plans_of
+    from accelsim.robustness.scenarios import TORCH
     from accelsim.scores import ScoreFolder
     from accelsim.workload import WORKLOADS, load_workload, weights_hash, weights_text
 
@@ -139,11 +139,16 @@ def score(
     if accumulator is None:
         accumulator = "auto" if machine is None else machine.accumulator
     units = unique(multiplier or ["exact_fp32", "ax_fpm"])
-    in_pes = units if machine is None else unique([*units, *machine.layer_multipliers.values()])
+    sources = unique(source or [TORCH])
+    attacked = [name for name in sources if name != TORCH] if scenario == "transfer" else []
+    layers = () if machine is None else machine.layer_multipliers.values()
+    in_pes = unique([*units, *layers, *attacked])
     attacks = unique(attack or ["fgsm", "pgd"])
     gradients = unique(gradient or ["exact", "effective"])
     plans = plans_of(attacks, epsilon)
     check_settings(scenario, plans, units, accumulator, seed, gradients=gradients)
+    given = {"--source": source, "--gradient": gradient, "--queries": queries}
+    _check_options(scenario, [name for name, value in given.items() if value])
     model, batch, labels = load_workload(workload, limit=images, weights=weights, data=data)
     if labels is None:
         raise DataError(
@@ -162,25 +167,25 @@ def score(
         "epsilon": epsilon,
         "seed": seed,
     }
-    extra: dict[str, dict[str, Any]] = {"transfer": {"sources": unique(source or ["torch"])},
-             "white_box": {"gradients": gradients}, "black_box": {"queries": queries}}  # fmt: skip
+    extra: dict[str, dict[str, Any]] = {
+        "transfer": {"sources": sources},
+        "white_box": {"gradients": gradients},
+        "black_box": {"queries": queries or QUERIES},
+    }
     settings |= extra.get(scenario, {})
-    if any(isinstance(MULTIPLIERS[name], IntegerMultiplier) for name in in_pes):
-        from accelsim.nn import CALIBRATION_IMAGES, WORKLOAD_CALIBRATION
-
-        train = _training(workload, data, CALIBRATION_IMAGES)
-        settings |= {
-            "calibration": WORKLOAD_CALIBRATION,
-            "calibration_data_hash": fingerprint(train.images, train.labels)[:16],
-            "quantization": vars(scheme),
-        }
+    integers = any(isinstance(MULTIPLIERS[name], IntegerMultiplier) for name in in_pes)
+    effective = scenario == "adaptive" or "effective" in settings.get("gradients", ())
+    if integers or effective:
+        settings |= calibration_settings(workload, data, integers)
+    if integers:
+        settings["quantization"] = vars(scheme)
     if machine is not None:
         settings["accelerator"] = machine.model_dump(mode="json")
     if files := file_fingerprints(in_pes):
         settings["unit_files"] = files
     folder = None if out is None else ScoreFolder(out, settings, attacks)
     asked = attacks if folder is None else folder.attacks
-    scores = _run(model, batch, labels, data, asked, settings, folder, workers)
+    scores = run_scores(model, batch, labels, data, asked, settings, folder, workers)
     if folder is not None:
         folder.write(scores)
     rows = [{**settings, **row} for row in scores.to_dict("records") if row["attack"] in attacks]
@@ -193,87 +198,15 @@ def score(
         note(f"wrote {out}")
 
 
-def _run(
-    model: nn.Module,
-    images: np.ndarray,
-    labels: np.ndarray,
-    data: str | None,
-    attacks: list[str],
-    settings: dict[str, Any],
-    folder: ScoreFolder | None,
-    workers: int | None,
-) -> pd.DataFrame:
-    """Return the rates of *attacks*; in a folder their outcomes are kept as they are made."""
-    from accelsim.config import Accelerator
-    from accelsim.nn import calibrate_workload
-    from accelsim.quantization import Scheme
-    from accelsim.robustness import evaluate, summarize
-
-    more: dict[str, Any] = {}
-    if "accelerator" in settings:
-        more["accelerator"] = Accelerator.from_dict(settings["accelerator"])
-    if "calibration" in settings:
-        more["calibration"] = calibrate_workload(settings["workload"], model, data)
-        more["scheme"] = Scheme(**settings["quantization"])
-    if "queries" in settings:
-        more["proxies"] = _proxies(settings["workload"], data, settings["queries"])
-    for name in ("sources", "gradients"):
-        if name in settings:
-            more[name] = settings[name]
-    fixed = ("scenario", "multipliers", "accumulator", "epsilon", "seed")
-    done = 0
-    try:
-        with progress("score") as update:
-
-            def count(finished: int, total: int, what: str) -> None:
-                nonlocal done
-                done = finished
-                update(finished, total, what)
-
-            outcomes = evaluate(
-                model,
-                images,
-                labels,
-                attacks=attacks,
-                folder=None if folder is None else folder.path,
-                determined_by=settings,
-                workers=workers,
-                progress=count,
-                proxy_progress=update,
-                **more,
-                **{name: settings[name] for name in fixed},
-            )
-    except KeyboardInterrupt:
-        kept = "nothing is kept (no --out)"
-        if folder is not None:
-            kept = f"{done} pieces are kept in {folder.path}"
-        warn(f"{kept}; the same command goes on with the first unfinished piece")
-        raise typer.Exit(130) from None
-    return summarize(outcomes)
-
-
-def _training(workload: str, data: str | None, count: int) -> Split:
-    """Return the first *count* training images of a workload's data."""
-    from accelsim.workload import WORKLOADS, workload_split
-
-    return workload_split(WORKLOADS[workload], "train", data).first(count)
-
-
-def _proxies(workload: str, data: str | None, queries: int) -> Proxies:
-    """Return what proxies are trained from: the workload's network and recipe, training images."""
-    from accelsim.robustness import Proxies
-    from accelsim.workload import WORKLOADS
-
-    entry = WORKLOADS[workload]
-    if entry.recipe is None:
+def _check_options(scenario: str, given: Sequence[str]) -> None:
+    """Raise `ConfigError` if one of the options *given* belongs to another scenario."""
+    of = {"--source": "transfer", "--gradient": "white_box", "--queries": "black_box"}
+    if others := [name for name in given if of[name] != scenario]:
+        belong = ", ".join(f"{name} belongs to the scenario {of[name]}" for name in others)
         raise ConfigError(
-            f"workload {workload!r} has no recipe to train a proxy by; the scenario 'black_box' "
-            "takes networks that accelsim trains, see 'accelsim list workloads'"
+            f"{belong}; this one is {scenario}: leave out what it has no use for, or give another "
+            "--scenario"
         )
-    train = _training(workload, data, queries)
-    if len(train) < queries:
-        raise DataError(f"--queries asks for {queries} training images, there are {len(train)}")
-    return Proxies(entry.build, train.images, entry.recipe)
 
 
 def _print_scores(scores: list[dict[str, Any]]) -> None:

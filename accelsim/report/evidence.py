@@ -9,10 +9,11 @@ import pandas as pd
 
 from accelsim.comparison import attack_label
 from accelsim.errors import DataError
+from accelsim.report.network import counting, network_of
 from accelsim.report.results import Results
 from accelsim.report.tables import Cell, Column, Table, estimated, number
 from accelsim.results import BASELINE
-from accelsim.robustness.checks import RULES, Check, Study, run_checks
+from accelsim.robustness.checks import RULES, Check, NetworkChecks, Study, run_checks
 from accelsim.robustness.claims import Claim, verdict
 from accelsim.robustness.outcomes import strongest
 from accelsim.robustness.summary import RATES, compare, estimate
@@ -59,12 +60,13 @@ def evidence(results: Results) -> Evidence | None:
     targets = sorted(outcomes["target"].unique(), key=lambda name: name != BASELINE)
     for other in targets[1:]:
         _compare(outcomes, targets[0], other, found)
+    networks = {name: network_of(results.scores, name) for name in targets}
     checks = {name: run_checks(Study(outcomes, name, baseline=BASELINE)) for name in targets}
-    found.checks = [
-        (f"{name}: {_tally(own)}", _checks(f"checks-{place}", name, own))
-        for place, (name, own) in enumerate(checks.items())
-    ]
-    found.verdicts = _verdicts(rates, checks)
+    for place, (name, own) in enumerate(checks.items()):
+        shown = _shown(own, networks[name])
+        table = _checks(f"checks-{place}", name, shown)
+        found.checks.append((f"{name}: {_tally([check for _, check in shown])}", table))
+    found.verdicts = _verdicts(rates, checks, networks)
     return found
 
 
@@ -156,33 +158,48 @@ def _tally(checks: Sequence[Check]) -> str:
     return f"{counts[True]} passed, {counts[False]} failed, {counts[None]} not run"
 
 
-def _checks(name: str, target: str, checks: Sequence[Check]) -> Table:
+def _shown(checks: Sequence[Check], network: NetworkChecks) -> list[tuple[str, Check]]:
+    """Return (what is added to its name, check), those of slopes for each gradient."""
+    of_slopes = [f"slopes of {gradient}" for gradient in network.slopes for _ in range(2)]
+    slopes = [check for pair in network.slopes.values() for check in pair] or network.of()[1:]
+    added = ["", *(of_slopes or ["", ""])]
+    of_network = list(zip(added, [network.determinism, *slopes], strict=True))
+    names = {check.name for _, check in of_network}
+    return [*of_network, *(("", check) for check in checks if check.name not in names)]
+
+
+def _checks(name: str, target: str, checks: Sequence[tuple[str, Check]]) -> Table:
     heads = [
         Column("no."), Column("check", numeric=False), Column("result", numeric=False),
         Column("numbers, or why not", numeric=False), Column("bears on", numeric=False),
     ]  # fmt: skip
     rows = []
-    for check in checks:
+    for added, check in checks:
         text, tone = STATES[check.passed]
         rule = RULES[check.name]
         bears = [*(one.replace("_", " ") for one in rule.bears_on)]
         bears += ["success"] if rule.success else []
         rows.append([
             number(check.number),
-            Cell(check.name.replace("_", " "), more=(f"Passes if {rule.demand}.",)),
+            Cell(_words(check.name).text + (added and f", {added}"),
+                 more=(f"Passes if {rule.demand}.",)),
             Cell(text, tone=tone), Cell(check.reason), Cell(", ".join(bears)),
         ])  # fmt: skip
     return Table(name, f"Sanity checks of {target}; unfold for what each demands", heads, rows)
 
 
-def _verdicts(rates: pd.DataFrame, checks: dict[str, list[Check]]) -> Table | None:
+def _verdicts(
+    rates: pd.DataFrame, checks: dict[str, list[Check]], networks: dict[str, NetworkChecks]
+) -> Table | None:
     heads = [
         Column("claim", numeric=False), Column("scenario", numeric=False), Column("measured", "%"),
         Column("verdict", numeric=False), Column("why", numeric=False),
     ]  # fmt: skip
     rows = []
     for row, claim, measured in _claims(rates[rates["target"].isin(list(checks))]):
-        finding = verdict(checks[str(row["target"])], claim, measured)
+        target = str(row["target"])
+        gradient = counting(networks[target], str(row["gradient"]))
+        finding = verdict(networks[target].among(checks[target], gradient), claim, measured)
         short, _, _ = finding.reason.partition(", but ")
         count = len(finding.failing)
         way = f", but {count} check{'s are' if count > 1 else ' is'} in the way" if count else ""

@@ -19,11 +19,12 @@ from accelsim.figures.style import run_labels
 from accelsim.folders import find_results, read_manifest, read_table
 from accelsim.layer_units import of_any_unit, unit_label
 from accelsim.results import BASELINE, Run, load_run
+from accelsim.robustness.checks import NetworkChecks
 from accelsim.robustness.outcomes import KEYS
 from accelsim.robustness.study import STORE as OUTCOMES_STORE
 from accelsim.robustness.study import outcomes_in
 from accelsim.robustness.summary import RATES
-from accelsim.scores import TABLE
+from accelsim.scores import TABLE, kept_checks
 
 __all__ = ["LabelledRun", "Results", "Score", "Sweep", "gather", "plain_fields"]
 
@@ -59,6 +60,8 @@ class Score:
     """As ``scores.csv`` has them."""
     outcomes: pd.DataFrame | None
     """Image by image; None where the folder keeps none."""
+    checks: dict[str, NetworkChecks]
+    """Target -> checks of its network; without those that the folder does not keep."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +235,8 @@ def _score(folder: Path, manifest: dict[str, Any]) -> Score:
             f"{folder / TABLE} lacks {', '.join(lacking)}, as of an earlier accelsim; the same "
             "accelsim score writes it anew, of the outcomes that are there"
         )
-    return Score(folder, manifest, rates, _outcomes(folder, attacks))
+    checks = kept_checks(folder, str(manifest.get("config_hash")))
+    return Score(folder, manifest, rates, _outcomes(folder, attacks), checks)
 
 
 def _outcomes(folder: Path, attacks: Sequence[str] | None) -> pd.DataFrame | None:

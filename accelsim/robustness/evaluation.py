@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from accelsim.errors import ConfigError, DataError, nearest
 from accelsim.multipliers import MULTIPLIERS
 from accelsim.robustness.attack import checked_epsilon, checked_seed
 from accelsim.robustness.attacks import ATTACKS
+from accelsim.robustness.judges import judging_networks
 from accelsim.robustness.pieces import CHUNK, Plan
 from accelsim.robustness.scenarios import (
     TORCH,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from accelsim.config import Accelerator
-    from accelsim.dataflows.order import AccumulationOrder
     from accelsim.quantization import Calibration, Scheme
 
 __all__ = ["GRADIENTS", "check_settings", "evaluate", "plans_of"]
@@ -167,26 +167,18 @@ def evaluate(
     check_workers(workers)
     images = check_images(images)
     labels = check_labels(labels, len(images))
-    exact = copy.deepcopy(model).eval()
-    judges = _judges(exact, images, multipliers, accumulator, accelerator)
-    ranges = None
-    if calibration is not None:
-        from accelsim.nn.calibration import as_calibration
-
-        ranges = as_calibration(model, calibration)
-    networks = Networks(
-        exact,
-        accumulator,
-        ranges,
-        scheme,
-        {name: one.orders for name, one in judges.items()},
-        smoothing or Smoothing(),
-        checked,
-        {name: one.units for name, one in judges.items() if name not in multipliers},
+    networks, judges = judging_networks(
+        model,
+        images,
+        multipliers,
+        accumulator=accumulator,
+        calibration=calibration,
+        scheme=scheme,
+        accelerator=accelerator,
+        smoothing=smoothing,
+        controls=checked,
     )
-    for name in judges:
-        networks.on(name)
-    if not judge(exact, images, labels, batch_size).right.any():
+    if not judge(networks.model, images, labels, batch_size).right.any():
         raise DataError(
             f"the model classifies none of the {len(images)} images correctly, so there is nothing "
             "to attack; check its weights, and that the labels belong to the images"
@@ -194,7 +186,7 @@ def evaluate(
     pieces = pieces_of(
         scenario,
         networks,
-        list(judges),
+        judges,
         plans,
         images,
         labels,
@@ -301,9 +293,11 @@ def check_settings(
         accumulator_of(MULTIPLIERS[name], accumulator)
     for name in gradients:
         if name not in GRADIENTS:
+            without = ", ".join(one for one in ATTACKS if ATTACKS[one].access != "gradient")
+            way_out = f" Attacks that follow no gradient have it by themselves: {without}"
             raise ConfigError(
                 f"gradients must be of {', '.join(GRADIENTS)}, got {name!r}."
-                f"{nearest(name, GRADIENTS)}"
+                f"{way_out if name == 'none' else nearest(name, GRADIENTS)}"
             )
     checked_seed(seed)
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
@@ -342,36 +336,3 @@ def _check_once(field: str, names: Sequence[str]) -> None:
     twice = sorted({name for name in names if list(names).count(name) > 1})
     if twice:
         raise ConfigError(f"{field} must name each once, got {', '.join(twice)} twice")
-
-
-class _Judge(NamedTuple):
-    """What a network runs on."""
-
-    units: tuple[str, ...]
-    """One, or one for each layer."""
-    orders: tuple[AccumulationOrder, ...] | None = None
-    """Of the additions of each layer."""
-
-
-def _judges(
-    model: nn.Module,
-    images: NDArray[np.float32],
-    multipliers: Sequence[str],
-    accumulator: str,
-    accelerator: Accelerator | str | None,
-) -> dict[str, _Judge]:
-    """Return what the networks are called -> what they run on, in the PEs of *accelerator*."""
-    if accelerator is None:
-        return {name: _Judge((name,)) for name in multipliers}
-    from accelsim.config import Accelerator
-    from accelsim.layer_units import layer_multipliers, unit_label
-    from accelsim.machine.array import accumulation_orders
-    from accelsim.tracing import trace
-
-    machine = Accelerator.load(accelerator) if isinstance(accelerator, str) else accelerator
-    traced, judges = trace(model, images[:1]), {}
-    for name in multipliers:
-        own = machine.replace(multiplier=name, accumulator=accumulator)
-        units = layer_multipliers(traced, own) if own.layer_multipliers else (name,)
-        judges[unit_label(own)] = _Judge(units, accumulation_orders(traced, own))
-    return judges

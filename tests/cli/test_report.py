@@ -53,3 +53,22 @@ def test_a_folder_that_cannot_be_written_is_told(accelsim, runs, tmp_path):
     code, _, err = accelsim("report", tmp_path / "r", "--out", tmp_path / "page.html")
     assert (code, "Is a directory" in err) == (2, True)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["page.html", "r"]
+
+
+def test_scores_can_contradict_a_claim(accelsim, tmp_path):
+    """A step that large fools everybody: no check of attacks is asked whether it was strong."""
+    line = ("score", "lenet5_digits", "-m", "ax_fpm", "--attack", "fgsm", "--epsilon", "0.5")
+    code, _, err = accelsim(*line, "--images", "100", "--out", tmp_path / "s")
+    assert code == 0, err
+    pages = []
+    for name in ("a.html", "b.html"):
+        assert accelsim("report", tmp_path / "s", "--out", tmp_path / name)[0] == 0
+        pages.append((tmp_path / name).read_bytes())
+    assert pages[0] == pages[1]
+    assert b"less than half of what fgsm 0.5 makes" in pages[0]
+    assert b'class="badge">contradicted<' in pages[0]
+    (tmp_path / "s" / "checks.csv").unlink()
+    assert accelsim("report", tmp_path / "s", "--out", tmp_path / "without.html")[0] == 0
+    text = (tmp_path / "without.html").read_text()
+    assert 'class="badge">contradicted<' not in text
+    assert "keeps none of the network, as of an earlier accelsim" in text

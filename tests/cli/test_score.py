@@ -6,6 +6,10 @@ import re
 import numpy as np
 import pytest
 
+from accelsim.folders import read_manifest
+from accelsim.importing import import_multiplier
+from accelsim.nn import WORKLOAD_CALIBRATION
+from accelsim.scores import kept_checks
 from accelsim.workload import load_workload
 
 LINE = ("score", "lenet5_digits", "-m", "ax_fpm", "--attack", "fgsm", "--images", "12")
@@ -46,6 +50,20 @@ def test_an_attack_for_the_minimum_tells_its_median_distance(accelsim, tmp_path)
         (("--source", "ax_fmp"), "Did you mean 'ax_fpm'?"),
         (("--epsilon=-0.1",), "epsilon must be a number in (0, 1], in units of the pixel range"),
         (("--epsilon", "1.5"), "got 1.5; for 8 of 255 give 8/255"),
+        (
+            ("--scenario", "white_box", "--gradient", "none"),
+            "got 'none'. Attacks that follow no gradient have it by themselves: ",
+        ),
+        (
+            ("--gradient", "exact"),
+            "--gradient belongs to the scenario white_box; this one is transfer",
+        ),
+        (
+            ("--scenario", "adaptive", "--source", "ax_fpm", "--queries", "60"),
+            "--source belongs to the scenario transfer, --queries belongs to the scenario "
+            "black_box; this one is adaptive",
+        ),
+        (("--scenario", "white_box", "--source", "torch"), "--source belongs to the scenario tra"),
         (("--scenario", "white_box", "--gradient", "unit"), "unit 'ax_fpm' has no gradient 'unit'"),
     ],
 )
@@ -109,6 +127,49 @@ def test_score_quantizes_as_it_is_told(accelsim):
     assert found[0][1] != found[1][1]
 
 
+def test_a_source_of_integers_is_calibrated_and_its_file_is_known(accelsim, tmp_path):
+    """Although all units that judge are of floats."""
+    own = {"name": "own", "bits": 4, "signed": True, "operand_order": "activation,weight"}
+    unit = import_multiplier(np.multiply, **own)
+    file = unit.save(tmp_path / "own.npz")
+    line = ("score", "lenet5_digits", "-m", "ax_fpm", "--attack", "fgsm", "--images", "8")
+    code, out, err = accelsim(*line, "--source", file, "--out", tmp_path / "s", "--json")
+    assert code == 0, err
+    (row,) = json.loads(out)
+    assert row["source"] == str(file)
+    manifest = read_manifest(tmp_path / "s", "score")
+    assert manifest["calibration"] == WORKLOAD_CALIBRATION
+    assert manifest["quantization"]["per_channel"] is True
+    assert manifest["unit_files"] == {str(file): unit.fingerprint}
+
+
+@pytest.mark.parametrize(
+    "scenario", [("--scenario", "adaptive"), ("--scenario", "white_box", "--gradient", "effective")]
+)
+def test_slopes_of_a_unit_do_not_depend_on_what_else_is_judged(accelsim, tmp_path, scenario):
+    line = ("score", "lenet5_digits", "--attack", "ddn", "--images", "6", *scenario, "--json")
+    found = []
+    for more in ((), ("-m", "exact_int8")):
+        code, out, err = accelsim(*line, "-m", "ax_fpm", *more, "--out", tmp_path / f"s{len(more)}")
+        assert code == 0, err
+        rows = [row for row in json.loads(out) if row["target"] == "ax_fpm"]
+        found.append([(row["source"], row["median_l2"]) for row in rows])
+    assert found[0] == found[1]
+    manifest = read_manifest(tmp_path / "s0", "score")
+    assert manifest["calibration"] == WORKLOAD_CALIBRATION
+    assert "quantization" not in manifest
+
+
+def test_rejects_effective_slopes_without_training_images(accelsim, tmp_path):
+    _, images, labels = load_workload("lenet5_digits", limit=12)
+    np.savez(tmp_path / "own.npz", images=images, labels=labels)
+    line = (*LINE, "--data", tmp_path / "own.npz", "--scenario", "white_box")
+    code, _, err = accelsim(*line)
+    assert code == 2
+    assert "--scenario white_box --gradient exact takes none" in " ".join(err.split())
+    assert accelsim(*line, "--gradient", "exact")[0] == 0
+
+
 def test_an_interrupted_score_goes_on(accelsim, tmp_path, monkeypatch):
     from accelsim.robustness.attacks import ATTACKS
 
@@ -131,3 +192,68 @@ def test_an_interrupted_score_goes_on(accelsim, tmp_path, monkeypatch):
     again = json.loads(out)
     for name in ("attack", "target", "robust_accuracy", "fooled_both"):
         assert [row[name] for row in again] == [row[name] for row in whole]
+
+
+def kept(folder):
+    """Return (target, gradient, number of the check) of the checks that a folder keeps."""
+    found = kept_checks(folder, read_manifest(folder, "score")["config_hash"])
+    return {
+        (target, gradient, check.number)
+        for target, network in found.items()
+        for gradient in network.slopes or ("",)
+        for check in network.of(gradient)
+        if check.passed is not None
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ((), {("ax_fpm", "", 1)}),
+        (
+            ("--scenario", "black_box", "--queries", "60"),
+            {("ax_fpm", "", 1), ("exact_fp32", "", 1)},
+        ),
+        (("--scenario", "adaptive"), {("ax_fpm", "effective", one) for one in (1, 2, 3)}),
+        (
+            ("--scenario", "white_box", "--gradient", "exact", "--gradient", "smoothed"),
+            {("ax_fpm", name, one) for name in ("exact", "smoothed") for one in (1, 2, 3)},
+        ),
+        (
+            ("--accelerator", "edge_16x16", "--set", "layer_multipliers.conv1=exact_int8"),
+            {("ax_fpm, exact_int8 in conv1", "", 1)},
+        ),
+    ],
+)
+def test_a_folder_keeps_checks_of_the_networks(accelsim, tmp_path, more, expected):
+    """Of slopes where the scenario follows any of the unit."""
+    code, _, err = accelsim(*LINE, *more, "--out", tmp_path / "s")
+    assert code == 0, err
+    assert kept(tmp_path / "s") == expected
+
+
+def test_checks_are_made_once_and_of_gradients_as_they_are_followed(
+    accelsim, tmp_path, monkeypatch
+):
+    """Also in a folder that was made without; an attack without gradient asks for the usual one."""
+    line = ("score", "lenet5_digits", "-m", "ax_fpm", "--scenario", "white_box", "--images", "4")
+    line += ("--out", tmp_path / "s", "--attack")
+    with monkeypatch.context() as patch:
+        patch.setattr("accelsim.cli.scoring._check_networks", lambda *_: None)
+        assert accelsim(*line, "noise")[0] == 0
+    assert kept(tmp_path / "s") == set()
+    assert accelsim(*line, "noise")[0] == 0
+    effective = {("ax_fpm", "effective", one) for one in (1, 2, 3)}
+    assert kept(tmp_path / "s") == effective
+    assert accelsim(*line, "fgsm")[0] == 0
+    assert kept(tmp_path / "s") == effective | {("ax_fpm", "exact", one) for one in (1, 2, 3)}
+    before = (tmp_path / "s" / "checks.csv").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("accelsim.robustness.checks.network_checks", None)
+        assert accelsim(*line, "noise")[0] == 0
+    assert (tmp_path / "s" / "checks.csv").read_bytes() == before
+
+
+def test_help_tells_how_many_processes_there_are_by_default(accelsim):
+    _, out, _ = accelsim("score", "--help")
+    assert "Processes, which share the CPUs. [default: 1; x>=1]" in " ".join(out.split())

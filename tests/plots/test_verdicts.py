@@ -54,6 +54,26 @@ def test_every_claim_is_judged(kept, script, tmp_path, capsys, monkeypatch):
     assert max(map(len, lines)) <= 100
 
 
+def test_slopes_are_those_of_the_gradient_that_was_followed(kept, script, tmp_path, monkeypatch):
+    """Effective weights' slopes do not vouch for who follows the exact layers' gradient."""
+    verdicts = script("verdicts", NAME, "--folder", kept, "--out", tmp_path)
+    verdicts.IMAGES = 4
+    consistent, judge = {}, verdicts.verdict
+
+    def verdict(checks, claim, *others):
+        (slopes,) = (one for one in checks if one.name == "gradient_consistency")
+        consistent[claim.text] = slopes
+        return judge(checks, claim, *others)
+
+    monkeypatch.setattr(verdicts, "verdict", verdict)
+    verdicts.main()
+    plain = next(text for text in consistent if "follows the exact layers' gradient" in text)
+    others = {one for text, one in consistent.items() if text != plain}
+    assert len(others) == 1
+    assert [one.passed for one in others] == [True]
+    assert consistent[plain].passed is False
+
+
 def test_controls_are_networks_and_units_without_an_approximate_circuit(script):
     """But for those that imitate another unit."""
     controls = script("verdicts", NAME).controls

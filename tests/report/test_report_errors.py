@@ -39,6 +39,7 @@ def earlier(path):
             lambda at: (at / "outcomes.sqlite").write_bytes(b"x" * 5000),
             "outcomes.sqlite is damaged",
         ),
+        ("transfer", lambda at: (at / "checks.csv").write_text("a\n"), "is damaged: it lacks targ"),
         ("sweep", lambda at: (at / "results.csv").unlink(), "has no finished point"),
         ("sweep", lambda at: changed(at, grid={"array.rows": [1]}), "lacks array.rows"),
         ("sweep", lambda at: changed(at, accelerator={"name": 3}), "the sweep in .* is damaged"),

@@ -14,12 +14,15 @@ from accelsim.robustness.checks.coverage import (
 )
 from accelsim.robustness.checks.evidence import controls, known_answer, statistics, valid_examples
 from accelsim.robustness.checks.model import determinism, gradient_consistency, saturation
+from accelsim.robustness.checks.network import NETWORK_IMAGES, NetworkChecks, network_checks
 from accelsim.robustness.checks.strength import convergence, growth, ordering
 from accelsim.robustness.checks.study import Study
 
 __all__ = [
+    "NETWORK_IMAGES",
     "RULES",
     "Check",
+    "NetworkChecks",
     "Rule",
     "Study",
     "adaptivity",
@@ -31,6 +34,7 @@ __all__ = [
     "gradient_free",
     "growth",
     "known_answer",
+    "network_checks",
     "ordering",
     "overshoot",
     "run_checks",
@@ -61,8 +65,8 @@ def run_checks(study: Study, of_the_network: Sequence[Check] = ()) -> list[Check
         The outcomes and what they stand for. A check looks at every row of its target: keep out
         what has nothing to do with the question.
     of_the_network : sequence of Check
-        Results of `determinism`, `gradient_consistency` and `saturation`; those that are missing
-        are returned as not run.
+        Results of `determinism`, `gradient_consistency` and `saturation`, see `network_checks`;
+        those that are missing are returned as not run.
 
     Raises
     ------

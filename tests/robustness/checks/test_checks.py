@@ -34,17 +34,17 @@ def test_the_page_states_every_rule():
         ]
 
 
-def test_the_example_of_the_page_runs(run, runs, share, tiny, capsys):
+def test_the_example_of_the_page_runs(run, runs, share, lenet, capsys):
     """Fewer than 20 % of 100 examples transfer; the checks that were not run stand in the way."""
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    model, images, labels = tiny
+    model, images, labels = lenet
     transfer = {"scenario": "transfer", "source": "torch"}
     outcomes = runs(
         run([(1, hit) for hit in share(9)], **transfer),
         run([(1, hit) for hit in share(90)], target="exact_fp32", **transfer),
     )
-    exec(code, {"outcomes": outcomes, "net": model, "exact": model} | {
-        "images": images, "labels": labels})  # fmt: skip
+    given = {"model": model, "images": images, "labels": labels, "ranges": images}
+    exec(code, {"outcomes": outcomes, **given})
     told = capsys.readouterr().out
     assert told.startswith("inconclusive: less than 20 % of the examples transfer: 0.09 in 0.048")
     assert "check 7 overshoot: not run" in told
