@@ -52,22 +52,26 @@ class Classifier:
 
     @cached_property
     def art(self) -> Any:
-        """The model for ART: a ``PyTorchClassifier``, whose loss is the cross entropy.
+        """The model for ART, whose loss is the cross entropy; raises as `for_art`."""
+        from torch.nn import CrossEntropyLoss
+
+        return self.for_art(CrossEntropyLoss())
+
+    def for_art(self, loss: Any) -> Any:
+        """Return a ``PyTorchClassifier`` of the model with *loss*, of logits and labels.
 
         Raises
         ------
         ConfigError
             If ART is not installed.
         """
-        import torch
-
         try:
             from art.estimators.classification import PyTorchClassifier
         except ImportError as error:
             raise missing_library("Adversarial Robustness Toolbox", ART, error) from error
         return PyTorchClassifier(
             model=self.model,
-            loss=torch.nn.CrossEntropyLoss(),
+            loss=loss,
             input_shape=self.input_shape,
             nb_classes=self.classes,
             clip_values=(0.0, 1.0),

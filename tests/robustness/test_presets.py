@@ -17,7 +17,8 @@ every_preset = pytest.mark.parametrize("name", preset_titles())
 every_workload = pytest.mark.parametrize("workload", preset_workloads())
 
 PAPER = {"fgsm", "pgd", "jsma", "cw", "deepfool", "lsa", "boundary", "hopskipjump"}
-STANDARD = {"apgd_ce", "apgd_dlr", "fab", "square", "hopskipjump", "cw", "ddn", "mim", "noise"}
+STANDARD = {"apgd_ce", "apgd_dlr", "apgd_t", "fab", "square"}
+STANDARD |= {"hopskipjump", "cw", "ddn", "mim", "noise"}
 
 
 def test_every_shipped_network_has_rows():
@@ -96,6 +97,17 @@ def test_steps_are_those_of_the_sources():
         )
         settings = run.settings
         assert settings["relative_step"] * epsilon / settings["steps"] == pytest.approx(step)
+
+
+@every_workload
+def test_the_targeted_ratio_has_the_budgets_of_the_other(workload):
+    """But for 0.5, where any image can be made one gray."""
+    runs = [run for run in preset("standard", workload) if run.settings.get("restarts") == 1]
+    ratio, targeted = (
+        {(run.epsilon, run.images, run.scenarios) for run in runs if run.attack == name}
+        for name in ("apgd_dlr", "apgd_t")
+    )
+    assert targeted == {one for one in ratio if one[0] != 0.5}
 
 
 def test_many_queries_get_fewer_images_than_gradients():

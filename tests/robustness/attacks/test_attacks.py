@@ -16,7 +16,12 @@ from accelsim.robustness.distances import distances
 QUICK = {"queries": 150, "searches": 5, "steps": 40, "rounds": 3, "candidates": 20, "draws": 20}
 """What makes an attack that has such a setting quick; enough to fool LeNet-5 where it is used."""
 
-OWN = {"apgd_ce": {"steps": 10}, "apgd_dlr": {"steps": 10}, "fab": {"steps": 5, "targets": 1}}
+OWN = {
+    "apgd_ce": {"steps": 10},
+    "apgd_dlr": {"steps": 10},
+    "apgd_t": {"steps": 10, "targets": 3},
+    "fab": {"steps": 5, "targets": 1},
+}
 
 every_attack = pytest.mark.parametrize("name", ATTACKS)
 budget_attack = pytest.mark.parametrize(
