@@ -22,7 +22,7 @@ Cell = Callable[[pd.Series], str]
 Where = dict[str, Any]
 
 FGSM, PGD, MIM = ({"attack": name} for name in ("fgsm", "pgd", "mim"))
-APGD = {"attack": "apgd_dlr", "restarts": 1}
+APGD, APGD_T = ({"attack": name, "restarts": 1} for name in ("apgd_dlr", "apgd_t"))
 SQUARE, FAB, JSMA, LSA = ({"attack": name} for name in ("square", "fab", "jsma", "lsa"))
 DEEPFOOL, DDN = {"attack": "deepfool"}, {"attack": "ddn", "steps": 100}
 TWO_DDN = [("DDN, as it stops", DDN), ("DDN, 1.25 times as far", DDN | {"scale": 1.25})]

@@ -13,6 +13,7 @@ from pathlib import Path
 from cells import (
     ALEXNET,
     APGD,
+    APGD_T,
     AUTHORS,
     DDN,
     DEEPFOOL,
@@ -60,6 +61,7 @@ FROM_EXACT: list[tuple[str, Where]] = [
     *((f"FGSM, epsilon {e}", FGSM | {"epsilon": e}) for e in (0.1, 0.2)),
     *((f"PGD, epsilon {e}", PGD | {"epsilon": e}) for e in (0.1, 0.2)),
     ("APGD on the DLR loss, epsilon 0.1", APGD | {"epsilon": 0.1}),
+    (f"APGD towards each class, epsilon 0.1{FEW}", APGD_T | {"epsilon": 0.1}),
     ("momentum PGD, epsilon 0.1", MIM | {"epsilon": 0.1}),
     (f"Square, 5,000 queries, epsilon 0.2{FEW}", SQUARE | {"epsilon": 0.2}),
     (f"FAB, epsilon 0.2{FEW}", FAB | {"epsilon": 0.2}),
@@ -109,6 +111,7 @@ def alexnet() -> str:
         *((f"PGD, {one}/255", PGD | part(one)) for one in (1, 2, 4, 8, 16)),
         *((f"APGD on the cross entropy, {one}/255", ce | part(one)) for one in (2, 8)),
         *((f"APGD on the DLR loss, {one}/255", APGD | part(one)) for one in (4, 8)),
+        *((f"APGD towards each class, {one}/255{FEW}", APGD_T | part(one)) for one in (4, 8)),
         (f"FAB, 8/255{FEW}", FAB | part(8)),
         (f"Square, 5,000 queries, 8/255{FEW}", SQUARE | part(8)),
         ("JSMA, at most 14.5 % of the pixels", JSMA),
@@ -141,7 +144,8 @@ def smallest() -> str:
     runs = [
         *((f"DeepFool, {slope}", DEEPFOOL, slope) for slope in GRADIENTS),
         *((f"DDN, {slope}", DDN, slope) for slope in GRADIENTS),
-        *((f"C&W, {slope} (100 images)", cw(0.0), slope) for slope in GRADIENTS),
+        ("C&W, exact", cw(0.0), "exact"),
+        (f"C&W, effective{FEW}", cw(0.0), "effective"),
         ("HopSkipJump, 5,000 queries (100 images)", asking("hopskipjump", 5000), "none"),
         ("Boundary, 1,000 queries (100 images)", asking("boundary", 1000), "none"),
     ]
@@ -320,6 +324,10 @@ def attacks_elsewhere() -> str:
         ),
         *(row(f"JSMA, {one}: median number of pixels", JSMA, one, pixels) for one in GRADIENTS),
         row("LSA: withstood by", LSA, "none", right),
+        *(
+            row(f"APGD on the DLR loss, {one}, {small}", APGD, one, right, budget=True)
+            for one in GRADIENTS
+        ),
         row(f"Square, 5,000 queries, {small}", SQUARE, "none", right, budget=True),
         row(f"best of 100 random noises, {small}", noise, "none", right, budget=True),
     ]  # fmt: skip
