@@ -15,6 +15,7 @@ from cells import (
     APGD,
     APGD_T,
     AUTHORS,
+    CLASSIC,
     DDN,
     DEEPFOOL,
     DIGITS,
@@ -341,7 +342,7 @@ JUDGES = ("ax_fpm", "ax_fpm_noise", "ax_fpm_gain", "weights_po2", "weights_int4"
 
 def noise_elsewhere() -> str:
     rows = []
-    for network, title, small, epsilon in SMALL:
+    for network, title, small, epsilon in (("classic", CLASSIC, "0.1", 0.1), *SMALL):
         for name, where in (
             (f"FGSM, epsilon {small}", FGSM | {"epsilon": epsilon}),
             (f"PGD, epsilon {small}", PGD | {"epsilon": epsilon}),
