@@ -145,8 +145,7 @@ def smallest() -> str:
     runs = [
         *((f"DeepFool, {slope}", DEEPFOOL, slope) for slope in GRADIENTS),
         *((f"DDN, {slope}", DDN, slope) for slope in GRADIENTS),
-        ("C&W, exact", cw(0.0), "exact"),
-        (f"C&W, effective{FEW}", cw(0.0), "effective"),
+        *((f"C&W, {slope}", cw(0.0), slope) for slope in GRADIENTS),
         ("HopSkipJump, 5,000 queries (100 images)", asking("hopskipjump", 5000), "none"),
         ("Boundary, 1,000 queries (100 images)", asking("boundary", 1000), "none"),
     ]
