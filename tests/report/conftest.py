@@ -1,4 +1,6 @@
-"""Folders of results to report on."""
+"""Folders of results to report on, and reports taken apart."""
+
+from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,45 @@ from accelsim.robustness import OUTCOMES, summarize
 from accelsim.robustness.study import STORE
 from accelsim.scores import ScoreFolder
 from accelsim.store import Store
+
+
+class Page(HTMLParser):
+    """Tables by id as rows of cells, links and other addresses, all text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tables, self.addresses, self.ids, self.words = {}, [], [], []
+        self.commands, self._row, self._stack = [], None, []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        names = ("href", "src", "xlink:href", "action", "srcset", "data", "poster")
+        self.addresses += [given[name] for name in names if given.get(name)]
+        if "id" in given:
+            self.ids.append(given["id"])
+        if tag == "table":
+            self._table = self.tables.setdefault(given["id"], [])
+        elif tag == "tr":
+            self._table.append([])
+        elif tag in ("td", "th"):
+            self._table[-1].append("")
+        elif tag == "code":
+            self.commands.append("")
+        self._stack.append(tag)
+
+    def handle_endtag(self, tag):
+        while self._stack and self._stack.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if {"script", "style"} & set(self._stack):
+            return
+        self.words.append(data)
+        if {"td", "th"} & set(self._stack):
+            self._table[-1][-1] += f"|{data}" if self._table[-1][-1] else data
+        if "code" in self._stack:
+            self.commands[-1] += data
 
 
 def outcomes(target, fools, attack="pgd", **settings):
@@ -104,3 +145,14 @@ def page(folders):
     """The report on all of them."""
     names = ("sim", "transfer", "white", "sweep")
     return report([folders / name for name in names])
+
+
+@pytest.fixture(scope="session")
+def parse():
+    """What takes the text of a report apart."""
+    return Page
+
+
+@pytest.fixture(scope="session")
+def parsed(page):
+    return Page(page)

@@ -4,63 +4,14 @@ import re
 import shlex
 import shutil
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 
 import accelsim
 from accelsim.cli.options import build_accelerator
 from accelsim.energy import load_table
-from accelsim.folders import read_manifest
 from accelsim.report import report
-from accelsim.report.network import counting, network_of
 from accelsim.report.results import gather
-from accelsim.robustness.checks import Check, NetworkChecks
-from accelsim.scores import ScoreFolder
-
-
-class Page(HTMLParser):
-    """Tables by id as rows of cells, links and other addresses, all text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tables, self.addresses, self.ids, self.words = {}, [], [], []
-        self.commands, self._row, self._stack = [], None, []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        names = ("href", "src", "xlink:href", "action", "srcset", "data", "poster")
-        self.addresses += [given[name] for name in names if given.get(name)]
-        if "id" in given:
-            self.ids.append(given["id"])
-        if tag == "table":
-            self._table = self.tables.setdefault(given["id"], [])
-        elif tag == "tr":
-            self._table.append([])
-        elif tag in ("td", "th"):
-            self._table[-1].append("")
-        elif tag == "code":
-            self.commands.append("")
-        self._stack.append(tag)
-
-    def handle_endtag(self, tag):
-        while self._stack and self._stack.pop() != tag:
-            pass
-
-    def handle_data(self, data):
-        if {"script", "style"} & set(self._stack):
-            return
-        self.words.append(data)
-        if {"td", "th"} & set(self._stack):
-            self._table[-1][-1] += f"|{data}" if self._table[-1][-1] else data
-        if "code" in self._stack:
-            self.commands[-1] += data
-
-
-@pytest.fixture(scope="session")
-def parsed(page):
-    return Page(page)
 
 
 def test_nothing_is_loaded_from_outside(page, parsed):
@@ -128,111 +79,6 @@ def test_every_energy_has_its_figure_and_its_source(page, parsed, runs):
     assert "between 2 figures" in by_action["glb", "read"][5]
 
 
-def test_sanity_checks_pass_fail_or_say_why_not(parsed, folders):
-    _, *rows = parsed.tables["checks-1"]
-    by_name = {row[1].partition("|")[0]: row for row in rows}
-    assert len(rows) == 14
-    assert by_name["determinism"][2:4] == [
-        "not run",
-        f"{folders / 'transfer'}, {folders / 'white'} keep none of the network, as of an earlier "
-        "accelsim; the same accelsim score adds them",
-    ]
-    assert by_name["statistics"][2] == "pass"
-    assert by_name["adaptivity"][2] == "pass"
-    assert by_name["gradient free"][2] == "FAIL"
-    assert by_name["gain invariance"][2:4] == [
-        "FAIL",
-        "alone, without a margin loss or a second attack: linf 0.1: cross entropy 81.0%",
-    ]
-
-
-def test_verdicts_name_what_stands_in_the_way(parsed):
-    _, *rows = parsed.tables["verdicts"]
-    transfer = next(row for row in rows if row[0].startswith("less than half of what pgd 0.1"))
-    # 50 of 60 that fool the source.
-    assert transfer[2] == "83.33|72.0\N{EN DASH}90.7"
-    assert transfer[3] == "inconclusive"
-    assert "which speaks against it, but 1 check is in the way" in transfer[4]
-    assert "check 1 determinism: not run" in transfer[4]
-
-
-def keep(place, target, passed, **slopes):
-    """Keep checks of the network in a folder of scores; *slopes*: gradient -> check 2 passed."""
-    manifest = read_manifest(place)
-    known = ("schema", "kind", "attacks", "config_hash", "versions")
-    settings = {name: value for name, value in manifest.items() if name not in known}
-    found = {
-        gradient: (Check(2, "gradient_consistency", one, gradient), Check(3, "saturation", one, ""))
-        for gradient, one in slopes.items()
-    }
-    ScoreFolder(place, settings, []).keep_checks(
-        target, NetworkChecks(Check(1, "determinism", passed, "of bits"), found)
-    )
-
-
-@pytest.fixture
-def scored(folders, tmp_path):
-    """Copies of the folders of scores, into which checks can be put."""
-    for name in ("transfer", "white"):
-        shutil.copytree(folders / name, tmp_path / name)
-    return tmp_path
-
-
-def rows_of(place, table):
-    """Return the rows of a table of the report on both folders of *place*."""
-    return Page(report([place / "transfer", place / "white"])).tables[table][1:]
-
-
-def test_a_claim_is_contradicted_where_the_network_is_the_same_each_time(scored):
-    keep(scored / "transfer", "ax_fpm", True)
-    keep(scored / "white", "ax_fpm", True, exact=False, effective=True)
-    grades = {row[0].partition(" fools")[0]: row[3] for row in rows_of(scored, "verdicts")}
-    # 50 of 60 that fool the source in transfer; 81 of 100 in the white box, by either gradient.
-    assert grades["less than half of what pgd 0.1 makes of images that ax_fpm has right"] == (
-        "contradicted"
-    )
-    assert list(grades.values()).count("contradicted") == 4
-
-
-def test_slopes_are_told_by_gradient_and_count_where_it_was_followed(scored):
-    keep(scored / "transfer", "ax_fpm", True)
-    keep(scored / "white", "ax_fpm", True, exact=False, effective=True)
-    found = [(row[1].partition("|")[0], row[2]) for row in rows_of(scored, "checks-1")[:5]]
-    assert found == [
-        ("determinism", "pass"),
-        ("gradient consistency, slopes of effective", "pass"),
-        ("saturation, slopes of effective", "pass"),
-        ("gradient consistency, slopes of exact", "FAIL"),
-        ("saturation, slopes of exact", "FAIL"),
-    ]
-    scores = gather([scored / "transfer", scored / "white"]).scores
-    network = network_of(scores, "ax_fpm")
-    assert [check.passed for check in network.of("exact")] == [True, False, False]
-    assert [counting(network, name) for name in ("none", "exact")] == ["effective", "exact"]
-
-
-@pytest.mark.parametrize(
-    ("transfer", "white", "result"),
-    [
-        (True, False, "FAIL"),
-        (False, True, "FAIL"),
-        (True, None, "not run"),
-        (None, True, "not run"),
-    ],
-)
-def test_every_folder_that_judges_a_unit_has_to_know_its_network(scored, transfer, white, result):
-    """Folders may differ in how integers are quantized: one does not speak for another."""
-    for name, passed in (("transfer", transfer), ("white", white)):
-        if passed is not None:
-            keep(scored / name, "ax_fpm", passed)
-    row = rows_of(scored, "checks-1")[0]
-    assert row[2] == result
-    assert {row[3] for row in rows_of(scored, "verdicts")} == {"inconclusive"}
-    if result == "not run":
-        without = scored / ("transfer" if transfer is None else "white")
-        assert row[3].startswith(f"{without} keeps none of the network")
-
-
 def test_units_are_compared_image_by_image(parsed):
     _, *rows = parsed.tables["pairs-0"]
     transfer = [row for row in rows if row[0] == "transfer"]
@@ -248,14 +94,14 @@ def test_points_of_a_sweep_and_their_errors(parsed):
     assert rows[2][1:] == ["\N{EN DASH}"] * 5 + ["layer 'conv1' fits no tiling"]
 
 
-def test_the_commands_make_the_same_machines(folders, parsed, small_trace, tmp_path):
+def test_the_commands_make_the_same_machines(folders, parsed, small_trace, tmp_path, parse):
     changed = accelsim.Accelerator.preset("edge_16x16").replace(
         multiplier="ax_fpm", technology_nm=45, **{"array.rows": 8, "glb.forwarding": False}
     )
     own = changed.replace(name="mine <1>")
     for name, machine in (("changed", changed), ("own", own)):
         accelsim.simulate(small_trace, machine, values=False).save(tmp_path / name)
-    commands = Page(report([tmp_path / "changed", tmp_path / "own"])).commands
+    commands = parse(report([tmp_path / "changed", tmp_path / "own"])).commands
     first, second = (shlex.split(one) for one in commands if one.startswith("accelsim simulate"))
     assert first[:5] == ["accelsim", "simulate", "lenet5_digits", "-m", "ax_fpm"]
     assert "--timing-only" in first
@@ -294,10 +140,10 @@ def test_a_folder_that_is_named_twice_counts_once(folders):
     assert labels == ["exact_fp32", "ax_fpm"]
 
 
-def test_accelerators_stand_side_by_side(folders, small_trace, tmp_path):
+def test_accelerators_stand_side_by_side(folders, small_trace, tmp_path, parse):
     machine = accelsim.Accelerator.preset("edge_16x16").replace(**{"array.rows": 8})
     accelsim.simulate(small_trace, machine, values=False).save(tmp_path / "rows")
-    parsed = Page(report([folders / "sim", tmp_path / "rows", folders / "transfer"]))
+    parsed = parse(report([folders / "sim", tmp_path / "rows", folders / "transfer"]))
     labels = ["edge_16x16 exact_fp32", "edge_16x16 array.rows=8 exact_fp32", "edge_16x16 ax_fpm"]
     assert parsed.tables["headline"][0] == [
         *("quantity", labels[0], labels[1], "ratio", labels[2], "ratio"),
@@ -307,7 +153,7 @@ def test_accelerators_stand_side_by_side(folders, small_trace, tmp_path):
     assert differing["array.rows"] == ["16", "8", "16"]
 
 
-def test_names_cannot_become_markup(runs, tmp_path):
+def test_names_cannot_become_markup(runs, tmp_path, parse):
     """Neither in tables nor in figures; nor are they formulas to matplotlib."""
     name = "</svg><script>alert(1)</script>\"'&$\\frac$"
     machine = runs[1].accelerator.replace(name=name)
@@ -324,37 +170,37 @@ def test_names_cannot_become_markup(runs, tmp_path):
     assert body.count("<script") == 1
     for tag in ("<img", "<b>", "<i>", "alert(1)</script>"):
         assert tag not in body
-    assert name in "".join(Page(text).words)
+    assert name in "".join(parse(text).words)
 
 
-def test_an_energy_table_that_has_changed_is_told(folders, tmp_path):
+def test_an_energy_table_that_has_changed_is_told(folders, tmp_path, parse):
     shutil.copytree(folders / "sim", tmp_path / "sim")
     for place in (tmp_path / "sim").iterdir():
         summary = place / "summary.csv"
         summary.write_text(summary.read_text().replace(load_table("cmos45").fingerprint, "0" * 16))
     text = report([tmp_path / "sim"])
     assert f"the energy table &#39;cmos45&#39; was another ({'0' * 16}) than it is now" in text
-    parsed = Page(text)
+    parsed = parse(text)
     assert "figures-0" not in parsed.tables
     assert {row[6] for row in parsed.tables["spent-0"][1:]} == {"\N{EN DASH}"}
 
 
-def test_a_run_without_actions_still_has_sources(runs, tmp_path):
+def test_a_run_without_actions_still_has_sources(runs, tmp_path, parse):
     replace(runs[1], actions=None).save(tmp_path / "old")
-    parsed = Page(report([tmp_path / "old"]))
+    parsed = parse(report([tmp_path / "old"]))
     assert "spent-0" not in parsed.tables
     figures = {(row[0], row[1]) for row in parsed.tables["figures-0"]}
     assert {("multiplier.ax_fpm", "compute"), ("glb", "leak"), ("dram.simple", "read")} <= figures
 
 
-def test_energy_of_toggles_has_its_netlist(runs, tmp_path):
+def test_energy_of_toggles_has_its_netlist(runs, tmp_path, parse):
     machine = runs[1].accelerator.replace(**{"multiplier_energy.mode": "toggles"})
     told = {"mode": "toggles", "toggles": "functional", "circuit": "ax_fpm netlist"}
     told |= {"energy_factor": 0.696, "circuit_voltage_v": 1.1, "table_voltage_v": 0.9}
     manifest = {**runs[1].manifest, "multiplier_energy": told}
     manifest["accelerator"] = machine.model_dump(mode="json")
     replace(runs[1], accelerator=machine, manifest=manifest).save(tmp_path / "toggles")
-    parsed = Page(report([tmp_path / "toggles"]))
+    parsed = parse(report([tmp_path / "toggles"]))
     (figure,) = parsed.tables["figures-1"][1:]
     assert figure[5].startswith("functional toggles of ax_fpm netlist")
     assert "[" in figure[7]
@@ -363,13 +209,13 @@ def test_energy_of_toggles_has_its_netlist(runs, tmp_path):
     assert ("multiplier.ax_fpm", "leak") in rows
 
 
-def test_scores_without_outcomes_are_told(folders, tmp_path):
+def test_scores_without_outcomes_are_told(folders, tmp_path, parse):
     shutil.copytree(folders / "transfer", tmp_path / "score")
     (tmp_path / "score" / "outcomes.sqlite").unlink()
     text = report([tmp_path / "score"])
     assert "Sanity checks and paired comparisons were not run" in text
-    assert "checks-0" not in Page(text).tables
-    assert "headline" in Page(text).tables
+    assert "checks-0" not in parse(text).tables
+    assert "headline" in parse(text).tables
 
 
 def test_reading_leaves_the_folders_alone(folders):
@@ -378,11 +224,11 @@ def test_reading_leaves_the_folders_alone(folders):
     assert {path: path.read_bytes() for path in folders.rglob("*") if path.is_file()} == before
 
 
-def test_layers_on_other_units_are_told(runs, mixed_run, tmp_path):
+def test_layers_on_other_units_are_told(runs, mixed_run, tmp_path, parse):
     for name, run in {"exact": runs[0], "mixed": mixed_run}.items():
         run.save(tmp_path / name)
     page = report([tmp_path])
-    parsed = Page(page)
+    parsed = parse(page)
     label = "exact_fp32, ax_fpm in conv1"
     tables = {name: rows[1:] for name, rows in parsed.tables.items()}
     units = tables["units"]
@@ -397,7 +243,7 @@ def test_layers_on_other_units_are_told(runs, mixed_run, tmp_path):
     assert any("--set layer_multipliers.conv1=ax_fpm" in one for one in parsed.commands)
 
 
-def test_toggles_of_several_units_have_their_netlists(mixed_run, tmp_path):
+def test_toggles_of_several_units_have_their_netlists(mixed_run, tmp_path, parse):
     machine = mixed_run.accelerator.replace(**{"multiplier_energy.mode": "toggles"})
     told = {"mode": "toggles", "toggles": "functional", "circuit": "one, other"}
     told |= {"energy_factor": 0.696, "circuit_voltage_v": 1.1, "table_voltage_v": 0.9}
@@ -405,7 +251,7 @@ def test_toggles_of_several_units_have_their_netlists(mixed_run, tmp_path):
     manifest = {**mixed_run.manifest, "multiplier_energy": told}
     manifest["accelerator"] = machine.model_dump(mode="json")
     replace(mixed_run, accelerator=machine, manifest=manifest).save(tmp_path / "toggles")
-    parsed = Page(report([tmp_path / "toggles"]))
+    parsed = parse(report([tmp_path / "toggles"]))
     assert len(parsed.ids) == len(set(parsed.ids))
     figures = {row[0]: row[5] for row in parsed.tables["figures-1"][1:]}
     assert figures["multiplier.exact_fp32"].startswith("functional toggles of one ")
