@@ -50,8 +50,6 @@ NEEDED = ("{unit}_noise", "weights_po2", "exact_int8")
 """Controls without which check 11 is not run: noise like a unit's, powers of two, few bits."""
 CONTROLS = ("exact_bfloat16",)
 """Units that cost no approximate circuit; controls where they were judged."""
-IMAGES = NETWORK_IMAGES
-"""For the checks that need the network."""
 FOLLOWED = {"noise_db_exact_gradient": "exact"}
 """Measure of what attackers did who followed one gradient alone -> whose slopes are checked for it;
 of others it is `USUAL`."""
@@ -86,7 +84,7 @@ def claims(workload: str) -> Iterator[tuple[str, list[str], str, bool, Claim]]:
 
 def of_network(workload: str, unit: str, weights: Path | None) -> NetworkChecks:
     """Return the checks of the network on *unit*, slopes by all gradients that claims speak of."""
-    model, images, labels = accelsim.load_workload(workload, limit=IMAGES, weights=weights)
+    model, images, labels = accelsim.load_workload(workload, limit=NETWORK_IMAGES, weights=weights)
     ranges = calibrate_workload(workload, model)
     followed = (USUAL, *FOLLOWED.values())
     return network_checks(model, images, labels, unit, gradients=followed, calibration=ranges)

@@ -16,7 +16,7 @@ NAME = "lenet5_digits"
 
 def test_every_claim_is_judged(kept, script, tmp_path, capsys, monkeypatch):
     verdicts = script("verdicts", NAME, "--folder", kept, "--out", tmp_path)
-    verdicts.IMAGES = 4
+    verdicts.NETWORK_IMAGES = 4
     beaten = []
 
     def study(*given, controls=()):
@@ -57,7 +57,7 @@ def test_every_claim_is_judged(kept, script, tmp_path, capsys, monkeypatch):
 def test_slopes_are_those_of_the_gradient_that_was_followed(kept, script, tmp_path, monkeypatch):
     """Effective weights' slopes do not vouch for who follows the exact layers' gradient."""
     verdicts = script("verdicts", NAME, "--folder", kept, "--out", tmp_path)
-    verdicts.IMAGES = 4
+    verdicts.NETWORK_IMAGES = 4
     consistent, judge = {}, verdicts.verdict
 
     def verdict(checks, claim, *others):
