@@ -108,13 +108,15 @@ def robustness(outcomes: pd.DataFrame, units: Iterable[str], epsilon: float) -> 
     for unit, table in within.items():
         found[unit] = survived("robust_accuracy", table)
         found[unit] |= {"robust_images": table["image"].nunique()}
-    for unit, table in met_by_all(within, [unit for unit in within if unit in MULTIPLIERS]).items():
+    alike = met_by_all(within, [unit for unit in within if unit in MULTIPLIERS])
+    for unit, table in alike.items():
         found[unit] |= survived("robust_alike", table)
-        for attack, part in table.groupby("attack", sort=False):
-            found[unit][f"robust_{attack}"] = withstood(part)
     transfer = {unit: table[table["scenario"] == "transfer"] for unit, table in within.items()}
     for unit, table in met_by_all(transfer, list(transfer)).items():
         found[unit]["robust_transfer"] = withstood(table)
+    for unit, table in alike.items():
+        for attack, part in table.groupby("attack", sort=False):
+            found[unit][f"robust_{attack}"] = withstood(part)
     for unit, table in own.items():
         found[unit] |= {"median_l2": smallest(table), "l2_images": table["image"].nunique()}
     for unit, table in met_by_all(own, [unit for unit in own if unit in MULTIPLIERS]).items():
