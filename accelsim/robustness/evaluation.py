@@ -126,7 +126,8 @@ def evaluate(
         Whose networks are judged (or a preset's name, or a YAML file's path): each unit and
         *accumulator* in its PEs, products added in the order of its dataflow, see
         `accelsim.accumulation_orders`. Without: k ascending. Layers that it has on units of their
-        own stay there, and judges are then called as `accelsim.layer_units.unit_label` does it.
+        own stay there, and judges are then called as `accelsim.layer_units.unit_label` does it;
+        a source, and the exact judge of a black box, is one unit in all layers.
     chunk : int
         Images attacked together: what a kill can cost, and what workers share out.
     folder, workers, progress

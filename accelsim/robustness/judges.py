@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.accumulators import AUTO
-from accelsim.robustness.scenarios import Networks, Smoothing
+from accelsim.robustness.scenarios import Networks, Orders, Smoothing, ascending
 
 if TYPE_CHECKING:
     from torch import nn
@@ -53,7 +54,10 @@ def judging_networks(
         As `accelsim.robustness.evaluate` and `accelsim.nn.approximate` do.
     """
     exact = copy.deepcopy(model).eval()
-    judges = _judges(exact, images, multipliers, accumulator, accelerator)
+    judges: dict[str, Sequence[str]] = {name: (name,) for name in multipliers}
+    orders: Orders = ascending
+    if accelerator is not None:
+        judges, orders = _in_pes(exact, images, multipliers, accumulator, accelerator)
     ranges = None
     if calibration is not None:
         from accelsim.nn.calibration import as_calibration
@@ -64,44 +68,43 @@ def judging_networks(
         accumulator,
         ranges,
         scheme,
-        {name: one.orders for name, one in judges.items()},
+        orders,
         smoothing or Smoothing(),
         controls or {},
-        {name: one.units for name, one in judges.items() if name not in multipliers},
+        {name: units for name, units in judges.items() if name not in multipliers},
     )
     for name in judges:
         networks.on(name)
     return networks, list(judges)
 
 
-class _Judge(NamedTuple):
-    """What a network runs on."""
-
-    units: tuple[str, ...]
-    """One, or one for each layer."""
-    orders: tuple[AccumulationOrder, ...] | None = None
-    """Of the additions of each layer."""
-
-
-def _judges(
+def _in_pes(
     model: nn.Module,
     images: NDArray[np.float32],
     multipliers: Sequence[str],
     accumulator: str,
-    accelerator: Accelerator | str | None,
-) -> dict[str, _Judge]:
-    """Return what the networks are called -> what they run on, in the PEs of *accelerator*."""
-    if accelerator is None:
-        return {name: _Judge((name,)) for name in multipliers}
+    accelerator: Accelerator | str,
+) -> tuple[dict[str, Sequence[str]], Orders]:
+    """Return what the judges are called -> the unit, or that of each layer, in *accelerator*.
+
+    And the orders of these, and of any other unit that is in every PE.
+    """
     from accelsim.config import Accelerator
     from accelsim.layer_units import layer_multipliers, unit_label
     from accelsim.machine.array import accumulation_orders
     from accelsim.tracing import trace
 
     machine = Accelerator.load(accelerator) if isinstance(accelerator, str) else accelerator
-    traced, judges = trace(model, images[:1]), {}
-    for name in multipliers:
-        own = machine.replace(multiplier=name, accumulator=accumulator)
-        units = layer_multipliers(traced, own) if own.layer_multipliers else (name,)
-        judges[unit_label(own)] = _Judge(units, accumulation_orders(traced, own))
-    return judges
+    traced = trace(model, images[:1])
+    own = [machine.replace(multiplier=name, accumulator=accumulator) for name in multipliers]
+    machines = {unit_label(one): one for one in own}
+
+    def orders(name: str) -> Sequence[AccumulationOrder] | None:
+        alone = {"multiplier": name, "accumulator": accumulator, "layer_multipliers": {}}
+        return accumulation_orders(traced, machines.get(name) or machine.replace(**alone))
+
+    judges: dict[str, Sequence[str]] = {
+        name: layer_multipliers(traced, one) if one.layer_multipliers else (one.multiplier,)
+        for name, one in machines.items()
+    }
+    return judges, functools.cache(orders)

@@ -45,8 +45,10 @@ __all__ = [
     "SCENARIOS",
     "TORCH",
     "Networks",
+    "Orders",
     "Proxies",
     "Smoothing",
+    "ascending",
     "check_scenario",
     "pieces_of",
 ]
@@ -62,6 +64,11 @@ PROBES = 16
 """Images whose logits tell a control, which need not have weights, from every other."""
 
 Targets = dict[str, "nn.Module"]
+Orders = Callable[[str], "Sequence[AccumulationOrder] | None"]
+
+
+def ascending(unit: str) -> None:
+    """Return the orders of additions of *unit* that is in no array: k ascends."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +110,8 @@ class Networks:
         Exact, in eval mode.
     accumulator, calibration, scheme
         As of `accelsim.nn.approximate`.
-    orders : mapping
-        Unit -> orders of its additions; k ascending where a unit is not named.
+    orders : callable
+        Called with what stands for a unit; returns the orders of its additions.
     smoothing : Smoothing
     controls : mapping of str to torch.nn.Module
         Name -> network, in eval mode, with a gradient; of names that no unit has.
@@ -117,7 +124,7 @@ class Networks:
     accumulator: str = AUTO
     calibration: Calibration | None = None
     scheme: Scheme | None = None
-    orders: Mapping[str, Sequence[AccumulationOrder] | None] = field(default_factory=dict)
+    orders: Orders = ascending
     smoothing: Smoothing = field(default_factory=Smoothing)
     controls: Mapping[str, nn.Module] = field(default_factory=dict)
     layered: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -147,7 +154,7 @@ class Networks:
                     gradient=gradient,
                     calibration=self.calibration,
                     scheme=self.scheme,
-                    orders=self.orders.get(unit),
+                    orders=self.orders(unit),
                 )
             self._made[unit, gradient] = made.eval()
         return self._made[unit, gradient]

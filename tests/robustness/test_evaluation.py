@@ -156,7 +156,7 @@ def test_units_of_integers_quantize_by_the_scheme(tiny):
 
 
 def test_units_are_judged_as_they_are_in_an_accelerator(lenet, monkeypatch):
-    """Each unit adds in the order that its array gives it; ascending k needs none."""
+    """Each unit, sources too, adds in the order that its array gives it; ascending k needs none."""
     given = {}
     approximate = accelsim.nn.approximate
 
@@ -165,18 +165,18 @@ def test_units_are_judged_as_they_are_in_an_accelerator(lenet, monkeypatch):
         return approximate(model, multiplier=multiplier, orders=orders, **how)
 
     monkeypatch.setattr("accelsim.nn.approximate", seen)
-    settings = {"attacks": ["fgsm"], "multipliers": UNITS}
+    settings = {"attacks": ["fgsm"], "multipliers": UNITS, "sources": ["ax_bfloat16"]}
     eyeriss = accelsim.Accelerator.preset("eyeriss_168")
     rows = summarize(evaluate(*lenet, **settings, accelerator=eyeriss))
     model, images, _ = lenet
-    for name in UNITS:
+    for name in (*UNITS, "ax_bfloat16"):
         machine = accelsim.Accelerator.preset("eyeriss_168").replace(multiplier=name)
         own = accelsim.accumulation_orders(accelsim.trace(model, images[:1]), machine)
         for order, expected in zip(given[name], own, strict=True):
             assert (order.permutation == expected.permutation).all()
             assert (order.sizes == expected.sizes).all()
     plain = summarize(evaluate(*lenet, **settings, accelerator="edge_16x16"))
-    assert given == dict.fromkeys(UNITS)
+    assert given == dict.fromkeys((*UNITS, "ax_bfloat16"))
     assert (rows.mean_confidence_clean != plain.mean_confidence_clean).all()
     assert rows.mean_confidence_clean.to_numpy() == pytest.approx(plain.mean_confidence_clean)
 
