@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from study import RESULTS, kept_outcomes, label, without_retraining
+from study import RESULTS, kept_outcomes, label, parser_of, without_retraining
 
 import accelsim
 from accelsim.cli import script
@@ -38,7 +38,7 @@ from accelsim.robustness.outcomes import strongest
 from accelsim.robustness.study import outcomes_in
 from accelsim.robustness.summary import by_role
 from accelsim.statistics import wilson
-from accelsim.workload import WORKLOADS, weights_hash
+from accelsim.workload import weights_hash
 
 HERE = Path(__file__).parent
 OVER = ("scenario", "source", "gradient", "attack", "settings", "seed")
@@ -61,14 +61,10 @@ TITLES = {
 
 def arguments() -> argparse.Namespace:
     """Return what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("workload", choices=[n for n in WORKLOADS if WORKLOADS[n].recipe])
-    parser.add_argument("--weights", type=Path, help="a file in place of the shipped weights")
+    parser = parser_of(__doc__)
     parser.add_argument("--accelerator", default="edge_16x16", choices=presets())
     parser.add_argument("--clock", default="auto", choices=["auto", "preset"])
     parser.add_argument("--epsilon", type=float, help="by default that of most attacks")
-    parser.add_argument("--folder", type=Path, help="of outcomes; by default where they are kept")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the table")
     return parser.parse_args()
 
 

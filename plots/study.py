@@ -1,5 +1,6 @@
 """What the analyses have in common: networks, units, images, and what is kept of attacks."""
 
+import argparse
 import sys
 from collections.abc import Callable, Iterable
 from functools import cache, partial
@@ -49,6 +50,16 @@ WITH_DATA = ["lenet5_classic_mnist", "lenet5_mnist", "alexnet_cifar10"]
 def workloads() -> list[str]:
     """Return the workloads of the command line, else all for which there are data."""
     return sys.argv[1:] or (WITH_DATA if folder_or_default(None) else WITHOUT_DATA)
+
+
+def parser_of(about: str) -> argparse.ArgumentParser:
+    """Return the parser of a script that reads what is kept of attacks on a workload."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("workload", choices=[n for n in WORKLOADS if WORKLOADS[n].recipe])
+    parser.add_argument("--weights", type=Path, help="a file in place of the shipped weights")
+    parser.add_argument("--folder", type=Path, help="of outcomes; by default where they are kept")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of what is written")
+    return parser
 
 
 def label(workload: str, weights: Path | None = None) -> str:

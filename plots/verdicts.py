@@ -10,12 +10,11 @@ each. Before a claim is judged the sanity checks are run on all that was kept of
 each claim and unit came out, with the numbers of the checks that stand in the way.
 """
 
-import argparse
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
-from study import RESULTS, kept_outcomes, label, unit_of, without_retraining
+from study import kept_outcomes, label, parser_of, unit_of, without_retraining
 
 import accelsim
 from accelsim.cli import script
@@ -42,7 +41,7 @@ from accelsim.robustness.outcomes import distance
 from accelsim.robustness.scenarios import EXACT
 from accelsim.robustness.study import outcomes_in
 from accelsim.statistics import RunningMean
-from accelsim.workload import WORKLOADS, weights_hash
+from accelsim.workload import weights_hash
 from accelsim.yaml_files import load_yaml
 
 HERE = Path(__file__).parent
@@ -61,16 +60,6 @@ ROWS = {
 """Scenario of a claim -> scenarios of the outcomes that its checks look at."""
 OVER = {"kindest_average": "kindest", "harshest_average": "harshest"}
 """How the printed table names averages."""
-
-
-def arguments() -> argparse.Namespace:
-    """Return what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("workload", choices=[n for n in WORKLOADS if WORKLOADS[n].recipe])
-    parser.add_argument("--weights", type=Path, help="a file in place of the shipped weights")
-    parser.add_argument("--folder", type=Path, help="of outcomes; by default where they are kept")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the table")
-    return parser.parse_args()
 
 
 def claims(workload: str) -> Iterator[tuple[str, list[str], str, bool, Claim]]:
@@ -254,7 +243,7 @@ def ranges(numbers: list[int]) -> str:
 
 def main() -> None:
     """Judge every claim on every approximate unit that was judged; write and print."""
-    asked = arguments()
+    asked = parser_of(__doc__).parse_args()
     name, weights = asked.workload, asked.weights
     accelsim.load_workload(name, limit=1, weights=weights)  # Where its data are missing, at once.
     outcomes = outcomes_in(asked.folder or kept_outcomes(name, weights))

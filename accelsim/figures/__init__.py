@@ -1,7 +1,7 @@
 """Figures: each function takes a result table and returns a matplotlib Figure."""
 
 from accelsim.figures.accuracy import accuracy_by_unit
-from accelsim.figures.attacks import accuracy_by_attack
+from accelsim.figures.attacks import accuracy_by_attack, noise_by_attack
 from accelsim.figures.claims import claims_by_level
 from accelsim.figures.confidence import calibration_by_unit, confidence_by_unit
 from accelsim.figures.energy import energy_by_component
@@ -48,6 +48,7 @@ __all__ = [
     "inflation_by_operands",
     "latency_by_layer",
     "measured_and_simulated",
+    "noise_by_attack",
     "noise_by_correlation",
     "pareto",
     "power_by_component",

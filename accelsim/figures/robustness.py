@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from accelsim.errors import DataError
-from accelsim.figures.style import PALETTE, checked, new_figure, quiet
+from accelsim.figures.style import PALETTE, checked, differing, new_figure, quiet, told_apart
 
 __all__ = ["accuracy_by_epsilon", "transfer_by_margin", "transfer_matrix"]
 
@@ -53,7 +53,7 @@ def accuracy_by_epsilon(summary: pd.DataFrame, title: str) -> Figure:
     table = summary[summary["aim"] == "budget"]
     if table.empty:
         raise DataError("there is no accuracy to draw; the table has no row with an epsilon")
-    _refuse_twins(table, ["attack", "norm", "target", "epsilon"])
+    told_apart(table, ["attack", "norm", "target", "epsilon"])
     targets = list(table["target"].unique())
     panels = list(table.groupby(["attack", "norm"], sort=False))
     figure, all_axes = _panels(len(panels), 2.7, 2.6)
@@ -100,7 +100,7 @@ def transfer_by_margin(
     _refuse_mixed(summary)
     _refuse_unknown(summary, measure)
     table = summary[(summary["aim"] == "minimum") & summary[measure].notna()]
-    _refuse_twins(table, [*run, "scale", "target"])
+    told_apart(table, [*run, "scale", "target"])
     panels = _margins(table)
     if not panels:
         raise DataError(
@@ -131,11 +131,7 @@ def _margins(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     found = []
     for (attack, norm, _), part in table.groupby(["attack", "norm", "like"], sort=False):
         runs = list(table.loc[(table["attack"] == attack) & (table["norm"] == norm), "rest"])
-        told = [
-            f"{value:g} {name}" if isinstance(value, int | float) else f"{name} {value}"
-            for name, value in part["rest"].iloc[0].items()
-            if any(other.get(name) != value for other in runs)
-        ]
+        told = differing(part["rest"].iloc[0], runs)
         name = ", ".join([f"{attack} ({NORMS[norm]})", *told])
         least = part["confidence"].min()
         several = part["confidence"].nunique() > 1
@@ -223,7 +219,7 @@ def transfer_matrix(summary: pd.DataFrame, title: str, measure: str = "transfer_
     checked(summary, [*setting, "source", "target"], "transfer rates")
     _refuse_mixed(summary)
     _refuse_unknown(summary, measure)
-    _refuse_twins(summary, [*setting, "source", "target"])
+    told_apart(summary, [*setting, "source", "target"])
     sources, targets = list(summary["source"].unique()), list(summary["target"].unique())
     panels = list(summary.groupby(setting, sort=False, dropna=False))
     figure, all_axes = _panels(len(panels), 1.1 + 0.65 * len(targets), 1.2 + 0.45 * len(sources))
@@ -274,14 +270,3 @@ def _refuse_unknown(table: pd.DataFrame, measure: str) -> None:
     if f"{measure}_low" not in table.columns:
         rates = [name.removesuffix("_low") for name in table.columns if name.endswith("_low")]
         raise DataError(f"the table has no rate {measure!r}; it has: {', '.join(rates)}")
-
-
-def _refuse_twins(table: pd.DataFrame, cell: list[str]) -> None:
-    twice = table.duplicated(cell)
-    if twice.any():
-        row = table[twice].iloc[0]
-        where = ", ".join(f"{name} {row[name]}" for name in cell)
-        raise DataError(
-            f"two rows of the table would be drawn in one place ({where}); leave one scenario, "
-            "gradient and seed, or summarize the strongest"
-        )

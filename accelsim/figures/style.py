@@ -21,6 +21,7 @@ __all__ = [
     "PALETTE",
     "broken",
     "checked",
+    "differing",
     "groups",
     "headline",
     "legend_below",
@@ -29,6 +30,7 @@ __all__ = [
     "quiet",
     "rendered",
     "run_labels",
+    "told_apart",
 ]
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#999999", "#F0E442")
@@ -135,6 +137,31 @@ def groups(table: pd.DataFrame, what: str, column: str = "workload") -> tuple[li
     """Return the values of *column* and the multipliers, in order of appearance."""
     checked(table, [column, "multiplier"], what)
     return list(table[column].unique()), list(table["multiplier"].unique())
+
+
+def differing(settings: dict[str, Any], runs: Sequence[dict[str, Any]]) -> list[str]:
+    """Return, for readers, which of *settings* are not those of all *runs*.
+
+    >>> differing({"queries": 1000, "step": 0.1}, [{"queries": 5000, "step": 0.1}])
+    ['1000 queries']
+    """
+    return [
+        f"{value:g} {name}" if isinstance(value, int | float) else f"{name} {value}"
+        for name, value in settings.items()
+        if any(other.get(name) != value for other in runs)
+    ]
+
+
+def told_apart(table: pd.DataFrame, place: list[str]) -> None:
+    """Raise `DataError` if two rows of *table* would be drawn in one *place*."""
+    twice = table.duplicated(place)
+    if twice.any():
+        row = table[twice].iloc[0]
+        where = ", ".join(f"{name} {row[name]}" for name in place)
+        raise DataError(
+            f"two rows of the table would be drawn in one place ({where}); leave one scenario, "
+            "gradient and seed, or summarize the strongest"
+        )
 
 
 def line_look(number: int) -> dict[str, Any]:

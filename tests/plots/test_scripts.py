@@ -17,12 +17,12 @@ def test_what_a_script_does_is_done_by_the_command_lines_own_wrapper(path):
     """Those that read nothing and take no words have no such function."""
     tree = ast.parse(path.read_text())
     if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body):
-        own = "argparse" in path.read_text()
+        own = "parse_args" in path.read_text()
         call = "script(main)" if own else "script(main, about=__doc__)"
         assert ast.unparse(tree.body[-1]) == f"if __name__ == '__main__':\n    {call}"
 
 
-@pytest.mark.parametrize("name", ["verdicts", "closing_table"])
+@pytest.mark.parametrize("name", ["verdicts", "closing_table", "noise_ratio"])
 def test_missing_outcomes_are_one_line_and_code_2(name, script, tmp_path, capsys):
     module = script(name, "lenet5_digits", "--folder", tmp_path)
     with pytest.raises(SystemExit) as ended:
