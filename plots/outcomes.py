@@ -1,25 +1,27 @@
 """What became of every image, compressed, so that it can be committed and need not be made again.
 
-Run ``python plots/outcomes.py unpack WORKLOAD`` before ``robustness.py``, ``verdicts.py`` or
-``closing_table.py`` to have the outcomes that are committed where these look for them, below
-``results/outcomes``; what is kept there already stays. ``pack`` is the way back: it writes
-``results/outcomes_<workload>-<weights>.sqlite.xz``, what that holds already and what has been kept
-since. An archive holds the runs of some scenarios and attacks, not always all of which the tables
-tell: ``unpack`` prints them.
+Run ``python plots/outcomes.py unpack WORKLOAD`` before ``robustness.py``, ``verdicts.py``,
+``closing_table.py`` or ``noise_ratio.py`` to have the outcomes that are committed where these look
+for them, below ``results/outcomes``; what is kept there already stays. ``pack`` is the way back: it
+writes ``results/outcomes_<workload>-<weights>.sqlite.xz``, what that holds already and what has
+been kept since, but for pieces that were made again later, in pieces of another size. An archive
+holds the runs of some scenarios and attacks, not always all of which the tables tell: ``unpack``
+prints them.
 """
 
 import argparse
 import lzma
-import sqlite3
 import tempfile
-from contextlib import closing
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from study import kept_outcomes
 
 from accelsim.cli import script
 from accelsim.errors import DataError
 from accelsim.files import write_atomically
+from accelsim.robustness.outcomes import KEYS, numbered
 from accelsim.robustness.study import STORE, outcomes_in
 from accelsim.store import Store, stored_rows
 from accelsim.workload import WORKLOADS
@@ -60,8 +62,20 @@ def unpack(archive: Path, folder: Path) -> int:
     return len(missing)
 
 
+def needed(rows: dict[str, dict]) -> list[str]:
+    """Return the keys of the pieces that tell at least one outcome which no later piece tells."""
+    names = [*KEYS, "image"]
+    table = pd.DataFrame(
+        {name: [one for row in rows.values() for one in row[name]] for name in names}
+    )
+    last = ~pd.Series(numbered(table, names)).duplicated(keep="last").to_numpy()
+    piece = np.repeat(np.arange(len(rows)), [len(row["image"]) for row in rows.values()])
+    keys = list(rows)
+    return [keys[number] for number in np.unique(piece[last])]
+
+
 def pack(folder: Path, archive: Path) -> None:
-    """Write the store in *folder* to *archive*, after adding to it what the archive holds.
+    """Write what is `needed` of the store in *folder* to *archive*; what that holds is added first.
 
     Raises
     ------
@@ -74,8 +88,10 @@ def pack(folder: Path, archive: Path) -> None:
         unpack(archive, folder)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         whole = Path(scratch) / STORE
-        with closing(sqlite3.connect(folder / STORE)) as database:
-            database.execute("VACUUM INTO ?", (str(whole),))
+        rows = stored_rows(folder / STORE)
+        with Store(whole) as packed:
+            for key in needed(rows):
+                packed.put(key, rows[key])
         write_atomically(archive, lzma.compress(whole.read_bytes(), preset=9))
 
 

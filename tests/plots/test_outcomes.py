@@ -54,6 +54,16 @@ def test_what_is_there_stays_and_is_packed_with_the_rest(packed, kept, monkeypat
     assert stored_rows(again / STORE) == rows | own
 
 
+def test_a_piece_that_was_made_again_is_left_out(packed, kept):
+    """In two pieces, later: only that of which an image was not made again is needed."""
+    outcomes, _ = packed
+    rows = stored_rows(kept / STORE)
+    first, second, *others = rows
+    part = {name: values[1:] for name, values in rows[second].items()}
+    again = rows | {"halves": rows[first], "all but one": part}
+    assert outcomes.needed(again) == [second, *others, "halves", "all but one"]
+
+
 def test_a_damaged_archive_leaves_what_is_there(packed):
     outcomes, folder = packed
     outcomes.main()
