@@ -48,6 +48,7 @@ from cells import (
     share,
 )
 from judgements import closing, verdicts
+from noise import noise_ratios, noise_units
 
 PAGE = Path(__file__).with_name("findings.md")
 SMALL = (
@@ -381,7 +382,17 @@ def free_noise() -> str:
 TABLES = {
     one.__name__: one
     for one in (
-        *(transfer, other_weights, alexnet, smallest, budgets, black_box, alexnet_black_box),
+        *(
+            transfer,
+            other_weights,
+            alexnet,
+            smallest,
+            noise_ratios,
+            noise_units,
+            budgets,
+            black_box,
+            alexnet_black_box,
+        ),
         *(adaptive, adaptive_units, adaptive_elsewhere, units_elsewhere),
         *(attacks_elsewhere, free_noise, noise_elsewhere, closing, verdicts),
     )

@@ -83,9 +83,11 @@ def ratios(outcomes: pd.DataFrame) -> pd.DataFrame:
     table = outcomes[white & (outcomes["aim"] == "minimum") & (outcomes["scale"] == 1)]
     exact = table[table["target"] == EXACT]
     rows = []
-    for unit in table["target"].unique():
-        if unit == EXACT:
-            continue
+    known = list(MULTIPLIERS.keys())
+    targets = [name for name in table["target"].unique() if name != EXACT]
+    for unit in sorted(
+        targets, key=lambda name: known.index(name) if name in known else len(known)
+    ):
         for attack, gradient, both in pairs(table[table["target"] == unit], exact):
             (found,) = compare(both, EXACT, unit).to_dict("records")
             settings = "" if attack == BEST_NAME else found["settings"]

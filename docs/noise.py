@@ -1,0 +1,51 @@
+"""Tables of docs/findings.md of how much more noise a white box takes, image by image."""
+
+from __future__ import annotations
+
+import pandas as pd
+from cells import ALEXNET, OTHERS, OURS, RESULTS, lines
+
+__all__ = ["noise_ratios", "noise_units"]
+
+NETWORKS = {"our weights": OURS, **OTHERS, "AlexNet": ALEXNET}
+PLAIN = ("DeepFool, exact layers' gradient", "deepfool", "exact")
+RIGHT = ("DeepFool, effective gradient", "deepfool", "effective")
+SMALLEST = ("smallest of DDN and DeepFool", "smallest of ddn and deepfool", "none")
+"""What an attack is called, and here and in the table of ratios with which gradient."""
+
+
+def noise_ratios() -> str:
+    """Return medians of the exact network and `ax_fpm`, and their ratio, by network and attack."""
+    rows = []
+    for network, title in NETWORKS.items():
+        for run in (PLAIN, RIGHT, SMALLEST):
+            found = _noise(title, "ax_fpm", *run[1:])
+            medians = (f"{found[one]:.2f}" for one in ("median_exact", "median"))
+            rows.append([network, run[0], *medians, _times(found)])
+    heads = ["network", "attack", "exact network, median L2", "`ax_fpm`", "squared error, times"]
+    return lines(heads, rows)
+
+
+def noise_units() -> str:
+    """Return the ratios of every unit on every network."""
+    units = ("ax_fpm", "ax_fpm_carry", "ax_fpm_flat", "ax_bfloat16", "exact_bfloat16")
+    rows = [
+        [f"`{unit}`", run[0], *(_times(_noise(one, unit, *run[1:])) for one in NETWORKS.values())]
+        for run in (SMALLEST, PLAIN)
+        for unit in (*units, "exact_int8", "drum4_s8")
+    ]
+    return lines(["unit", "attack", *NETWORKS], rows)
+
+
+def _noise(title: str, unit: str, attack: str, gradient: str) -> pd.Series:
+    """Return the row of one unit and attack; there is one."""
+    table = pd.read_csv(RESULTS / f"noise_ratio_{title}.csv")
+    run = (table["attack"] == attack) & (table["gradient"] == gradient)
+    (row,) = table.index[run & (table["multiplier"] == unit)]
+    return table.loc[row]
+
+
+def _times(found: pd.Series) -> str:
+    value, low, high = (found[f"mse_ratio{end}"] for end in ("", "_low", "_high"))
+    digits = 0 if value >= 20 else 1 if value >= 2 else 2
+    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
