@@ -11,7 +11,11 @@ NETWORKS = {"our weights": OURS, **OTHERS, "AlexNet": ALEXNET}
 PLAIN = ("DeepFool, exact layers' gradient", "deepfool", "exact")
 RIGHT = ("DeepFool, effective gradient", "deepfool", "effective")
 SMALLEST = ("smallest of DDN and DeepFool", "smallest of ddn and deepfool", "none")
-"""What an attack is called, and here and in the table of ratios with which gradient."""
+"""What a row is called on the page; attack and gradient in the table of ratios."""
+UNITS = (
+    *("ax_fpm", "ax_fpm_carry", "ax_fpm_flat", "ax_bfloat16"),
+    *("exact_bfloat16", "exact_int8", "drum4_s8"),
+)
 
 
 def noise_ratios() -> str:
@@ -27,12 +31,11 @@ def noise_ratios() -> str:
 
 
 def noise_units() -> str:
-    """Return the ratios of every unit on every network."""
-    units = ("ax_fpm", "ax_fpm_carry", "ax_fpm_flat", "ax_bfloat16", "exact_bfloat16")
+    """Return the ratios of each of `UNITS` on every network."""
     rows = [
         [f"`{unit}`", run[0], *(_times(_noise(one, unit, *run[1:])) for one in NETWORKS.values())]
         for run in (SMALLEST, PLAIN)
-        for unit in (*units, "exact_int8", "drum4_s8")
+        for unit in UNITS
     ]
     return lines(["unit", "attack", *NETWORKS], rows)
 

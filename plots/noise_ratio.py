@@ -5,16 +5,17 @@ boxes. For each unit and control that was attacked itself, each attack for the s
 that the exact network met, too, with the same settings, and each gradient (the exact network has
 one): the ratio of squared errors image by image, over the images that both have right and were
 fooled on, with a paired bootstrap interval of 95 %; the same of distances in the attack's norm
-(``norm_ratio``), and in dB. A last row is of the smallest perturbation over DDN and DeepFool, all
-gradients and settings that the unit met, which is what most units met. Medians are in the attack's
-norm, over the images that the unit, or the exact network, has right and is fooled on, of those that
-were attacked on the unit.
+(``norm_ratio``), and in dB. The last row of a unit is of the smallest perturbation of each image
+over DDN and DeepFool, all gradients but the smoothed and all settings that both met: what most
+units met. Medians are in the attack's norm, over the images attacked on both that the unit, or the
+exact network, has right and is fooled on.
 
 Writes ``results/noise_ratio_<workload>.csv``, and draws the units' ratios, with that of the claim
 ``noise_mse`` of ``claims.yaml``, ``noise_ratio_<workload>.png``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -37,7 +38,7 @@ HERE = Path(__file__).parent
 BEST = ("ddn", "deepfool")
 BEST_NAME = "smallest of ddn and deepfool"
 SHARP = ("exact", "effective", "unit")
-RUN = ["attack", "settings", "norm", "seed"]
+RUN = ["attack", "settings", "norm"]
 RATIOS = [f"{name}{end}" for name in ("mse_ratio", "psnr_db", "norm_ratio")
           for end in ("", "_low", "_high")]  # fmt: skip
 
@@ -51,23 +52,43 @@ def claimed() -> float:
 def pairs(own: pd.DataFrame, exact: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Yield (attack, gradient, outcomes of both) of all that a unit and the exact network met.
 
-    The exact network's one gradient stands for each of the unit's, but for the smoothed.
+    The exact network's one gradient stands for each of the unit's, but for the smoothed. Of several
+    seeds that both had, the best of each image.
     """
     exact = exact.replace({"gradient": dict.fromkeys(SHARP, "sharp")})
-    exact = exact.drop_duplicates([*RUN, "gradient", "image"])
+    exact = exact.drop_duplicates([*RUN, "seed", "gradient", "image"])
     for run, part in own.groupby([*RUN, "gradient"], sort=False):
         *_, gradient = run
-        like = (*run[:-1], "sharp" if gradient in SHARP else gradient)
-        met = exact[(exact[[*RUN, "gradient"]] == list(like)).all(axis=1)]
-        met = met[met["image"].isin(part["image"])]
-        if len(met):
-            both = pd.concat([part, met.assign(gradient=gradient)], ignore_index=True)
-            yield str(run[0]), str(gradient), both
-    near = pd.concat([own, exact], ignore_index=True)
-    near = near[near["attack"].isin(BEST) & near["gradient"].isin([*SHARP, "sharp"])]
-    near = near[near.groupby(RUN)["target"].transform("nunique") == 2]
-    if set(near["attack"]) == set(BEST):
-        yield BEST_NAME, "none", strongest(near, ("gradient", "attack", "settings", "seed"))
+        like = [*run[:-1], "sharp" if gradient in SHARP else gradient]
+        met = exact[(exact[[*RUN, "gradient"]] == like).all(axis=1)].assign(gradient=gradient)
+        found = on_the_same(part, met, ("seed",))
+        if len(found):
+            yield str(run[0]), str(gradient), found
+    sharp = own["gradient"].isin(SHARP) & own["attack"].isin(BEST)
+    met = exact[(exact["gradient"] == "sharp") & exact["attack"].isin(BEST)]
+    found = on_the_same(own[sharp], met, ("gradient", "attack", "settings", "seed"), BEST)
+    if len(found):
+        yield BEST_NAME, "none", found
+
+
+def on_the_same(
+    own: pd.DataFrame, exact: pd.DataFrame, over: tuple[str, ...], attacks: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return the best of both over the columns *over*, of runs and images that both met.
+
+    Without a row where they share none, or not all of *attacks*.
+    """
+    both = pd.concat([own, exact], ignore_index=True)
+    both = both[both.groupby([*RUN, "seed"])["target"].transform("nunique") == 2]
+    if both.empty or not set(attacks) <= set(both["attack"]):
+        return both[:0]
+    best = strongest(both, over)
+    return best[best.groupby("image")["target"].transform("nunique") == 2]
+
+
+def place(names: Sequence[str], name: str) -> int:
+    """Return where *name* is among *names*, behind the last if it is none of them."""
+    return names.index(name) if name in names else len(names)
 
 
 def median(outcomes: pd.DataFrame, target: str) -> float:
@@ -83,11 +104,8 @@ def ratios(outcomes: pd.DataFrame) -> pd.DataFrame:
     table = outcomes[white & (outcomes["aim"] == "minimum") & (outcomes["scale"] == 1)]
     exact = table[table["target"] == EXACT]
     rows = []
-    known = list(MULTIPLIERS.keys())
     targets = [name for name in table["target"].unique() if name != EXACT]
-    for unit in sorted(
-        targets, key=lambda name: known.index(name) if name in known else len(known)
-    ):
+    for unit in sorted(targets, key=partial(place, list(MULTIPLIERS.keys()))):
         for attack, gradient, both in pairs(table[table["target"] == unit], exact):
             (found,) = compare(both, EXACT, unit).to_dict("records")
             settings = "" if attack == BEST_NAME else found["settings"]
@@ -104,8 +122,8 @@ def ratios(outcomes: pd.DataFrame) -> pd.DataFrame:
             "white box; have robustness.py make some, e.g. --preset standard --scenario white_box "
             "--attack ddn"
         )
-    order = [*ATTACKS, BEST_NAME]
-    rows.sort(key=lambda row: (order.index(row["attack"]), row["settings"], row["gradient"]))
+    order = partial(place, [*ATTACKS, BEST_NAME])
+    rows.sort(key=lambda row: (order(row["attack"]), row["settings"], row["gradient"]))
     return pd.DataFrame(rows)
 
 

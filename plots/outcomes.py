@@ -41,6 +41,8 @@ def arguments() -> argparse.Namespace:
 def unpack(archive: Path, folder: Path) -> int:
     """Add what *archive* holds to the store in *folder*; return how many pieces were not there.
 
+    What was there counts as the later, where both tell an image's outcome.
+
     Raises
     ------
     DataError
@@ -59,6 +61,9 @@ def unpack(archive: Path, folder: Path) -> int:
         missing = [key for key in rows if key not in there]
         for key in missing:
             store.put(key, rows[key])
+        if missing:
+            for key, row in there.items():
+                store.put(key, row)
     return len(missing)
 
 

@@ -75,8 +75,8 @@ def noise_by_attack(comparisons: pd.DataFrame, title: str, claimed: float | None
     ----------
     comparisons : DataFrame
         A row for each run of an attack on each unit: ``attack``, ``settings`` (JSON), ``gradient``,
-        ``multiplier``, and ``mse_ratio`` with bounds, as `accelsim.robustness.compare` has them. In
-        order of appearance. Rows without a ratio are left out.
+        ``multiplier``, and ``mse_ratio`` with bounds: what `accelsim.robustness.compare` returns,
+        its ``other`` renamed. In order of appearance. Rows without a ratio are left out.
     title : str
         Of the figure.
     claimed : float, optional
@@ -85,7 +85,7 @@ def noise_by_attack(comparisons: pd.DataFrame, title: str, claimed: float | None
     Raises
     ------
     DataError
-        There is no ratio, or two rows would be the same point.
+        There is no ratio, a column is missing, or two rows would be the same point.
     """
     columns = ["attack", "settings", "gradient", "multiplier"]
     checked(comparisons, [*columns, *(f"mse_ratio{end}" for end in ENDS)], "ratios of noise")
@@ -118,7 +118,7 @@ def as_told(table: pd.DataFrame) -> list[str]:
     table : DataFrame
         ``attack``, ``settings`` (JSON) and ``gradient`` of each run.
     """
-    settings = [json.loads(text) if text else {} for text in table["settings"]]
+    settings = [json.loads(text) if text else {} for text in table["settings"].fillna("")]
     found = []
     for attack, own, gradient in zip(table["attack"], settings, table["gradient"], strict=True):
         others = [

@@ -127,7 +127,8 @@ def evaluate(
         *accumulator* in its PEs, products added in the order of its dataflow, see
         `accelsim.accumulation_orders`. Without: k ascending. Layers that it has on units of their
         own stay there, and judges are then called as `accelsim.layer_units.unit_label` does it;
-        a source, and the exact judge of a black box, is one unit in all layers.
+        a source, and the exact judge of a black box, is one unit in all layers, and has to fit into
+        the PEs, too.
     chunk : int
         Images attacked together: what a kill can cost, and what workers share out.
     folder, workers, progress
@@ -154,7 +155,7 @@ def evaluate(
         If a setting cannot be used, a unit of integers is not calibrated, an attack needs gradients
         of a network that has none, or *accelerator* has units for layers that are not there.
     MappingError
-        If *accelerator* cannot run the network.
+        If *accelerator* cannot run the network, on a source of *sources* either.
     DataError
         If images or labels cannot be used, or *model* classifies no image correctly.
 
@@ -223,7 +224,10 @@ def _described(
         "ranges": None if ranges is None else [ranges.ranges, ranges.samples],
         "scheme": vars(networks.scheme or Scheme()),
         "smoothing": vars(networks.smoothing),
-        "accelerator": None if machine is None else machine.model_dump(mode="json"),
+        # Since orders 2 sources and the exact judge of a black box add in that of the machine, too.
+        "accelerator": None
+        if machine is None
+        else {**machine.model_dump(mode="json"), "orders": 2},
         "proxies": None
         if proxies is None
         else [

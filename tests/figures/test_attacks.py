@@ -1,3 +1,4 @@
+import io
 import math
 
 import pandas as pd
@@ -93,8 +94,9 @@ def test_ratios_of_noise_are_told_by_what_makes_runs_differ():
         6,
     }
     assert "claimed" in [text.get_text() for text in axes.texts]
-    without = noise_by_attack(RATIOS, "Noise").axes[0]
-    assert not without.texts
+    (written,) = noise_by_attack(pd.read_csv(io.StringIO(RATIOS.to_csv())), "Noise").axes
+    assert drawn(written) == drawn(axes)
+    assert not written.texts
 
 
 def test_rejects_ratios_that_are_none_or_would_be_one_point():

@@ -55,13 +55,28 @@ def test_what_is_there_stays_and_is_packed_with_the_rest(packed, kept, monkeypat
 
 
 def test_a_piece_that_was_made_again_is_left_out(packed, kept):
-    """In two pieces, later: only that of which an image was not made again is needed."""
-    outcomes, _ = packed
+    """Though the folder has that alone, and the archive comes second: what is there is the later.
+
+    A piece of which one image was not made again is needed.
+    """
+    outcomes, folder = packed
     rows = stored_rows(kept / STORE)
     first, second, *others = rows
     part = {name: values[1:] for name, values in rows[second].items()}
-    again = rows | {"halves": rows[first], "all but one": part}
-    assert outcomes.needed(again) == [second, *others, "halves", "all but one"]
+    part["confidence_attacked"] = [0.125] * len(part["image"])
+    folder.mkdir(parents=True)
+    with Store(folder / STORE) as store:
+        store.put("whole", rows[first])
+        store.put("all but one", part)
+    archive = outcomes.RESULTS / f"outcomes_{NAME}.sqlite.xz"
+    outcomes.pack(folder, archive)
+    again = folder.parent / "again"
+    outcomes.unpack(archive, again)
+    assert list(stored_rows(again / STORE)) == [second, *others, "whole", "all but one"]
+    found = [len(outcomes_in(one)) for one in (kept, folder, again)]
+    assert len(set(found)) == 1
+    told = outcomes_in(folder)
+    assert (told["confidence_attacked"] == 0.125).sum() == len(part["image"])
 
 
 def test_a_damaged_archive_leaves_what_is_there(packed):

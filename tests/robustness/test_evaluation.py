@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -18,6 +19,7 @@ from accelsim.recipe import Recipe
 from accelsim.robustness import OUTCOMES, Proxies, evaluate, summarize, wilson
 from accelsim.robustness.controls import exact_times_gain, power_of_two_weights
 from accelsim.robustness.pieces import Plan
+from accelsim.workload import WORKLOADS
 
 UNITS = ["exact_fp32", "ax_fpm"]
 
@@ -179,6 +181,33 @@ def test_units_are_judged_as_they_are_in_an_accelerator(lenet, monkeypatch):
     assert given == dict.fromkeys((*UNITS, "ax_bfloat16"))
     assert (rows.mean_confidence_clean != plain.mean_confidence_clean).all()
     assert rows.mean_confidence_clean.to_numpy() == pytest.approx(plain.mean_confidence_clean)
+
+
+def test_the_exact_judge_of_a_black_box_adds_as_the_accelerator_does(lenet, monkeypatch):
+    """Although it is not asked for; and in all layers, though the machine has units for some."""
+    given = {}
+    approximate = accelsim.nn.approximate
+
+    def seen(model, *, multiplier, orders, **how):
+        given[multiplier] = orders
+        return approximate(model, multiplier=multiplier, orders=orders, **how)
+
+    monkeypatch.setattr("accelsim.nn.approximate", seen)
+    model, images, _ = lenet
+    entry = WORKLOADS["lenet5_digits"]
+    proxies = Proxies(entry.build, images, dataclasses.replace(entry.recipe, epochs=1))
+    machine = accelsim.Accelerator.preset("eyeriss_168")
+    layered = machine.replace(layer_multipliers={"conv1": "ax_bfloat16"})
+    evaluate(
+        *lenet, attacks=["fgsm"], multipliers=["ax_fpm"], scenario="black_box", proxies=proxies,
+        accelerator=layered,
+    )  # fmt: skip
+    alone = machine.replace(multiplier="exact_fp32")
+    expected = accelsim.accumulation_orders(accelsim.trace(model, images[:1]), alone)
+    for order, own in zip(given["exact_fp32"], expected, strict=True):
+        assert (order.permutation == own.permutation).all()
+    (judge,) = set(given) - {"exact_fp32"}
+    assert set(judge) == {"ax_bfloat16", "ax_fpm"}
 
 
 @pytest.mark.parametrize("scenario", ["transfer", "white_box", "adaptive"])

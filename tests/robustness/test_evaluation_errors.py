@@ -40,6 +40,12 @@ def test_rejects_an_accelerator_with_units_for_other_layers(tiny):
         evaluate(*tiny, attacks=["fgsm"], multipliers=["exact_fp32"], accelerator=machine)
 
 
+def test_rejects_a_source_that_no_accelerator_can_have(lenet):
+    how = {"attacks": ["fgsm"], "multipliers": UNITS, "calibration": lenet[1]}
+    with pytest.raises(ConfigError, match="'drum4_s8' has no known delay"):
+        evaluate(*lenet, **how, sources=["drum4_s8"], accelerator="edge_16x16")
+
+
 def test_rejects_an_accelerator_that_cannot_run_the_network(lenet):
     machine = accelsim.Accelerator.preset("eyeriss_168").replace(**{"array.rows": 2})
     with pytest.raises(MappingError, match="layer 'conv1' does not fit the row-stationary array"):
