@@ -48,7 +48,7 @@ from cells import (
     share,
 )
 from judgements import closing, verdicts
-from noise import noise_ratios, noise_units
+from noise import GRADIENTS, budgets, noise_ratios, noise_units, smallest
 
 PAGE = Path(__file__).with_name("findings.md")
 SMALL = (
@@ -134,47 +134,6 @@ def alexnet() -> str:
             "and `ax_fpm`, of what both have right": (ALEXNET, unit, of_right),
             "and `exact_bfloat16`": (ALEXNET, from_exact("exact_bfloat16"), transfers),
         },
-    )
-
-
-GRADIENTS = ("exact", "effective")
-
-
-def smallest() -> str:
-    units = ("exact_fp32", "ax_fpm", "ax_fpm_carry", "ax_fpm_flat", "ax_bfloat16")
-    units += ("exact_bfloat16", "drum4_s8")
-    runs = [
-        *((f"DeepFool, {slope}", DEEPFOOL, slope) for slope in GRADIENTS),
-        *((f"DDN, {slope}", DDN, slope) for slope in GRADIENTS),
-        *((f"C&W, {slope}", cw(0.0), slope) for slope in GRADIENTS),
-        ("HopSkipJump, 5,000 queries (100 images)", asking("hopskipjump", 5000), "none"),
-        ("Boundary, 1,000 queries (100 images)", asking("boundary", 1000), "none"),
-    ]
-    return _on_themselves("attack, gradient", units, runs, length)
-
-
-def budgets() -> str:
-    units = ("exact_fp32", "ax_fpm", "ax_fpm_flat", "exact_bfloat16", "drum4_s8")
-    dlr = "APGD on the DLR loss, epsilon 0.1"
-    runs = [
-        *((f"PGD, epsilon 0.1, {slope}", PGD | {"epsilon": 0.1}, slope) for slope in GRADIENTS),
-        *((f"{dlr}, {slope}", APGD | {"epsilon": 0.1}, slope) for slope in GRADIENTS),
-        ("PGD, epsilon 0.2, exact", PGD | {"epsilon": 0.2}, "exact"),
-        ("Square, 5,000 queries, epsilon 0.1 (100 images)", SQUARE | {"epsilon": 0.1}, "none"),
-    ]
-    return _on_themselves("attack", units, runs, share("robust_accuracy"))
-
-
-def _on_themselves(
-    head: str, units: tuple[str, ...], runs: list[tuple[str, Where, str]], text: Cell
-) -> str:
-    """Return *runs* (name, which, gradient) on each of *units*, the exact one first."""
-    return lines(
-        [head, "exact network", *(f"`{unit}`" for unit in units[1:])],
-        [
-            [name, *(cell(OURS, where | on_itself(unit, slope), text) for unit in units)]
-            for name, where, slope in runs
-        ],
     )
 
 

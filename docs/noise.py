@@ -1,11 +1,32 @@
-"""Tables of docs/findings.md of how much more noise a white box takes, image by image."""
+"""Tables of docs/findings.md of how much noise a white box takes, and what withstands it."""
 
 from __future__ import annotations
 
 import pandas as pd
-from cells import ALEXNET, OTHERS, OURS, RESULTS, lines
+from cells import (
+    ALEXNET,
+    APGD,
+    DDN,
+    DEEPFOOL,
+    OTHERS,
+    OURS,
+    PGD,
+    RESULTS,
+    SQUARE,
+    Cell,
+    Where,
+    asking,
+    cell,
+    cw,
+    length,
+    lines,
+    on_itself,
+    share,
+)
 
-__all__ = ["noise_ratios", "noise_units"]
+__all__ = ["GRADIENTS", "budgets", "noise_ratios", "noise_units", "smallest"]
+
+GRADIENTS = ("exact", "effective")
 
 NETWORKS = {"our weights": OURS, **OTHERS, "AlexNet": ALEXNET}
 PLAIN = ("DeepFool, exact layers' gradient", "deepfool", "exact")
@@ -16,6 +37,44 @@ UNITS = (
     *("ax_fpm", "ax_fpm_carry", "ax_fpm_flat", "ax_bfloat16"),
     *("exact_bfloat16", "exact_int8", "drum4_s8"),
 )
+
+
+def smallest() -> str:
+    units = ("exact_fp32", "ax_fpm", "ax_fpm_carry", "ax_fpm_flat", "ax_bfloat16")
+    units += ("exact_bfloat16", "drum4_s8")
+    runs = [
+        *((f"DeepFool, {slope}", DEEPFOOL, slope) for slope in GRADIENTS),
+        *((f"DDN, {slope}", DDN, slope) for slope in GRADIENTS),
+        *((f"C&W, {slope}", cw(0.0), slope) for slope in GRADIENTS),
+        ("HopSkipJump, 5,000 queries (100 images)", asking("hopskipjump", 5000), "none"),
+        ("Boundary, 1,000 queries (100 images)", asking("boundary", 1000), "none"),
+    ]
+    return _on_themselves("attack, gradient", units, runs, length)
+
+
+def budgets() -> str:
+    units = ("exact_fp32", "ax_fpm", "ax_fpm_flat", "exact_bfloat16", "drum4_s8")
+    dlr = "APGD on the DLR loss, epsilon 0.1"
+    runs = [
+        *((f"PGD, epsilon 0.1, {slope}", PGD | {"epsilon": 0.1}, slope) for slope in GRADIENTS),
+        *((f"{dlr}, {slope}", APGD | {"epsilon": 0.1}, slope) for slope in GRADIENTS),
+        ("PGD, epsilon 0.2, exact", PGD | {"epsilon": 0.2}, "exact"),
+        ("Square, 5,000 queries, epsilon 0.1 (100 images)", SQUARE | {"epsilon": 0.1}, "none"),
+    ]
+    return _on_themselves("attack", units, runs, share("robust_accuracy"))
+
+
+def _on_themselves(
+    head: str, units: tuple[str, ...], runs: list[tuple[str, Where, str]], text: Cell
+) -> str:
+    """Return *runs* (name, which, gradient) on each of *units*, the exact one first."""
+    return lines(
+        [head, "exact network", *(f"`{unit}`" for unit in units[1:])],
+        [
+            [name, *(cell(OURS, where | on_itself(unit, slope), text) for unit in units)]
+            for name, where, slope in runs
+        ],
+    )
 
 
 def noise_ratios() -> str:

@@ -157,16 +157,22 @@ def test_units_of_integers_quantize_by_the_scheme(tiny):
         assert row["clean_accuracy"] == 0.75
 
 
-def test_units_are_judged_as_they_are_in_an_accelerator(lenet, monkeypatch):
-    """Each unit, sources too, adds in the order that its array gives it; ascending k needs none."""
-    given = {}
+@pytest.fixture
+def given(monkeypatch):
+    """What networks are made on -> the orders of additions that they are given."""
+    found = {}
     approximate = accelsim.nn.approximate
 
     def seen(model, *, multiplier, orders, **how):
-        given[multiplier] = orders
+        found[multiplier] = orders
         return approximate(model, multiplier=multiplier, orders=orders, **how)
 
     monkeypatch.setattr("accelsim.nn.approximate", seen)
+    return found
+
+
+def test_units_are_judged_as_they_are_in_an_accelerator(lenet, given):
+    """Each unit, sources too, adds in the order that its array gives it; ascending k needs none."""
     settings = {"attacks": ["fgsm"], "multipliers": UNITS, "sources": ["ax_bfloat16"]}
     eyeriss = accelsim.Accelerator.preset("eyeriss_168")
     rows = summarize(evaluate(*lenet, **settings, accelerator=eyeriss))
@@ -183,16 +189,8 @@ def test_units_are_judged_as_they_are_in_an_accelerator(lenet, monkeypatch):
     assert rows.mean_confidence_clean.to_numpy() == pytest.approx(plain.mean_confidence_clean)
 
 
-def test_the_exact_judge_of_a_black_box_adds_as_the_accelerator_does(lenet, monkeypatch):
+def test_the_exact_judge_of_a_black_box_adds_as_the_accelerator_does(lenet, given):
     """Although it is not asked for; and in all layers, though the machine has units for some."""
-    given = {}
-    approximate = accelsim.nn.approximate
-
-    def seen(model, *, multiplier, orders, **how):
-        given[multiplier] = orders
-        return approximate(model, multiplier=multiplier, orders=orders, **how)
-
-    monkeypatch.setattr("accelsim.nn.approximate", seen)
     model, images, _ = lenet
     entry = WORKLOADS["lenet5_digits"]
     proxies = Proxies(entry.build, images, dataclasses.replace(entry.recipe, epochs=1))
