@@ -136,7 +136,8 @@ def _units_by_line(
 
     Without a scale and title; *units* are told below.
     """
-    shown = [[unit for unit in units if unit in own] for own in _units_of(points, lines)]
+    has = points.groupby("attack")["multiplier"].agg(set)
+    shown = [[unit for unit in units if unit in has[line]] for line in lines]
     edges = np.cumsum([0.0, *(len(own) + SPACE for own in shown)])
     figure, (axes,) = new_figure(9, 1.5 + ROW_INCHES * edges[-1])
     for number, unit in enumerate(units):
@@ -155,8 +156,3 @@ def _units_by_line(
         axes.axhline(edge, color="#dddddd", lw=0.6)
     legend_below(figure, axes, units)
     return figure, axes
-
-
-def _units_of(points: pd.DataFrame, lines: Sequence[str]) -> list[set[str]]:
-    """Return the units that have a point in each of *lines*."""
-    return [set(points.loc[points["attack"] == line, "multiplier"]) for line in lines]
