@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from accelsim.recipe import Recipe
     from accelsim.training.fitting import Progress
 
-__all__ = ["identity", "train_proxy"]
+__all__ = ["identity", "same_weights", "train_proxy"]
 
 
 def train_proxy(
@@ -31,7 +31,7 @@ def train_proxy(
     images: NDArray[np.float32],
     recipe: Recipe,
     *,
-    seed: int = 0,
+    seed: int,
     batch_size: int = 256,
     folder: Path | None = None,
     progress: Progress | None = None,
@@ -52,7 +52,8 @@ def train_proxy(
     recipe : Recipe
         How the proxy is trained.
     seed : int
-        Of its initial weights and of the training.
+        Of its initial weights and of the training. Not that of *target*: the attacker does not know
+        what it was trained from, and a proxy of the same beginning is no other network.
     batch_size : int
         Images that go through *target* at once.
     folder : Path, optional
@@ -108,6 +109,14 @@ def train_proxy(
 def identity(proxy: nn.Module) -> str:
     """Return what tells *proxy* from every other: a hash of its layers and weights."""
     return point_key({"network": _described(proxy)})
+
+
+def same_weights(one: nn.Module, other: nn.Module) -> bool:
+    """Return whether two networks have the same weights in the same order, to the bit."""
+    both = [list(model.state_dict().values()) for model in (one, other)]
+    return len(both[0]) == len(both[1]) and all(
+        a.dtype == b.dtype and a.equal(b) for a, b in zip(*both, strict=True)
+    )
 
 
 def _described(model: nn.Module) -> list[Any]:

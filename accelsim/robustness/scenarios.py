@@ -29,7 +29,7 @@ from accelsim.errors import ConfigError, nearest
 from accelsim.multipliers import MULTIPLIERS, IntegerMultiplier
 from accelsim.robustness.attacks import ATTACKS
 from accelsim.robustness.pieces import CHUNK, Piece, Plan, Source, split
-from accelsim.robustness.proxy import identity, train_proxy
+from accelsim.robustness.proxy import identity, same_weights, train_proxy
 from accelsim.robustness.verdict import logits_of
 
 if TYPE_CHECKING:
@@ -92,12 +92,14 @@ class Proxies:
         The query budget: each is asked for once. Not those that are attacked.
     recipe : Recipe
     seed : int
+        Not that of the network under attack, which an attacker does not know: a proxy of the same
+        initial weights is too like it. The shipped networks were trained from seed 0.
     """
 
     build: Callable[[], nn.Module]
     images: NDArray[np.float32]
     recipe: Recipe
-    seed: int = 0
+    seed: int = 1
 
 
 @dataclass
@@ -296,6 +298,12 @@ def _proxies(
             folder=folder,
             progress=None if progress is None else _of_proxy(name, progress),
         )
+        if same_weights(proxy, networks.model):
+            raise ConfigError(
+                f"the proxy of {name!r} came out as the network under attack, to the bit: that was "
+                f"trained from the same seed ({proxies.seed}), images and answers, which an "
+                "attacker does not know; give the proxies another seed, or fewer images"
+            )
         targets = {one: networks.on(one) for one in dict.fromkeys((name, EXACT))}
         yield Source(f"proxy of {name}", proxy), targets
 

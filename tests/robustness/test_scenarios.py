@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -12,9 +14,11 @@ from accelsim.nn import Scheme, calibrate
 from accelsim.recipe import Recipe
 from accelsim.robustness.controls import power_of_two_weights
 from accelsim.robustness.pieces import Plan, run_piece
+from accelsim.robustness.presets import preset_workloads
 from accelsim.robustness.proxy import train_proxy
 from accelsim.robustness.scenarios import Networks, Proxies, pieces_of
 from accelsim.training.fitting import Fit
+from accelsim.workload import WORKLOADS
 
 UNITS = ("exact_fp32", "ax_fpm")
 
@@ -165,6 +169,27 @@ def test_a_proxy_learns_from_the_answers_of_the_unit_alone():
     assert table["target_fooled"].mean() > 0.8
 
 
+def test_a_proxy_is_not_the_network_under_attack_trained_again(tiny):
+    """Whose seed no attacker knows: from it, and its own answers, it comes out as it is."""
+    _, images, labels = tiny
+    given = Proxies(
+        lambda: nn.Sequential(nn.Flatten(), nn.Linear(2, 2)), images, Recipe(50, 4, 0.1)
+    )
+    model = train_proxy(nn.Flatten(), given.build, images, given.recipe, seed=3)
+    black_box = {"units": UNITS[:1], "networks": Networks(model)}
+    with pytest.raises(ConfigError, match=r"proxy of .* came out as .* seed \(3\), images"):
+        pieces(
+            (model, images, labels), "black_box", **black_box,
+            proxies=dataclasses.replace(given, seed=3),
+        )  # fmt: skip
+    assert pieces((model, images, labels), "black_box", **black_box, proxies=given)
+
+
+def test_proxies_do_not_begin_as_a_shipped_network_did():
+    seeds = {WORKLOADS[name].card["seed"] for name in preset_workloads()}
+    assert Proxies.seed not in seeds
+
+
 def test_a_proxy_that_is_kept_is_not_trained_again(tmp_path, monkeypatch):
     """Nor half of it: killed after the first of two epochs, it ends with the bits of one go."""
     images = np.random.default_rng(0).random((20, 1, 1, 2), np.float32)
@@ -213,7 +238,7 @@ def test_a_proxy_learns_nothing_from_one_answer(lenet):
     images = np.zeros((5, 1, 28, 28), np.float32)
     recipe = Recipe(epochs=1, batch_size=5, learning_rate=0.1)
     with pytest.raises(DataError, match="gives all 5 images of the query budget the same class"):
-        train_proxy(lenet[0], lambda: lenet[0], images, recipe)
+        train_proxy(lenet[0], lambda: lenet[0], images, recipe, seed=1)
 
 
 @pytest.mark.parametrize(
