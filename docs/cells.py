@@ -15,7 +15,13 @@ from accelsim.robustness.outcomes import KEYS
 RESULTS = Path(__file__).parents[1] / "plots" / "results"
 OURS, AUTHORS = "lenet5_mnist", "lenet5_mnist_trained_lenet5"
 CLASSIC, DIGITS, ALEXNET = "lenet5_classic_mnist", "lenet5_digits", "alexnet_cifar10"
-OTHERS = {"authors' weights": AUTHORS, "classic": CLASSIC, "digits": DIGITS}
+CLASSIC_DIGITS = "lenet5_classic_digits"
+OTHERS = {
+    "authors' weights": AUTHORS,
+    "classic": CLASSIC,
+    "digits": DIGITS,
+    "classic, digits": CLASSIC_DIGITS,
+}
 """The other LeNet-5."""
 
 Cell = Callable[[pd.Series], str]
@@ -67,6 +73,8 @@ def interval(name: str) -> Cell:
     """Return what writes a rate in per cent with its interval."""
 
     def text(row: pd.Series) -> str:
+        if pd.isna(row[name]):
+            return "of none"
         low, high = (100 * row[f"{name}_{end}"] for end in ("low", "high"))
         return f"{share(name)(row)} ({low:.0f} to {high:.0f})"
 

@@ -16,6 +16,7 @@ from cells import (
     APGD_T,
     AUTHORS,
     CLASSIC,
+    CLASSIC_DIGITS,
     DDN,
     DEEPFOOL,
     DIGITS,
@@ -48,12 +49,13 @@ from cells import (
     share,
 )
 from judgements import closing, verdicts
-from noise import GRADIENTS, budgets, noise_ratios, noise_units, smallest
+from noise import GRADIENTS, budgets, more_steps, noise_ratios, noise_units, smallest
 
 PAGE = Path(__file__).with_name("findings.md")
 SMALL = (
     ("authors' weights", AUTHORS, "0.1", 0.1),
     ("digits", DIGITS, "0.1", 0.1),
+    ("classic, digits", CLASSIC_DIGITS, "0.1", 0.1),
     ("AlexNet", ALEXNET, "2/255", round(2 / 255, 6)),
 )
 """Network, title, and the smallest budget of its white boxes: what it is called, and as rounded."""
@@ -348,6 +350,7 @@ TABLES = {
             smallest,
             noise_ratios,
             noise_units,
+            more_steps,
             budgets,
             black_box,
             alexnet_black_box,

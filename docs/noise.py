@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from operator import itemgetter
+
 import pandas as pd
 from cells import (
     ALEXNET,
@@ -24,7 +27,7 @@ from cells import (
     share,
 )
 
-__all__ = ["GRADIENTS", "budgets", "noise_ratios", "noise_units", "smallest"]
+__all__ = ["GRADIENTS", "budgets", "more_steps", "noise_ratios", "noise_units", "smallest"]
 
 GRADIENTS = ("exact", "effective")
 
@@ -33,6 +36,8 @@ PLAIN = ("DeepFool, exact layers' gradient", "deepfool", "exact")
 RIGHT = ("DeepFool, effective gradient", "deepfool", "effective")
 SMALLEST = ("smallest of DDN and DeepFool", "smallest of ddn and deepfool", "none")
 """What a row is called on the page; attack and gradient in the table of ratios."""
+STEPS = (100, 200, 1000)
+"""Of DDN."""
 UNITS = (
     *("ax_fpm", "ax_fpm_carry", "ax_fpm_flat", "ax_bfloat16"),
     *("exact_bfloat16", "exact_int8", "drum4_s8"),
@@ -99,12 +104,35 @@ def noise_units() -> str:
     return lines(["unit", "attack", *NETWORKS], rows)
 
 
-def _noise(title: str, unit: str, attack: str, gradient: str) -> pd.Series:
-    """Return the row of one unit and attack; there is one."""
+def more_steps() -> str:
+    """Return how far DDN goes on the exact network and on `ax_fpm` in ever more steps."""
+    rows = []
+    for network, title in NETWORKS.items():
+        table = _white(title, "ax_fpm", "ddn", "effective")
+        steps = table["settings"].map(json.loads).map(itemgetter("steps"))
+        rows.append([network])
+        for count in STEPS:
+            found = table[steps == count]
+            rows[-1].append(
+                " and ".join(f"{found[one].item():.2f}" for one in ("median_exact", "median"))
+                + f": {_times(found.iloc[0])}"
+                if len(found)
+                else ""
+            )
+    return lines(["network", *(f"{count:,} steps" for count in STEPS)], rows)
+
+
+def _white(title: str, unit: str, attack: str, gradient: str) -> pd.DataFrame:
+    """Return the rows of one unit, attack and gradient."""
     table = pd.read_csv(RESULTS / f"noise_ratio_{title}.csv")
     run = (table["attack"] == attack) & (table["gradient"] == gradient)
-    (row,) = table.index[run & (table["multiplier"] == unit)]
-    return table.loc[row]
+    return table[run & (table["multiplier"] == unit)]
+
+
+def _noise(title: str, unit: str, attack: str, gradient: str) -> pd.Series:
+    """Return the row of one unit and attack; there is one."""
+    (row,) = _white(title, unit, attack, gradient).iloc
+    return row
 
 
 def _times(found: pd.Series) -> str:
