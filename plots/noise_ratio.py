@@ -123,7 +123,10 @@ def ratios(outcomes: pd.DataFrame) -> pd.DataFrame:
             "--attack ddn"
         )
     order = partial(place, [*ATTACKS, BEST_NAME])
-    rows.sort(key=lambda row: (order(row["attack"]), row["settings"], row["gradient"]))
+    # Of texts that differ in one number the shorter is the smaller.
+    rows.sort(key=lambda row: (
+        order(row["attack"]), len(row["settings"]), row["settings"], row["gradient"]
+    ))  # fmt: skip
     return pd.DataFrame(rows)
 
 
